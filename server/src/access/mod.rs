@@ -1,0 +1,3 @@
+//! Who may enter and speak.
+
+pub mod tokens;

@@ -1,0 +1,198 @@
+//! Every setting, by flag or environment.
+
+use std::fmt;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+
+use crate::access::tokens::MIN_KEY_BYTES;
+use crate::history::Durability;
+
+/// Where the made key is kept, within the data folder.
+const KEY_FILE: &str = "secret.key";
+
+/// Duet's server: rooms for two over WebSocket, carried by RabbitMQ.
+///
+/// Without any setting it listens on 127.0.0.1:8000, carries messages itself and keeps them in SQLite.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "duet-server", version)]
+pub struct Settings {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, env = "DUET_LISTEN", default_value = "127.0.0.1:8000", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+
+    /// RabbitMQ to take messages from, amqp://user:password@host:port/vhost; without it messages are carried within
+    /// this process
+    #[arg(long, env = "AMQP_URL", hide_env_values = true, value_name = "URL")]
+    pub amqp_url: Option<Secret>,
+
+    /// Key that signs tokens, at least 32 bytes; on a loopback address one is made and kept when it is missing
+    #[arg(long, env = "SECRET_KEY", hide_env_values = true, value_name = "KEY")]
+    pub secret_key: Option<Secret>,
+
+    /// Folder of the history and the made key [default: $XDG_STATE_HOME/duet or ~/.local/state/duet]
+    #[arg(long, env = "DUET_DATA_DIR", value_name = "FOLDER")]
+    pub data_dir: Option<PathBuf>,
+
+    /// What an accepted message survives
+    #[arg(long, env = "DUET_DURABILITY", default_value = "full", value_name = "LEVEL")]
+    pub durability: Durability,
+
+    /// Longest content of a message, in bytes of UTF-8
+    #[arg(long, env = "DUET_MAX_CONTENT_BYTES", default_value_t = shared::rest::MAX_CONTENT_BYTES, value_name = "BYTES")]
+    pub max_content_bytes: usize,
+}
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+/// Why the server cannot start with these settings: a sentence that says what to set.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl Secret {
+    /// The text itself.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl std::str::FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl Settings {
+    /// The folder to keep things in.
+    ///
+    /// # Errors
+    /// When none is set and there is no home to put one in.
+    pub fn data_folder(&self) -> Result<PathBuf, ConfigError> {
+        if let Some(folder) = &self.data_dir {
+            return Ok(folder.clone());
+        }
+        let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        absolute("XDG_STATE_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
+            .map(|state| state.join("duet"))
+            .ok_or_else(|| ConfigError("there is no home folder to keep the history in: set DUET_DATA_DIR".to_owned()))
+    }
+
+    /// The key that signs tokens: the one that is set, or on a loopback address the one that is kept in `folder`.
+    ///
+    /// # Errors
+    /// When the key is too short, when none is set on an address that others can reach, or when the made one cannot be
+    /// kept.
+    pub fn key(&self, folder: &Path) -> Result<Secret, ConfigError> {
+        let (key, origin) = match &self.secret_key {
+            Some(key) if !key.0.is_empty() => (key.clone(), "SECRET_KEY".to_owned()),
+            Some(_) | None if self.listen.ip().is_loopback() => kept_key(folder)?,
+            Some(_) | None => {
+                return Err(ConfigError(format!(
+                    "SECRET_KEY is not set, and {} can be reached from other machines: set SECRET_KEY to at least \
+                     {MIN_KEY_BYTES} random bytes (openssl rand -hex 32), or listen on 127.0.0.1",
+                    self.listen
+                )));
+            }
+        };
+        if key.0.len() < MIN_KEY_BYTES {
+            return Err(ConfigError(format!(
+                "{origin} is {} bytes long, and HS256 needs at least {MIN_KEY_BYTES}: make one with openssl rand -hex 32",
+                key.0.len()
+            )));
+        }
+        Ok(key)
+    }
+}
+
+/// Reads the key kept in `folder`, or makes it. Nobody else may read the file.
+fn kept_key(folder: &Path) -> Result<(Secret, String), ConfigError> {
+    let path = folder.join(KEY_FILE);
+    let failed = |e: std::io::Error| {
+        ConfigError(format!("cannot keep the key in {}: {e}; set SECRET_KEY or DUET_DATA_DIR", path.display()))
+    };
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+        Ok(mut file) => {
+            let key: [u8; 32] = rand::random();
+            let text: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+            file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(e) => return Err(failed(e)),
+    }
+    let text = std::fs::read_to_string(&path).map_err(failed)?;
+    Ok((Secret(text.trim().to_owned()), path.display().to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "a-secret-key-of-at-least-thirty-two-bytes";
+
+    fn settings(arguments: &[&str]) -> Settings {
+        Settings::parse_from([&["duet-server"], arguments].concat())
+    }
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("duet-config-{name}-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    #[test]
+    fn the_key_that_is_set_is_the_key() {
+        let key = settings(&["--secret-key", KEY]).key(Path::new("/nonexistent")).unwrap();
+        assert_eq!(key.expose(), KEY);
+    }
+
+    #[test]
+    fn a_short_key_is_refused_with_what_to_do() {
+        let error = settings(&["--secret-key", "short"]).key(Path::new("/nonexistent")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "SECRET_KEY is 5 bytes long, and HS256 needs at least 32: make one with openssl rand -hex 32"
+        );
+    }
+
+    #[test]
+    fn on_a_loopback_address_a_key_is_made_and_kept_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = folder("made");
+        let made = settings(&[]).key(&folder).unwrap();
+        let mode = std::fs::metadata(folder.join(KEY_FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(settings(&["--listen", "[::1]:9"]).key(&folder).unwrap(), made);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn on_any_other_address_a_missing_key_is_an_error_that_says_what_to_set() {
+        for listen in ["0.0.0.0:8000", "192.0.2.1:8000", "[::]:8000"] {
+            let error = settings(&["--listen", listen]).key(Path::new("/nonexistent")).unwrap_err().to_string();
+            assert!(error.starts_with("SECRET_KEY is not set"), "{error}");
+        }
+    }
+
+    #[test]
+    fn secrets_never_show_in_debug_output() {
+        let shown = format!("{:?}", settings(&["--secret-key", KEY, "--amqp-url", "amqp://guest:pass@host/"]));
+        assert!(!shown.contains(KEY) && !shown.contains("pass@"), "{shown}");
+    }
+}

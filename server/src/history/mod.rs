@@ -1,0 +1,135 @@
+//! The truth: a message exists once history has given it the next place in its room.
+
+mod reader;
+mod schema;
+mod sqlite;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use shared::message::{Message, Seq};
+use shared::names::RoomId;
+
+use crate::broker::Incoming;
+use crate::history::sqlite::Sqlite;
+
+/// How much a commit survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Durability {
+    /// Every commit is synced: it survives a power cut.
+    Full,
+    /// Commits are synced now and then: they survive a killed process, but not a power cut.
+    Relaxed,
+}
+
+/// Which messages of a room to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Span {
+    /// The first ones after this place.
+    After(Seq),
+    /// The last ones before this place.
+    Before(Seq),
+    /// The last ones.
+    Newest,
+}
+
+/// Messages of a room, in the order of their places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The place of the newest message when this was read; [`Seq::START`] for an unknown room.
+    pub head: Seq,
+    /// The messages.
+    pub messages: Vec<Message>,
+}
+
+/// A message with the place it has been given, now or when it first came.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    /// Its room.
+    pub room: RoomId,
+    /// The message.
+    pub message: Arc<Message>,
+}
+
+/// Why history did not do what it was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum HistoryError {
+    /// It could not be opened: a sentence that says what to do.
+    #[error("{0}")]
+    Open(String),
+    /// The database answered with an error; trying again later may help.
+    #[error("history: {0}")]
+    Database(Arc<rusqlite::Error>),
+    /// It has been closed.
+    #[error("history is closed")]
+    Closed,
+}
+
+impl From<rusqlite::Error> for HistoryError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(Arc::new(error))
+    }
+}
+
+/// Where messages are kept. Cheap to clone.
+#[derive(Debug, Clone)]
+pub enum History {
+    /// In a file of this node.
+    Sqlite(Sqlite),
+}
+
+impl History {
+    /// Opens the history in `folder`, making both when they are missing.
+    ///
+    /// # Errors
+    /// [`HistoryError::Open`] when another server uses it, when it is of a later version, or when the folder cannot be
+    /// used.
+    pub fn open(folder: &Path, durability: Durability) -> Result<Self, HistoryError> {
+        Sqlite::open(folder, durability).map(Self::Sqlite)
+    }
+
+    /// The identity of this history. Places of another epoch mean nothing here.
+    #[must_use]
+    pub fn epoch(&self) -> &str {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.epoch(),
+        }
+    }
+
+    /// Gives messages their places and commits them together. One whose id its room knows keeps the place and the
+    /// content that it was first given. The answer is in the order of the messages.
+    ///
+    /// # Errors
+    /// When nothing was committed.
+    pub async fn append(&self, messages: Arc<[Incoming]>) -> Result<Vec<Placed>, HistoryError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.append(messages).await,
+        }
+    }
+
+    /// Reads up to `limit` messages of a room, with the head as it was in the same moment.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn page(&self, room: &RoomId, span: Span, limit: u32) -> Result<Page, HistoryError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.page(room, span, limit).await,
+        }
+    }
+
+    /// Whether the last commit went well; otherwise what was wrong, for the operator.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.trouble(),
+        }
+    }
+
+    /// Finishes what is under way and closes the files. Later calls answer [`HistoryError::Closed`].
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.close().await,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The database's settings, its schema and the steps from one schema to the next.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use crate::history::Durability;
+
+/// Step N takes schema N to schema N + 1 (`PRAGMA user_version`). Steps are added, never changed.
+const STEPS: &[&str] = &[include_str!("migrations/sqlite-1.sql")];
+
+/// How long a connection waits for a lock that another holds for a moment.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SchemaError {
+    #[error(transparent)]
+    Database(#[from] rusqlite::Error),
+    #[error("it was written by a later duet-server (schema {found}, this one knows {known}): use that version")]
+    Later { found: u32, known: u32 },
+}
+
+/// Opens the database for writing, brings its schema up to date and reads its epoch.
+pub(super) fn open(path: &Path, durability: Durability) -> Result<(Connection, String), SchemaError> {
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", synchronous(durability))?;
+    // Checkpoints are made by a thread of their own, so that no commit waits for one.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "cache_size", -16_384)?; // KiB
+    migrate(&mut connection)?;
+    let epoch = epoch(&connection)?;
+    Ok((connection, epoch))
+}
+
+/// Opens the database for reading.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+/// Opens the database to move what was committed from the log into it.
+pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    // At a checkpoint both levels sync; `normal` is enough for that (https://sqlite.org/wal.html#performance_considerations).
+    connection.pragma_update(None, "synchronous", "normal")?;
+    Ok(connection)
+}
+
+fn synchronous(durability: Durability) -> &'static str {
+    match durability {
+        Durability::Full => "full",
+        Durability::Relaxed => "normal",
+    }
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), SchemaError> {
+    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let mut version = 0_u32;
+    for step in STEPS {
+        version += 1;
+        if version > found {
+            let transaction = connection.transaction()?;
+            transaction.execute_batch(step)?;
+            transaction.pragma_update(None, "user_version", version)?;
+            transaction.commit()?;
+        }
+    }
+    if found > version { Err(SchemaError::Later { found, known: version }) } else { Ok(()) }
+}
+
+/// The epoch, made with the database.
+fn epoch(connection: &Connection) -> Result<String, rusqlite::Error> {
+    let select = "SELECT value FROM meta WHERE key = 'epoch'";
+    if let Some(epoch) = connection.query_row(select, (), |row| row.get(0)).optional()? {
+        return Ok(epoch);
+    }
+    let epoch = uuid::Uuid::new_v4().to_string();
+    connection.execute("INSERT INTO meta (key, value) VALUES ('epoch', ?1)", [&epoch])?;
+    Ok(epoch)
+}

@@ -1,0 +1,51 @@
+//! `GET /healthz` and `GET /readyz`, for whoever watches over the server.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::broker::BrokerState;
+use crate::http::App;
+use crate::http::error::ApiError;
+
+/// All is well.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Health {
+    /// Always `ok`.
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+const OK: Json<Health> = Json(Health { status: "ok" });
+
+/// The process answers.
+#[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, description = "It does", body = Health)))]
+pub(super) async fn healthz() -> Json<Health> {
+    OK
+}
+
+/// Messages can be accepted and reach their rooms.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "operation",
+    responses(
+        (status = 200, description = "They can", body = Health),
+        (status = 503, description = "They cannot; `detail` says why"),
+    )
+)]
+pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Health>, ApiError> {
+    if app.stopping.is_cancelled() {
+        return Err(ApiError::Unavailable("the server is shutting down".to_owned()));
+    }
+    if let BrokerState::NotReady(reason) = app.broker.state() {
+        return Err(ApiError::Unavailable(reason));
+    }
+    match app.history.trouble() {
+        Some(trouble) => Err(ApiError::Unavailable(trouble)),
+        None => Ok(OK),
+    }
+}

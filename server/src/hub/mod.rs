@@ -1,0 +1,213 @@
+//! The loop that owns [`Rooms`]: it feeds it what happens and does what it says.
+//!
+//! Channels form no cycle: sessions, intake and reads wait for the hub; the hub waits for nobody.
+
+mod encoder;
+pub mod seat;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use shared::message::{Message, Seq};
+use shared::names::{RoomId, Username};
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::warn;
+
+use crate::clock;
+use crate::history::{History, Span};
+use crate::hub::encoder::Encoder;
+use crate::hub::seat::{Link, Put, Seat};
+use crate::rooms::{Frame, Input, Join, Leaving, Output, PAGE_MESSAGES, Page, Rooms, SessionId, Start, Voice};
+
+/// How many inputs may wait for the hub. Each takes microseconds; a burst of joins or messages waits with its senders.
+const WAITING_INPUTS: usize = 1024;
+
+/// How many inputs the hub takes at a time.
+const INPUTS_AT_ONCE: usize = 64;
+
+/// A handle to the loop. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Hub {
+    events: mpsc::Sender<Event>,
+    last_session: Arc<AtomicU64>,
+}
+
+/// Why a connection did not come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinError {
+    /// Two other users are in the room.
+    Full,
+    /// History cannot be read, or the server is stopping.
+    Unavailable,
+}
+
+#[derive(Debug)]
+enum Event {
+    Join(Join, Answer),
+    Left(RoomId, SessionId, Leaving),
+    Drained(RoomId, SessionId),
+    Input(Input),
+}
+
+impl Hub {
+    /// Starts the loop. It ends with `stop`, when nobody needs it any more.
+    #[must_use]
+    pub fn start(history: History, tasks: &TaskTracker, stop: CancellationToken) -> Self {
+        let (events, waiting) = mpsc::channel(WAITING_INPUTS);
+        let hub = Self { events, last_session: Arc::default() };
+        let task = Loop {
+            rooms: Rooms::new(history.epoch()),
+            joining: HashMap::new(),
+            links: HashMap::new(),
+            encoder: Encoder::default(),
+            hub: hub.clone(),
+            history,
+            tasks: tasks.clone(),
+        };
+        tasks.spawn(task.run(waiting, stop));
+        hub
+    }
+
+    /// Asks for a place in a room and waits for the answer.
+    ///
+    /// # Errors
+    /// When the room is full, or when nobody can be let in now.
+    pub async fn join(&self, room: RoomId, user: Username, voice: Voice, start: Start) -> Result<Seat, JoinError> {
+        let session = SessionId(self.last_session.fetch_add(1, Ordering::Relaxed));
+        let (answer, seat) = oneshot::channel();
+        let join = Join { session, room, user, voice, start };
+        self.events.send(Event::Join(join, answer)).await.map_err(|_| JoinError::Unavailable)?;
+        seat.await.unwrap_or(Err(JoinError::Unavailable))
+    }
+
+    /// Tells the room that these messages have their places.
+    pub async fn announce(&self, room: RoomId, messages: Vec<Arc<Message>>) {
+        self.say(Event::Input(Input::Heard(room, messages))).await;
+    }
+
+    async fn say(&self, event: Event) {
+        // The hub goes last; what comes after it concerns nobody.
+        let _ = self.events.send(event).await;
+    }
+}
+
+/// Where the answer to a join goes.
+type Answer = oneshot::Sender<Result<Seat, JoinError>>;
+
+struct Loop {
+    rooms: Rooms,
+    /// Those who wait for their answer.
+    joining: HashMap<SessionId, (Join, Answer)>,
+    /// Those who are in.
+    links: HashMap<SessionId, Link>,
+    encoder: Encoder,
+    hub: Hub,
+    history: History,
+    tasks: TaskTracker,
+}
+
+impl Loop {
+    async fn run(mut self, mut waiting: mpsc::Receiver<Event>, stop: CancellationToken) {
+        let mut events = Vec::with_capacity(INPUTS_AT_ONCE);
+        let mut out = Vec::new();
+        loop {
+            let tick = self.rooms.next_tick();
+            let sleep = tokio::time::sleep_until(tick.unwrap_or_else(|| clock::now().instant).into());
+            tokio::select! {
+                _ = waiting.recv_many(&mut events, INPUTS_AT_ONCE) => {}
+                () = sleep, if tick.is_some() => events.push(Event::Input(Input::Tick)),
+                () = stop.cancelled() => return,
+            }
+            for event in events.drain(..) {
+                let input = self.note(event);
+                self.rooms.handle(clock::now(), input, &mut out);
+                for output in out.drain(..) {
+                    self.perform(output);
+                }
+            }
+        }
+    }
+
+    /// Keeps what is the hub's in step with what the core is about to hear.
+    fn note(&mut self, event: Event) -> Input {
+        match event {
+            Event::Join(join, answer) => {
+                self.joining.insert(join.session, (join.clone(), answer));
+                Input::Joined(join)
+            }
+            Event::Left(room, session, leaving) => {
+                self.links.remove(&session);
+                Input::Left(room, session, leaving)
+            }
+            Event::Drained(room, session) => {
+                if let Some(link) = self.links.get_mut(&session) {
+                    link.drained();
+                }
+                Input::Drained(room, session)
+            }
+            Event::Input(input) => input,
+        }
+    }
+
+    fn perform(&mut self, output: Output) {
+        match output {
+            Output::Enter(session, entry) => {
+                if let Some((join, answer)) = self.joining.remove(&session) {
+                    let (link, seat) = seat::seat(self.hub.clone(), join, entry);
+                    self.links.insert(session, link);
+                    // If nobody waits for it any more, the seat is dropped here, and says so itself.
+                    let _ = answer.send(Ok(seat));
+                }
+            }
+            Output::Refuse(session) => self.refuse(session, JoinError::Full),
+            Output::Fail(session) => self.refuse(session, JoinError::Unavailable),
+            Output::Send(session, frame) => self.send(session, frame),
+            Output::Read(room, after) => self.read(room, after),
+        }
+    }
+
+    fn refuse(&mut self, session: SessionId, why: JoinError) {
+        if let Some((_, answer)) = self.joining.remove(&session) {
+            // A connection that has given up needs no answer.
+            let _ = answer.send(Err(why));
+        }
+    }
+
+    fn send(&mut self, session: SessionId, frame: Frame) {
+        let Some(link) = self.links.get_mut(&session) else { return };
+        if !link.takes_frames() {
+            return;
+        }
+        let put = link.put(self.encoder.encode(&frame, link.voice));
+        if put == Put::Done {
+            return;
+        }
+        let room = link.room.clone();
+        let mut nothing = Vec::new();
+        self.rooms.handle(clock::now(), Input::QueueFull(room.clone(), session, frame), &mut nothing);
+        if put == Put::FullAndDrained {
+            let hub = self.hub.clone();
+            self.tasks.spawn(async move { hub.say(Event::Drained(room, session)).await });
+        }
+    }
+
+    fn read(&self, room: RoomId, after: Seq) {
+        let (hub, history) = (self.hub.clone(), self.history.clone());
+        self.tasks.spawn(async move {
+            let input = match history.page(&room, Span::After(after), PAGE_MESSAGES).await {
+                Ok(page) => {
+                    let messages = page.messages.into_iter().map(Arc::new).collect();
+                    Input::Read(room, after, Page { head: page.head, messages })
+                }
+                Err(error) => {
+                    warn!(%room, %error, "history could not be read");
+                    Input::ReadFailed(room)
+                }
+            };
+            hub.say(Event::Input(input)).await;
+        });
+    }
+}

@@ -1,0 +1,152 @@
+//! Builds everything, owns all tasks and shuts down in order; the only file that knows all.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::access::tokens::Tokens;
+use crate::broker::{Broker, Deliveries, embedded, rabbitmq};
+use crate::config::{ConfigError, Settings};
+use crate::history::{History, HistoryError};
+use crate::http::{self, App};
+use crate::hub::Hub;
+use crate::intake;
+
+/// How long requests may take to end after the stop. With the limits below it makes less than 10 s.
+const FINISH_REQUESTS: Duration = Duration::from_secs(3);
+/// How long the intake may take to keep what it has.
+const FINISH_INTAKE: Duration = Duration::from_secs(3);
+/// How long sessions may take to say goodbye.
+const FINISH_SESSIONS: Duration = Duration::from_secs(2);
+/// How long the rest may take.
+const FINISH_REST: Duration = Duration::from_secs(1);
+
+/// Why a server does not start or ends early.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// A setting is missing or wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The history cannot be used.
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    /// The settings of RabbitMQ cannot be used.
+    #[error(transparent)]
+    RabbitMq(#[from] rabbitmq::SettingsError),
+    /// The listener failed.
+    #[error("accepting connections: {0}")]
+    Accept(#[from] std::io::Error),
+}
+
+/// Serves on `listener` until `stop`, then ends in order: no new requests, what is accepted is kept and announced,
+/// sessions are told and closed, history is closed. Takes less than 10 s for that.
+///
+/// # Errors
+/// When the settings or the history cannot be used, or the listener fails.
+pub async fn run(settings: Settings, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<(), NodeError> {
+    let address = listener.local_addr()?;
+    let folder = settings.data_folder()?;
+    let tokens = Arc::new(Tokens::new(settings.key(&folder)?.expose().as_bytes()));
+    let history = History::open(&folder, settings.durability)?;
+
+    let broker_tasks = TaskTracker::new();
+    let stop_broker = CancellationToken::new();
+    let (broker, deliveries) = open_broker(&settings, &tokens, &broker_tasks, &stop_broker)?;
+
+    let hub_tasks = TaskTracker::new();
+    let stop_hub = CancellationToken::new();
+    let hub = Hub::start(history.clone(), &hub_tasks, stop_hub.clone());
+
+    let stop_intake = CancellationToken::new();
+    let intake = tokio::spawn(intake::run(deliveries, history.clone(), hub.clone(), stop_intake.clone()));
+
+    let app = Arc::new(App {
+        tokens,
+        broker,
+        history: history.clone(),
+        hub,
+        max_content_bytes: settings.max_content_bytes,
+        sessions: TaskTracker::new(),
+        stop_sessions: CancellationToken::new(),
+        stopping: CancellationToken::new(),
+    });
+    announce_start(&settings, address);
+    serve(listener, &app, stop).await?;
+
+    stop_intake.cancel();
+    finish("intake", FINISH_INTAKE, intake).await;
+    app.stop_sessions.cancel();
+    app.sessions.close();
+    finish("sessions", FINISH_SESSIONS, app.sessions.wait()).await;
+    stop_broker.cancel();
+    stop_hub.cancel();
+    let rest = async {
+        hub_tasks.close();
+        hub_tasks.wait().await;
+        broker_tasks.close();
+        broker_tasks.wait().await;
+        history.close().await;
+    };
+    finish("the rest", FINISH_REST, rest).await;
+    info!("stopped");
+    Ok(())
+}
+
+fn open_broker(
+    settings: &Settings,
+    tokens: &Arc<Tokens>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<(Broker, Deliveries), NodeError> {
+    let Some(url) = &settings.amqp_url else {
+        let (broker, deliveries) = embedded::open();
+        return Ok((Broker::Embedded(broker), Deliveries::Embedded(deliveries)));
+    };
+    let rabbitmq = rabbitmq::Settings::new(url.expose(), settings.max_content_bytes)?;
+    let (broker, deliveries) = rabbitmq::open(rabbitmq, Arc::clone(tokens), tasks, stop.clone());
+    Ok((Broker::RabbitMq(broker), Deliveries::RabbitMq(deliveries)))
+}
+
+/// Serves requests until `stop`, and after it those that have begun.
+async fn serve(listener: TcpListener, app: &Arc<App>, stop: impl Future<Output = ()>) -> Result<(), NodeError> {
+    // Nagle's algorithm would hold small frames back for an acknowledgement (RFC 896).
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            warn!(%error, "TCP_NODELAY could not be set");
+        }
+    });
+    let stopping = app.stopping.clone();
+    let server = axum::serve(listener, http::router(Arc::clone(app)))
+        .with_graceful_shutdown(async move { stopping.cancelled().await })
+        .into_future();
+    let mut server = std::pin::pin!(server);
+    tokio::select! {
+        served = &mut server => return Ok(served?),
+        () = stop => {}
+    }
+    info!("stopping");
+    app.stopping.cancel();
+    match tokio::time::timeout(FINISH_REQUESTS, server).await {
+        Ok(served) => served?,
+        Err(_) => warn!("some requests did not end in time and are cut off"),
+    }
+    Ok(())
+}
+
+fn announce_start(settings: &Settings, address: SocketAddr) {
+    let broker = if settings.amqp_url.is_some() { "RabbitMQ" } else { "embedded" };
+    info!(%address, broker, durability = ?settings.durability, "listening; see http://{address}/docs");
+}
+
+async fn finish(what: &str, limit: Duration, work: impl Future) {
+    if tokio::time::timeout(limit, work).await.is_err() {
+        warn!(what, "did not end in time");
+    }
+}

@@ -1,0 +1,245 @@
+//! Pure. Who is in which room and who hears what: inputs in, outputs as values, no clock, socket or task.
+//!
+//! **The cursor rule.** A session has a cursor: the place of the last message it was sent. A message is sent when its
+//! place is `cursor + 1`, dropped when it is not after the cursor, and otherwise the room is read from history. Joining,
+//! resuming, reordering, repeats, a lost announcement and a slow reader are all this one rule.
+
+mod room;
+mod seats;
+#[cfg(test)]
+mod simulation;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use shared::frames::{Gap, Presence, Resume};
+use shared::message::{Message, Seq};
+use shared::names::{RoomId, Username};
+
+use crate::rooms::room::Room;
+
+/// How long the seat of a `duet.v1` connection that broke off is kept for it.
+pub const GRACE: Duration = Duration::from_secs(15);
+
+/// How long to leave a history alone that could not be read.
+const RETRY_READ: Duration = Duration::from_secs(1);
+
+/// How many messages one read from history asks for.
+pub const PAGE_MESSAGES: u32 = 100;
+
+/// One connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// The time, read by the caller.
+#[derive(Debug, Clone, Copy)]
+pub struct Now {
+    /// For waiting.
+    pub instant: Instant,
+    /// For telling people.
+    pub wall: Timestamp,
+}
+
+/// What a connection understands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Voice {
+    /// The content of each message as plain text, and nothing else.
+    Plain,
+    /// The frames of `shared::frames`.
+    DuetV1,
+}
+
+/// Where a connection wants to begin.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Start {
+    /// Continue after this place of this epoch.
+    pub after: Option<(Seq, String)>,
+    /// Otherwise begin with this many of the newest messages.
+    pub last: Option<u64>,
+}
+
+/// A connection that asks to come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Join {
+    /// Which connection.
+    pub session: SessionId,
+    /// Into which room.
+    pub room: RoomId,
+    /// Whose.
+    pub user: Username,
+    /// What it understands.
+    pub voice: Voice,
+    /// Where it begins.
+    pub start: Start,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaving {
+    /// By a close of the WebSocket: they meant it.
+    Closed,
+    /// In any other way: they may be back in a moment.
+    Vanished,
+}
+
+/// A page of a room's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The place of the newest message when the page was read.
+    pub head: Seq,
+    /// Messages in the order of their places.
+    pub messages: Vec<Arc<Message>>,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A connection asks to come in.
+    Joined(Join),
+    /// A connection has ended.
+    Left(RoomId, SessionId, Leaving),
+    /// History has given messages of a room their places.
+    Heard(RoomId, Vec<Arc<Message>>),
+    /// The answer to [`Output::Read`] with the same place.
+    Read(RoomId, Seq, Page),
+    /// [`Output::Read`] came to nothing.
+    ReadFailed(RoomId),
+    /// A connection's queue did not take this frame, nor any after it.
+    QueueFull(RoomId, SessionId, Frame),
+    /// A connection whose queue was full has sent all of it.
+    Drained(RoomId, SessionId),
+    /// Time has passed.
+    Tick,
+}
+
+/// A frame as a value; the caller encodes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// A message.
+    Message(Arc<Message>),
+    /// Who is there has changed.
+    Presence(Presence),
+    /// Messages that history no longer has.
+    Gap(Gap),
+}
+
+/// Where a connection stands when it has come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The place of the newest message.
+    pub head: Seq,
+    /// Who holds a seat, by name.
+    pub occupants: Vec<Username>,
+    /// What its messages begin with.
+    pub resume: Resume,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// The connection is in. Its frames come after this.
+    Enter(SessionId, Entry),
+    /// The room holds two other users. The session is forgotten already.
+    Refuse(SessionId),
+    /// History could not be read. The session is forgotten already.
+    Fail(SessionId),
+    /// Send a frame; if its queue is full, say [`Input::QueueFull`] and send it nothing more until it is drained.
+    Send(SessionId, Frame),
+    /// Read up to [`PAGE_MESSAGES`] messages after a place. One a room is under way, but for a room that was left and
+    /// entered again meanwhile; the answer to the earlier read does no harm there.
+    Read(RoomId, Seq),
+}
+
+/// All rooms that somebody is in.
+#[derive(Debug)]
+pub struct Rooms {
+    epoch: Arc<str>,
+    rooms: HashMap<RoomId, Room>,
+    /// Seats kept for users who broke off, in the order in which their time runs out.
+    grace: VecDeque<(Instant, RoomId)>,
+    /// Rooms whose read failed, in the order in which it is to be made again.
+    unread: VecDeque<(Instant, RoomId)>,
+}
+
+impl Rooms {
+    /// No rooms, on a history of this epoch.
+    #[must_use]
+    pub fn new(epoch: &str) -> Self {
+        Self { epoch: epoch.into(), rooms: HashMap::new(), grace: VecDeque::new(), unread: VecDeque::new() }
+    }
+
+    /// How many rooms there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rooms.len()
+    }
+
+    /// Whether nobody is anywhere.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rooms.is_empty()
+    }
+
+    /// When [`Input::Tick`] is next of use, if ever.
+    #[must_use]
+    pub fn next_tick(&self) -> Option<Instant> {
+        [&self.grace, &self.unread].into_iter().filter_map(|queue| queue.front()).map(|(when, _)| *when).min()
+    }
+
+    /// Takes in what happened and says what is to be done, in order.
+    pub fn handle(&mut self, now: Now, input: Input, out: &mut Vec<Output>) {
+        match input {
+            Input::Joined(join) => self.joined(now, join, out),
+            Input::Left(id, session, leaving) => {
+                if let Some(until) = self.with(&id, |room| room.left(now, session, leaving, out)).flatten() {
+                    self.grace.push_back((until, id));
+                }
+            }
+            Input::Heard(id, messages) => {
+                self.with(&id, |room| room.heard(messages, out));
+            }
+            Input::Read(id, after, page) => {
+                self.with(&id, |room| room.read(now, after, &page, out));
+            }
+            Input::ReadFailed(id) => {
+                if self.with(&id, |room| room.read_failed(now, out)) == Some(true) {
+                    self.unread.push_back((now.instant + RETRY_READ, id));
+                }
+            }
+            Input::QueueFull(id, session, frame) => {
+                self.with(&id, |room| room.queue_full(session, &frame));
+            }
+            Input::Drained(id, session) => {
+                self.with(&id, |room| room.drained(session, out));
+            }
+            Input::Tick => self.tick(now, out),
+        }
+    }
+
+    fn joined(&mut self, now: Now, join: Join, out: &mut Vec<Output>) {
+        let (id, epoch) = (join.room.clone(), Arc::clone(&self.epoch));
+        let room = self.rooms.entry(id.clone()).or_insert_with(|| Room::new(id, epoch));
+        room.join(now, join, out);
+    }
+
+    fn tick(&mut self, now: Now, out: &mut Vec<Output>) {
+        while let Some((_, id)) = self.grace.pop_front_if(|(until, _)| *until <= now.instant) {
+            self.with(&id, |room| room.grace_over(now, out));
+        }
+        while let Some((_, id)) = self.unread.pop_front_if(|(when, _)| *when <= now.instant) {
+            self.with(&id, |room| room.catch_up(out));
+        }
+    }
+
+    /// Lets a room act, if anybody is in it, and forgets it when nobody is left.
+    fn with<T>(&mut self, id: &RoomId, act: impl FnOnce(&mut Room) -> T) -> Option<T> {
+        let room = self.rooms.get_mut(id)?;
+        let result = act(room);
+        if room.is_empty() {
+            self.rooms.remove(id);
+        }
+        Some(result)
+    }
+}

@@ -1,0 +1,350 @@
+//! Pure. A random world around [`Rooms`]: people come, go, resume and read slowly; announcements are late, out of order,
+//! repeated or lost; reads take their time or fail; old messages expire. Whatever happens, every session hears every
+//! message once and in order, or is told of the gap, and never do three users sit in a room.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use shared::frames::Resume;
+use shared::message::{Message, Seq};
+use shared::names::{MessageId, RoomId, Username};
+
+use crate::rooms::{
+    Entry, Frame, GRACE, Input, Join, Leaving, Now, Output, PAGE_MESSAGES, Page, Rooms, SessionId, Start, Voice,
+};
+
+const EPOCH: &str = "this";
+/// Small, so that queues fill.
+const QUEUE: usize = 3;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Post,
+    Expire(u8),
+    Announce { which: u8, again: bool },
+    LoseAnnouncement(u8),
+    Join { user: u8, voice: Voice, start: Begin },
+    Leave { which: u8, leaving: Leaving },
+    Drain { which: u8 },
+    BeginRead,
+    EndRead { fails: bool },
+    Wait(u8),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Begin {
+    Live,
+    Last(u8),
+    ResumeOld { epoch_is_right: bool, ahead: bool },
+}
+
+struct Session {
+    user: u8,
+    voice: Voice,
+    asked: Start,
+    is_in: bool,
+    /// Like the hub's: once it was full it takes nothing until it is drained.
+    is_full: bool,
+    queue: VecDeque<Frame>,
+    /// The place of the last message it received.
+    seen: Seq,
+}
+
+struct World {
+    rooms: Rooms,
+    now: Now,
+    /// Every message ever posted; the first `expired` are no longer kept.
+    posted: u64,
+    expired: u64,
+    announcements: Vec<Seq>,
+    reads: VecDeque<Seq>,
+    pages: VecDeque<(Seq, Page)>,
+    sessions: BTreeMap<SessionId, Session>,
+    joined: u64,
+    /// How far each user came in a connection of theirs that has ended.
+    left_at: BTreeMap<u8, Seq>,
+}
+
+fn room() -> RoomId {
+    RoomId::new("room1").unwrap()
+}
+
+fn user(n: u8) -> Username {
+    Username::new(format!("user{n}")).unwrap()
+}
+
+fn message(seq: u64) -> Arc<Message> {
+    Arc::new(Message {
+        seq: Seq(seq),
+        id: MessageId::new(format!("m{seq}")).unwrap(),
+        sender: None,
+        content: String::new(),
+        sent_at: Timestamp::UNIX_EPOCH,
+    })
+}
+
+fn pick<T>(items: &[T], which: u8) -> Option<usize> {
+    (!items.is_empty()).then(|| usize::from(which) % items.len())
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            rooms: Rooms::new(EPOCH),
+            now: Now { instant: Instant::now(), wall: Timestamp::UNIX_EPOCH },
+            posted: 0,
+            expired: 0,
+            announcements: Vec::new(),
+            reads: VecDeque::new(),
+            pages: VecDeque::new(),
+            sessions: BTreeMap::new(),
+            joined: 0,
+            left_at: BTreeMap::new(),
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        match *step {
+            Step::Post => {
+                self.posted += 1;
+                self.announcements.push(Seq(self.posted));
+            }
+            Step::Expire(n) => self.expired = (self.expired + u64::from(n % 8)).min(self.posted),
+            Step::Announce { which, again } => {
+                if let Some(index) = pick(&self.announcements, which) {
+                    let seq = if again { self.announcements[index] } else { self.announcements.remove(index) };
+                    self.input(Input::Heard(room(), vec![message(seq.0)]));
+                }
+            }
+            Step::LoseAnnouncement(which) => {
+                if let Some(index) = pick(&self.announcements, which) {
+                    self.announcements.remove(index);
+                }
+            }
+            Step::Join { user, voice, start } => self.join(user % 4, voice, start),
+            Step::Leave { which, leaving } => {
+                let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
+                if let Some(index) = pick(&ids, which) {
+                    self.leave(ids[index], leaving);
+                }
+            }
+            Step::Drain { which } => {
+                let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
+                if let Some(index) = pick(&ids, which) {
+                    self.drain(ids[index]);
+                }
+            }
+            Step::BeginRead => self.begin_read(),
+            Step::EndRead { fails } => self.end_read(fails),
+            Step::Wait(seconds) => {
+                self.now.instant += Duration::from_secs(u64::from(seconds % 20));
+                self.input(Input::Tick);
+            }
+        }
+    }
+
+    fn join(&mut self, who: u8, voice: Voice, begin: Begin) {
+        self.joined += 1;
+        let session = SessionId(self.joined);
+        let start = match begin {
+            Begin::Live => Start::default(),
+            Begin::Last(n) => Start { after: None, last: Some(u64::from(n)) },
+            Begin::ResumeOld { epoch_is_right, ahead } => {
+                let seen = self.left_at.get(&who).copied().unwrap_or_default();
+                let after = if ahead { Seq(self.posted + 5) } else { seen };
+                let epoch = if epoch_is_right { EPOCH } else { "another" };
+                Start { after: Some((after, epoch.to_owned())), last: Some(2) }
+            }
+        };
+        let new = Session {
+            user: who,
+            voice,
+            asked: start.clone(),
+            is_in: false,
+            is_full: false,
+            queue: VecDeque::new(),
+            seen: Seq::START,
+        };
+        self.sessions.insert(session, new);
+        self.input(Input::Joined(Join { session, room: room(), user: user(who), voice, start }));
+    }
+
+    fn leave(&mut self, id: SessionId, leaving: Leaving) {
+        let session = self.sessions.remove(&id).unwrap();
+        if session.is_in {
+            self.left_at.insert(session.user, session.seen);
+        }
+        self.input(Input::Left(room(), id, leaving));
+    }
+
+    fn drain(&mut self, id: SessionId) {
+        let session = self.sessions.get_mut(&id).unwrap();
+        for frame in std::mem::take(&mut session.queue) {
+            match frame {
+                Frame::Message(message) => {
+                    if session.voice == Voice::Plain && message.seq.0 <= self.expired + 1 {
+                        // It is not told what has expired; a jump over that is no loss.
+                        session.seen = session.seen.max(message.seq.back(1));
+                    }
+                    assert_eq!(message.seq, session.seen.next(), "{id:?} lost, repeated or disordered a message");
+                    session.seen = message.seq;
+                }
+                Frame::Gap(gap) => {
+                    assert_eq!(session.voice, Voice::DuetV1, "a plain session was sent a gap");
+                    assert_eq!(gap.from, session.seen.next(), "the gap does not begin where {id:?} is");
+                    assert!(gap.to.0 <= self.expired, "told a gap of messages that are still kept");
+                    session.seen = gap.to;
+                }
+                Frame::Presence(presence) => {
+                    assert_eq!(session.voice, Voice::DuetV1, "a plain session was sent a presence");
+                    assert!(presence.occupants.len() <= 2);
+                }
+            }
+        }
+        if std::mem::take(&mut session.is_full) {
+            self.input(Input::Drained(room(), id));
+        }
+    }
+
+    fn begin_read(&mut self) {
+        let Some(after) = self.reads.pop_front() else { return };
+        let first = after.0.max(self.expired) + 1;
+        let last = self.posted.min(first.saturating_add(u64::from(PAGE_MESSAGES) - 1));
+        let messages = (first..=last).map(message).collect();
+        self.pages.push_back((after, Page { head: Seq(self.posted), messages }));
+    }
+
+    fn end_read(&mut self, fails: bool) {
+        let Some((after, page)) = self.pages.pop_front() else { return };
+        let input = if fails { Input::ReadFailed(room()) } else { Input::Read(room(), after, page) };
+        self.input(input);
+    }
+
+    fn input(&mut self, input: Input) {
+        let mut out = Vec::new();
+        self.rooms.handle(self.now, input, &mut out);
+        for output in out {
+            self.perform(output);
+        }
+        let seated: BTreeSet<u8> = self.sessions.values().filter(|s| s.is_in).map(|s| s.user).collect();
+        assert!(seated.len() <= 2, "three users are in the room: {seated:?}");
+    }
+
+    fn perform(&mut self, output: Output) {
+        match output {
+            Output::Enter(id, entry) => self.enter(id, &entry),
+            Output::Refuse(id) | Output::Fail(id) => {
+                let session = self.sessions.remove(&id).unwrap();
+                assert!(!session.is_in, "a session was turned away after it was let in");
+            }
+            Output::Send(id, frame) => self.send(id, frame),
+            Output::Read(_, after) => self.reads.push_back(after),
+        }
+    }
+
+    fn enter(&mut self, id: SessionId, entry: &Entry) {
+        let session = self.sessions.get_mut(&id).unwrap();
+        assert!(!std::mem::replace(&mut session.is_in, true), "let in twice");
+        assert!(entry.occupants.contains(&user(session.user)) && entry.occupants.len() <= 2);
+        assert!(entry.head.0 <= self.posted);
+        let recent = session.asked.last.map_or(entry.head, |n| entry.head.back(n));
+        session.seen = match (entry.resume, &session.asked.after) {
+            (Resume::Complete, Some((after, epoch))) => {
+                assert_eq!(epoch, EPOCH);
+                *after
+            }
+            (Resume::Reset, Some((after, epoch))) => {
+                assert!(epoch != EPOCH || *after > entry.head, "reset without need");
+                recent
+            }
+            (Resume::Recent | Resume::Live, None) => recent,
+            (resume, asked) => panic!("{resume:?} for {asked:?}"),
+        };
+    }
+
+    fn send(&mut self, id: SessionId, frame: Frame) {
+        // A session that has left may still be sent what was decided before the core heard of it.
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        assert!(session.is_in, "sent a frame before it was let in");
+        if session.is_full {
+            return;
+        }
+        if session.queue.len() < QUEUE {
+            session.queue.push_back(frame);
+        } else {
+            session.is_full = true;
+            self.rooms.handle(self.now, Input::QueueFull(room(), id, frame), &mut Vec::new());
+        }
+    }
+
+    /// Lets everything that is under way come to its end, and heals lost announcements by one last message.
+    fn settle(&mut self) {
+        self.step(&Step::Wait(19));
+        self.step(&Step::Post);
+        self.announcements = vec![Seq(self.posted)];
+        for _ in 0..10_000 {
+            self.step(&Step::Announce { which: 0, again: false });
+            self.begin_read();
+            self.end_read(false);
+            for id in self.sessions.keys().copied().collect::<Vec<_>>() {
+                self.drain(id);
+            }
+            let is_quiet = self.sessions.values().all(|s| s.queue.is_empty() && !s.is_full);
+            if is_quiet && self.announcements.is_empty() && self.reads.is_empty() && self.pages.is_empty() {
+                return;
+            }
+        }
+        panic!("the world does not come to rest");
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let voice = prop_oneof![Just(Voice::DuetV1), Just(Voice::Plain)];
+    let leaving = prop_oneof![Just(Leaving::Closed), Just(Leaving::Vanished)];
+    let start = prop_oneof![
+        Just(Begin::Live),
+        any::<u8>().prop_map(Begin::Last),
+        (prop::bool::weighted(0.8), prop::bool::weighted(0.1))
+            .prop_map(|(epoch_is_right, ahead)| Begin::ResumeOld { epoch_is_right, ahead }),
+    ];
+    prop_oneof![
+        6 => Just(Step::Post),
+        1 => any::<u8>().prop_map(Step::Expire),
+        6 => (any::<u8>(), prop::bool::weighted(0.2)).prop_map(|(which, again)| Step::Announce { which, again }),
+        1 => any::<u8>().prop_map(Step::LoseAnnouncement),
+        4 => (any::<u8>(), voice, start).prop_map(|(user, voice, start)| Step::Join { user, voice, start }),
+        2 => (any::<u8>(), leaving).prop_map(|(which, leaving)| Step::Leave { which, leaving }),
+        4 => any::<u8>().prop_map(|which| Step::Drain { which }),
+        4 => Just(Step::BeginRead),
+        4 => prop::bool::weighted(0.1).prop_map(|fails| Step::EndRead { fails }),
+        1 => any::<u8>().prop_map(Step::Wait),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_session_hears_every_message_once_and_in_order(steps in prop::collection::vec(step(), 1..120)) {
+        let mut world = World::new();
+        for step in &steps {
+            world.step(step);
+        }
+        world.settle();
+        for (id, session) in &world.sessions {
+            prop_assert!(session.is_in, "{id:?} still waits at the door");
+            if session.voice == Voice::DuetV1 || world.expired == 0 {
+                prop_assert_eq!(session.seen, Seq(world.posted), "{:?} is behind", id);
+            }
+        }
+        for id in world.sessions.keys().copied().collect::<Vec<_>>() {
+            world.leave(id, Leaving::Closed);
+        }
+        world.now.instant += GRACE;
+        world.input(Input::Tick);
+        prop_assert!(world.rooms.is_empty(), "a room is kept that nobody is in");
+    }
+}

@@ -1,0 +1,138 @@
+//! What the server and the folder `docs` promise in writing.
+
+use serde_json::Value;
+use shared::error::Problem;
+use shared::frames::ServerFrame;
+
+use crate::support::Folder;
+use crate::support::client::Client;
+use crate::support::server::Server;
+
+#[tokio::test]
+async fn swagger_ui_loads_nothing_from_elsewhere() {
+    let folder = Folder::new();
+    let server = Server::embedded(&folder).await;
+    let client = Client::of(server.address);
+    let page = client.get("/docs").await;
+    assert_eq!(page.status, 200);
+    assert!(!page.body.contains("://"), "{}", page.body);
+    let loaded: Vec<&str> = page.body.split('"').filter(|text| text.starts_with("/docs/")).collect();
+    assert!(loaded.len() >= 4, "{loaded:?}");
+    for path in loaded {
+        let file = client.get(path).await;
+        assert_eq!(file.status, 200, "{path}");
+        assert!(!file.headers.contains_key("content-encoding") && !file.body.is_empty(), "{path}");
+    }
+    assert!(client.get("/docs/swagger-initializer.js").await.body.contains("\"/openapi.json\""));
+    assert_eq!(client.get("/docs/nothing.js").await.status, 404);
+}
+
+#[tokio::test]
+async fn every_route_is_documented_with_schemas_and_examples() {
+    let folder = Folder::new();
+    let server = Server::embedded(&folder).await;
+    let document = Client::of(server.address).get("/openapi.json").await.json();
+    let routes = [
+        ("/generate-token", "post"),
+        ("/message", "post"),
+        ("/updates/{room_id}", "get"),
+        ("/rooms/{room_id}/messages", "get"),
+        ("/healthz", "get"),
+        ("/readyz", "get"),
+    ];
+    assert_eq!(document["paths"].as_object().unwrap().len(), routes.len());
+    for (path, method) in routes {
+        let operation = &document["paths"][path][method];
+        if method == "post" {
+            has_example(&document, &operation["requestBody"]["content"]["application/json"]);
+        }
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let content = &response["content"];
+            match status.as_str() {
+                "101" => assert!(content.is_null()),
+                "200" => has_example(&document, &content["application/json"]),
+                _ => {
+                    let problem = &content["application/problem+json"];
+                    assert_eq!(problem["schema"]["$ref"], "#/components/schemas/Problem", "{path} {status}");
+                    let example: Problem = serde_json::from_value(problem["example"].clone()).unwrap();
+                    assert_eq!(example.status.to_string(), *status, "{path}");
+                }
+            }
+        }
+    }
+}
+
+/// Every field of the schema has an example, or the content has one as a whole.
+#[track_caller]
+fn has_example(document: &Value, content: &Value) {
+    let name = content["schema"]["$ref"].as_str().unwrap().rsplit('/').next().unwrap();
+    let schema = &document["components"]["schemas"][name];
+    for (field, property) in schema["properties"].as_object().unwrap() {
+        let is_list = property["type"] == "array";
+        assert!(is_list || !property["example"].is_null(), "{name}.{field} has no example");
+        assert!(!property["description"].is_null(), "{name}.{field} has no description");
+    }
+}
+
+/// The examples of docs/protocol.md that are marked with `kind`: fenced blocks that begin with ```` ```json kind ````.
+fn examples(kind: &str) -> Vec<String> {
+    let text = include_str!("../../../docs/protocol.md");
+    let fence = format!("```json {kind}\n");
+    text.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+fn each<T: serde::de::DeserializeOwned + serde::Serialize>(kind: &str, at_least: usize) -> Vec<T> {
+    let examples = examples(kind);
+    assert!(examples.len() >= at_least, "{} examples of {kind}", examples.len());
+    let decode = |text: &String| {
+        let value: Value = serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"));
+        let decoded: T = serde_json::from_value(value.clone()).unwrap_or_else(|e| panic!("{e}: {text}"));
+        assert_eq!(serde_json::to_value(&decoded).unwrap(), value, "a field of the example is not the protocol's");
+        decoded
+    };
+    examples.iter().map(decode).collect()
+}
+
+#[test]
+fn every_example_in_the_protocol_is_what_it_says() {
+    each::<shared::rest::TokenRequest>("TokenRequest", 1);
+    each::<shared::rest::TokenAnswer>("TokenAnswer", 1);
+    each::<shared::rest::Post>("Post", 1);
+    each::<shared::rest::PostAnswer>("PostAnswer", 1);
+    each::<shared::rest::HistoryPage>("HistoryPage", 1);
+    each::<Problem>("Problem", 1);
+    let frames: Vec<ServerFrame> = each("ServerFrame", 5);
+    for frame in &frames {
+        assert_ne!(*frame, ServerFrame::Unknown);
+    }
+    let kinds: std::collections::HashSet<_> = frames.iter().map(std::mem::discriminant).collect();
+    assert_eq!(kinds.len(), 5, "an example of each frame");
+}
+
+#[test]
+fn no_block_of_json_in_the_protocol_goes_unchecked() {
+    let text = include_str!("../../../docs/protocol.md");
+    let known = ["TokenRequest", "TokenAnswer", "Post", "PostAnswer", "HistoryPage", "Problem", "ServerFrame"];
+    for (number, line) in text.lines().enumerate().filter(|(_, line)| line.starts_with("```json")) {
+        let kind = line.strip_prefix("```json ").unwrap_or_default();
+        assert!(known.contains(&kind), "line {}: ```json is to be followed by one of {known:?}", number + 1);
+    }
+}
+
+#[test]
+fn every_error_code_stands_in_the_protocol() {
+    let text = include_str!("../../../docs/protocol.md");
+    let source = include_str!("../../../shared/src/error.rs");
+    let body = source.split("pub enum ErrorCode {").nth(1).unwrap().split("\n}").next().unwrap();
+    for variant in body.lines().map(str::trim).filter(|line| line.ends_with(',')).map(|line| line.trim_end_matches(','))
+    {
+        let code = variant.char_indices().fold(String::new(), |mut code, (at, c)| {
+            if c.is_uppercase() && at > 0 {
+                code.push('_');
+            }
+            code.extend(c.to_lowercase());
+            code
+        });
+        assert!(code == "unknown" || text.contains(&format!("`{code}`")), "{code} is not in docs/protocol.md");
+    }
+}

@@ -1,0 +1,18 @@
+//! The server from outside: real sockets, a real RabbitMQ, and where it matters the real process.
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected has failed")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests may fail loudly"
+)]
+
+mod contract;
+mod documents;
+mod history;
+mod process;
+mod resume;
+mod seats;
+mod support;
+mod tidy;

@@ -1,0 +1,158 @@
+//! The real program: how it starts, stops, and what it keeps when it is killed.
+
+use std::time::{Duration, Instant};
+
+use shared::frames::ServerFrame;
+use shared::message::Seq;
+
+use crate::support::Folder;
+use crate::support::client::Client;
+use crate::support::process::{Process, fails_to_start};
+
+#[tokio::test]
+async fn what_was_accepted_survives_kill_9() {
+    let folder = Folder::new();
+    for durability in ["full", "relaxed"] {
+        let server = Process::start(&folder, &["--durability", durability]);
+        let client = Client::of(server.address);
+        let posts = tokio::spawn(async move {
+            let mut accepted = 0_u64;
+            let room = format!("room-{durability}");
+            let body = |n| serde_json::json!({ "room_id": room, "content": format!("message {n}") });
+            while client.try_post(&body(accepted + 1)).await {
+                accepted += 1;
+            }
+            accepted
+        });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        server.kill();
+        let accepted = posts.await.unwrap();
+        assert!(accepted > 10, "only {accepted} messages were accepted in time");
+
+        let server = Process::start(&folder, &["--durability", durability]);
+        let client = Client::of(server.address);
+        let query = format!("?last={accepted}");
+        let (_, welcome) = client.enter("alice", &format!("room-{durability}"), &query).await;
+        // One more may have been committed whose answer did not come through.
+        assert!((accepted..=accepted + 1).contains(&welcome.head.0), "{accepted} accepted, {} kept", welcome.head);
+    }
+}
+
+#[tokio::test]
+async fn a_client_resumes_on_a_server_that_was_killed_and_started_again() {
+    let folder = Folder::new();
+    let server = Process::start(&folder, &[]);
+    let listen = server.address.to_string();
+    let client = Client::of(server.address);
+    let (mut alice, welcome) = client.enter("alice", "room1", "").await;
+    client.post("room1", "before").await;
+    assert_eq!(alice.message().await.content, "before");
+    server.kill();
+
+    let server = Process::start_on(&listen, &folder, &[]);
+    let client = Client::of(server.address);
+    client.post("room1", "meanwhile").await;
+    let query = format!("?after=1&epoch={}", welcome.epoch);
+    let (mut alice, _) = client.enter("alice", "room1", &query).await;
+    client.post("room1", "after").await;
+    assert_eq!(alice.message().await.seq, Seq(2));
+    assert_eq!(alice.message().await.content, "after");
+}
+
+#[tokio::test]
+async fn sigterm_says_goodbye_with_a_time_to_come_back_and_ends_well() {
+    let folder = Folder::new();
+    let mut server = Process::start(&folder, &[]);
+    let client = Client::of(server.address);
+    let (mut alice, _) = client.enter("alice", "room1", "").await;
+    let mut bob = client.listen("bob", "room1").await;
+    // Somebody who began a request and does not end it keeps nobody waiting.
+    let mut half = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    let begun = b"POST /message HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{";
+    tokio::io::AsyncWriteExt::write_all(&mut half, begun).await.unwrap();
+
+    server.signal("TERM");
+    let asked = Instant::now();
+    let bye = loop {
+        match alice.frame().await {
+            ServerFrame::Bye(bye) => break bye,
+            ServerFrame::Presence(_) => {}
+            other => panic!("expected a bye, got {other:?}"),
+        }
+    };
+    assert!(bye.retry_after_ms.is_some_and(|ms| (500..2_000).contains(&ms)), "{bye:?}");
+    assert_eq!(alice.close_code().await, 1012);
+    assert_eq!(bob.close_code().await, 1012);
+    let status = tokio::task::spawn_blocking(move || server.wait(Duration::from_secs(10))).await.unwrap();
+    assert!(status.success(), "{status}");
+    assert!(asked.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn a_stopped_server_leaves_one_file_of_history() {
+    let folder = Folder::new();
+    let mut server = Process::start(&folder, &[]);
+    Client::of(server.address).post("room1", "hi").await;
+    server.signal("INT");
+    tokio::task::spawn_blocking(move || server.wait(Duration::from_secs(10))).await.unwrap();
+    let mut files: Vec<String> =
+        std::fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
+    files.sort();
+    assert_eq!(files, ["duet.db", "duet.lock", "secret.key"]);
+}
+
+#[test]
+fn a_second_server_on_the_same_history_is_refused_with_the_way_out() {
+    let folder = Folder::new();
+    let _first = Process::start(&folder, &[]);
+    let said = fails_to_start(&folder, &["--listen", "127.0.0.1:0"]);
+    assert!(said.contains("another duet-server uses the data folder"), "{said}");
+    assert!(said.contains("PostgreSQL"), "{said}");
+}
+
+#[test]
+fn a_server_that_others_can_reach_does_not_start_without_a_key() {
+    let said = fails_to_start(&Folder::new(), &["--listen", "0.0.0.0:0"]);
+    assert!(said.contains("SECRET_KEY is not set"), "{said}");
+    let said = fails_to_start(&Folder::new(), &["--secret-key", "short"]);
+    assert!(said.contains("SECRET_KEY is 5 bytes long") && !said.contains("short"), "{said}");
+}
+
+#[test]
+fn a_port_that_is_taken_is_named_with_what_to_set() {
+    let folder = Folder::new();
+    let first = Process::start(&folder, &[]);
+    let said = fails_to_start(&Folder::new(), &["--listen", &first.address.to_string()]);
+    assert!(said.contains(&format!("cannot listen on {}", first.address)), "{said}");
+    assert!(said.contains("DUET_LISTEN"), "{said}");
+}
+
+#[test]
+fn a_history_that_is_no_database_is_named_and_left_alone() {
+    let folder = Folder::new();
+    let path = folder.path().join("duet.db");
+    std::fs::write(&path, "a letter to a friend, by no means a database; it is longer than a header").unwrap();
+    let said = fails_to_start(&folder, &["--listen", "127.0.0.1:0"]);
+    assert!(said.contains("cannot open the history") && said.contains("duet.db"), "{said}");
+    assert!(std::fs::read_to_string(&path).unwrap().starts_with("a letter"));
+}
+
+#[tokio::test]
+async fn the_log_tells_start_and_stop_and_no_message_text() {
+    let folder = Folder::new();
+    let mut server = Process::start(&folder, &[]);
+    let client = Client::of(server.address);
+    let (mut alice, _) = client.enter("alice", "room1", "").await;
+    client.post("room1", "a private word").await;
+    alice.message().await;
+    server.signal("TERM");
+    let log = tokio::task::spawn_blocking(move || {
+        server.wait(Duration::from_secs(10));
+        server.log().join("\n")
+    })
+    .await
+    .unwrap();
+    assert!(log.contains("stopping") && log.contains("stopped"), "{log}");
+    assert!(!log.contains("private"), "{log}");
+    assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
+}

@@ -1,0 +1,109 @@
+//! The real program, `duet-server`.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use crate::support::{Folder, SOON};
+
+/// A running program. It is killed with the test.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    pub(crate) address: SocketAddr,
+}
+
+impl Process {
+    /// Starts it in `folder` on a free port and waits until it listens.
+    pub(crate) fn start(folder: &Folder, arguments: &[&str]) -> Self {
+        Self::start_on("127.0.0.1:0", folder, arguments)
+    }
+
+    pub(crate) fn start_on(listen: &str, folder: &Folder, arguments: &[&str]) -> Self {
+        let mut child = command(folder).args(["--listen", listen]).args(arguments).spawn().unwrap();
+        let lines = read_lines(&mut child);
+        let deadline = Instant::now() + SOON;
+        let address = loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = lines.recv_timeout(left).expect("the server did not say that it listens");
+            if let Some((_, rest)) = line.split_once("address=") {
+                break rest.split(' ').next().unwrap().parse().unwrap();
+            }
+        };
+        Self { child, lines, address }
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let done = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
+        assert!(done.success());
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self, limit: Duration) -> ExitStatus {
+        let deadline = Instant::now() + limit;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the server did not end within {limit:?}");
+    }
+
+    /// What it has logged since the last time.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.lines.try_iter().collect()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs it to its end, which must come by itself, and gives what it said on standard error.
+pub(crate) fn fails_to_start(folder: &Folder, arguments: &[&str]) -> String {
+    let mut child = command(folder).args(arguments).spawn().unwrap();
+    let lines = read_lines(&mut child);
+    let status = child.wait().unwrap();
+    assert!(!status.success(), "the server started and ended well");
+    lines.iter().collect::<Vec<_>>().join("\n")
+}
+
+fn command(folder: &Folder) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_duet-server"));
+    command
+        .env_clear()
+        .env("DUET_DATA_DIR", folder.path())
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// Reads standard error on a thread, so that the program never waits for us.
+fn read_lines(child: &mut Child) -> mpsc::Receiver<String> {
+    let (sender, lines) = mpsc::channel();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    std::thread::spawn(move || {
+        for line in stderr.lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}

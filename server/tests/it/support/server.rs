@@ -1,0 +1,54 @@
+//! A server within the test's process, on a free port.
+
+use std::net::SocketAddr;
+
+use clap::Parser;
+use server::config::Settings;
+use server::node;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{Folder, soon};
+
+/// The key of every server in the tests.
+pub(crate) const SECRET: &str = "a-secret-key-of-at-least-thirty-two-bytes";
+
+/// A running server. It stops when the test ends, or by [`Server::stop`].
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<Result<(), node::NodeError>>,
+}
+
+impl Server {
+    /// On the embedded broker, in `folder`.
+    pub(crate) async fn embedded(folder: &Folder) -> Self {
+        Self::start(folder, &[]).await
+    }
+
+    /// With further arguments.
+    pub(crate) async fn start(folder: &Folder, arguments: &[&str]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let data = folder.path().to_str().unwrap();
+        let fixed = ["duet-server", "--secret-key", SECRET, "--durability", "relaxed", "--data-dir", data];
+        let settings = Settings::try_parse_from([&fixed, arguments].concat()).unwrap();
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(node::run(settings, listener, stop.clone().cancelled_owned()));
+        Self { address, stop, task }
+    }
+
+    /// Stops it the orderly way and waits for the end.
+    pub(crate) async fn stop(mut self) {
+        self.stop.cancel();
+        soon(&mut self.task).await.unwrap().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}

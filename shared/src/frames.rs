@@ -1,0 +1,155 @@
+//! The `duet.v1` subprotocol: JSON text frames, one object each, tagged by `type`.
+//!
+//! Both sides ignore fields and types they do not know, so that versions can mix. A client asks for it with
+//! `Sec-WebSocket-Protocol: duet.v1` (RFC 6455 §1.9); one that does not gets the content of each message as plain text.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::message::{Message, Seq, to_the_millisecond};
+use crate::names::{RoomId, Username};
+
+/// The name of the subprotocol.
+pub const SUBPROTOCOL: &str = "duet.v1";
+
+/// What the server sends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerFrame {
+    /// The first frame of every connection.
+    Welcome(Welcome),
+    /// A message of the room; places rise by one from frame to frame unless a `gap` says otherwise.
+    Message(Message),
+    /// Who is in the room has changed.
+    Presence(Presence),
+    /// Messages that history no longer has.
+    Gap(Gap),
+    /// The server is about to close this connection.
+    Bye(Bye),
+    /// A frame of a later version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Where a client stands when it has come in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// The room, as in the path.
+    pub room_id: RoomId,
+    /// The user the token names.
+    pub user: Username,
+    /// The identity of the history that places count in. To be given back on resume.
+    pub epoch: String,
+    /// The place of the newest message.
+    pub head: Seq,
+    /// The users who hold a seat, this one included, by name.
+    pub occupants: Vec<Username>,
+    /// What the frames after this one begin with.
+    pub resume: Resume,
+    /// The longest content that `POST /message` takes, in bytes of UTF-8.
+    pub max_content_bytes: usize,
+}
+
+/// How a connection continues from an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resume {
+    /// Nothing was asked: messages after `head` follow.
+    Live,
+    /// `last` was asked: the newest messages follow, then the rest.
+    Recent,
+    /// `after` and `epoch` were asked: every later message follows, a `gap` for each that has expired.
+    Complete,
+    /// `after` and `epoch` were asked and are of another history: forget all places; continues as `Recent` or `Live`.
+    Reset,
+}
+
+/// Somebody came or went. `occupants` is the whole truth after it, so a missed one is healed by the next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Presence {
+    /// Who.
+    pub user: Username,
+    /// What they are now.
+    pub state: PresenceState,
+    /// Since when, in UTC to the millisecond.
+    #[serde(serialize_with = "to_the_millisecond")]
+    pub since: Timestamp,
+    /// The users who hold a seat now, by name.
+    pub occupants: Vec<Username>,
+}
+
+/// What a user of a room can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PresenceState {
+    /// Connected.
+    Here,
+    /// The connection broke off without a close; the seat is kept for a while.
+    Away,
+    /// The seat is free.
+    Gone,
+}
+
+/// Messages that cannot be had any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// The first missing place.
+    pub from: Seq,
+    /// The last missing place.
+    pub to: Seq,
+}
+
+/// Why the server closes, and when to come back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bye {
+    /// The reason, a sentence for a person.
+    pub reason: String,
+    /// When to try again, in milliseconds from now; absent when trying again is of no use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+}
+
+/// The close codes Duet sends (RFC 6455 §7.4, the private range from 4000).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u16)]
+pub enum CloseCode {
+    /// The server is going away; come back to it or to another (IANA registry, 1012 "Service Restart").
+    Restart = 1012,
+    /// This reader was too slow for too long; come back and resume (IANA registry, 1013 "Try Again Later").
+    TooSlow = 1013,
+    /// The room holds two other users.
+    RoomFull = 4001,
+}
+
+impl CloseCode {
+    /// Whether a client does well to connect again by itself.
+    #[must_use]
+    pub fn may_reconnect(code: u16) -> bool {
+        code != Self::RoomFull as u16
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_of_a_later_version_is_unknown_and_not_an_error() {
+        let frame: ServerFrame = serde_json::from_str(r#"{"type":"reaction","seq":3,"emoji":"x"}"#).unwrap();
+        assert_eq!(frame, ServerFrame::Unknown);
+    }
+
+    #[test]
+    fn a_field_of_a_later_version_is_ignored() {
+        let frame: ServerFrame = serde_json::from_str(r#"{"type":"gap","from":3,"to":7,"why":"expired"}"#).unwrap();
+        assert_eq!(frame, ServerFrame::Gap(Gap { from: Seq(3), to: Seq(7) }));
+    }
+
+    #[test]
+    fn only_a_full_room_is_final() {
+        assert!(!CloseCode::may_reconnect(4001));
+        for code in [1000, 1001, 1006, 1011, 1012, 1013] {
+            assert!(CloseCode::may_reconnect(code));
+        }
+    }
+}

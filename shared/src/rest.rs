@@ -1,0 +1,95 @@
+//! The bodies of the HTTP routes.
+
+use serde::{Deserialize, Serialize};
+
+use crate::message::{Message, Seq};
+use crate::names::{Email, RoomId, Username};
+
+/// The header that makes a repeated `POST /message` the same message (draft-ietf-httpapi-idempotency-key-header).
+pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
+/// The header by which a client asks that a token which is not valid be refused instead of passed over: `Prefer:
+/// handling=strict` (RFC 7240 §4.4). Without it the contract holds, which asks for no token at all.
+pub const PREFER: &str = "Prefer";
+
+/// The value of [`PREFER`] that asks for it.
+pub const HANDLING_STRICT: &str = "handling=strict";
+
+/// The longest content of a message by default, in bytes of UTF-8.
+pub const MAX_CONTENT_BYTES: usize = 64 * 1024;
+
+/// The most messages one page of history holds.
+pub const MAX_PAGE: u32 = 500;
+
+/// `POST /generate-token`: who wants to enter which room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TokenRequest {
+    /// The name to be seen under, 1 to 64 bytes.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, max_length = 64, min_length = 1, example = "user1"))]
+    pub username: Username,
+    /// An e-mail address, up to 254 bytes; kept in the token and not checked.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, max_length = 254, example = "user1@example.com"))]
+    pub email: Email,
+    /// The room, 1 to 128 bytes.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, max_length = 128, min_length = 1, example = "room1"))]
+    pub room_id: RoomId,
+}
+
+/// The answer to `POST /generate-token`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TokenAnswer {
+    /// A JWT (RFC 7519), HS256, good for one hour.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(example = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJ1c2VybmFtZSI6InVzZXIxIn0.c2lnbmF0dXJl")
+    )]
+    pub token: String,
+}
+
+/// `POST /message`, and the body of a message on the queue `messages`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Post {
+    /// The room, 1 to 128 bytes.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, max_length = 128, min_length = 1, example = "room1"))]
+    pub room_id: RoomId,
+    /// The text, up to 64 KiB unless the server was told otherwise.
+    #[cfg_attr(feature = "openapi", schema(example = "Hello, Room!"))]
+    pub content: String,
+}
+
+/// The answer to `POST /message`: the message is safe.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PostAnswer {
+    /// A sentence, as the first system words it.
+    #[cfg_attr(feature = "openapi", schema(example = "Message sent to room: room1"))]
+    pub status: String,
+}
+
+impl PostAnswer {
+    /// The answer for a message to `room_id`.
+    #[must_use]
+    pub fn sent_to(room_id: &RoomId) -> Self {
+        Self { status: format!("Message sent to room: {room_id}") }
+    }
+}
+
+/// The answer to `GET /rooms/{room_id}/messages`: messages in the order of their places.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct HistoryPage {
+    /// The room.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "room1"))]
+    pub room_id: RoomId,
+    /// The identity of the history that places count in.
+    #[cfg_attr(feature = "openapi", schema(example = "5f0c8a52-6b1f-4c56-9a80-0d8f3f3a1c11"))]
+    pub epoch: String,
+    /// The place of the room's newest message, 0 when there is none.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64, example = 17))]
+    pub head: Seq,
+    /// The messages.
+    pub messages: Vec<Message>,
+}
