@@ -1,8 +1,10 @@
 //! One WebSocket: frames out, pings, and the ways in which it ends.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use bytes::Bytes;
 use futures_util::SinkExt;
 use shared::frames::{Bye, CloseCode, ServerFrame};
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -10,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::clock;
+use crate::hub::encoder;
 use crate::hub::seat::Seat;
 use crate::rooms::Voice;
 
@@ -28,6 +31,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// When clients of a server that goes away are to come back, in milliseconds: spread, so that they do not come at once.
 const RETRY_AFTER_MS: std::ops::Range<u64> = 500..2_000;
 
+/// Said when the server goes away.
+const RESTARTING: &str = "the server is restarting";
+
 /// Why a session ends.
 enum End {
     /// The peer closed.
@@ -40,26 +46,11 @@ enum End {
     Stopping,
 }
 
-/// Serves a connection that is in its room, from `welcome` to the end.
-pub async fn serve(mut socket: WebSocket, mut seat: Seat, welcome: Option<ServerFrame>, stop: CancellationToken) {
-    let end = match welcome {
-        Some(welcome) => match send(&mut socket, &mut seat, encode(&welcome)).await {
-            Ok(()) => converse(&mut socket, &mut seat, &stop).await,
-            Err(end) => end,
-        },
-        None => converse(&mut socket, &mut seat, &stop).await,
-    };
-    match end {
-        End::Closed => {
-            seat.closed();
-            drop(seat);
-            // Our half of the closing handshake; a peer that does not wait for it is gone all the same.
-            let _ = timeout(CLOSE_TIMEOUT, socket.flush()).await;
-        }
-        End::Vanished => debug!("connection broke off"),
-        End::TooSlow => close(socket, CloseCode::TooSlow, "too slow").await,
-        End::Stopping => say_goodbye(socket, seat).await,
-    }
+/// Serves a connection that is in its room, from its first frame (the `welcome`, if it gets one) to the end.
+pub async fn serve(mut socket: WebSocket, seat: Seat, first: Option<Utf8Bytes>, stop: CancellationToken) {
+    let end = converse(&mut socket, &seat, first, &stop).await;
+    // In a box, so that the end takes no memory from connections that live.
+    Box::pin(finish(socket, seat, end)).await;
 }
 
 /// Accepts a connection only to say that the room is full.
@@ -67,7 +58,12 @@ pub async fn turn_away(socket: WebSocket) {
     close(socket, CloseCode::RoomFull, "the room is full").await;
 }
 
-async fn converse(socket: &mut WebSocket, seat: &mut Seat, stop: &CancellationToken) -> End {
+async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>, stop: &CancellationToken) -> End {
+    if let Some(first) = first
+        && let Err(end) = send(socket, VecDeque::from([first])).await
+    {
+        return end;
+    }
     let mut heard = clock::now().instant;
     let mut ping = interval(PING_EVERY);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -77,9 +73,8 @@ async fn converse(socket: &mut WebSocket, seat: &mut Seat, stop: &CancellationTo
         tokio::select! {
             biased;
             () = stop.cancelled() => return End::Stopping,
-            frame = seat.next_frame() => {
-                let Some(frame) = frame else { return End::Stopping };
-                if let Err(end) = send(socket, seat, frame).await {
+            frames = seat.next_frames() => {
+                if let Err(end) = send(socket, frames).await {
                     return end;
                 }
             }
@@ -95,7 +90,7 @@ async fn converse(socket: &mut WebSocket, seat: &mut Seat, stop: &CancellationTo
                 if clock::now().instant.duration_since(heard) > SILENCE {
                     return End::Vanished;
                 }
-                if socket.send(Message::Ping(Vec::new().into())).await.is_err() {
+                if socket.send(Message::Ping(Bytes::new())).await.is_err() {
                     return End::Vanished;
                 }
             }
@@ -103,11 +98,10 @@ async fn converse(socket: &mut WebSocket, seat: &mut Seat, stop: &CancellationTo
     }
 }
 
-/// Sends a frame and all that wait behind it, with one write where they fit.
-async fn send(socket: &mut WebSocket, seat: &mut Seat, first: Utf8Bytes) -> Result<(), End> {
+/// Sends frames, with one write where they fit.
+async fn send(socket: &mut WebSocket, frames: VecDeque<Utf8Bytes>) -> Result<(), End> {
     let write = async {
-        socket.feed(Message::Text(first)).await?;
-        while let Some(frame) = seat.frame_now() {
+        for frame in frames {
             socket.feed(Message::Text(frame)).await?;
         }
         socket.flush().await
@@ -119,21 +113,30 @@ async fn send(socket: &mut WebSocket, seat: &mut Seat, first: Utf8Bytes) -> Resu
     }
 }
 
-async fn say_goodbye(mut socket: WebSocket, mut seat: Seat) {
-    // What is in the queue was announced before the stop; it goes out first.
-    if let Some(frame) = seat.frame_now()
-        && send(&mut socket, &mut seat, frame).await.is_err()
-    {
-        return;
+async fn finish(mut socket: WebSocket, mut seat: Seat, end: End) {
+    match end {
+        End::Closed => {
+            seat.closed();
+            drop(seat);
+            // Our half of the closing handshake; a peer that does not wait for it is gone all the same.
+            let _ = timeout(CLOSE_TIMEOUT, socket.flush()).await;
+        }
+        End::Vanished => debug!("connection broke off"),
+        End::TooSlow => close(socket, CloseCode::TooSlow, "too slow").await,
+        End::Stopping => say_goodbye(socket, &seat).await,
     }
+}
+
+async fn say_goodbye(mut socket: WebSocket, seat: &Seat) {
+    // What is in the queue was announced before the stop; it goes out first.
+    let mut frames = seat.frames_now();
     if seat.voice == Voice::DuetV1 {
         let retry_after_ms = Some(rand::random_range(RETRY_AFTER_MS));
-        let bye = ServerFrame::Bye(Bye { reason: "the server is restarting".to_owned(), retry_after_ms });
-        if send(&mut socket, &mut seat, encode(&bye)).await.is_err() {
-            return;
-        }
+        frames.push_back(encoder::json(&ServerFrame::Bye(Bye { reason: RESTARTING.to_owned(), retry_after_ms })));
     }
-    close(socket, CloseCode::Restart, "the server is restarting").await;
+    if send(&mut socket, frames).await.is_ok() {
+        close(socket, CloseCode::Restart, RESTARTING).await;
+    }
 }
 
 /// Closes and waits a moment for the peer to close as well, so that the code is not lost with the connection.
@@ -146,9 +149,4 @@ async fn close(mut socket: WebSocket, code: CloseCode, reason: &'static str) {
     };
     // Whoever does not answer in time is gone all the same.
     let _ = timeout(CLOSE_TIMEOUT, closing).await;
-}
-
-fn encode(frame: &ServerFrame) -> Utf8Bytes {
-    #[expect(clippy::expect_used, reason = "frames are maps with text keys, which serde_json never refuses")]
-    serde_json::to_string(frame).expect("a frame can be written as JSON").into()
 }

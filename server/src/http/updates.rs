@@ -15,8 +15,8 @@ use shared::names::{RoomId, Username};
 
 use crate::http::error::ApiError;
 use crate::http::{App, bearer};
-use crate::hub::JoinError;
 use crate::hub::seat::Seat;
+use crate::hub::{JoinError, encoder};
 use crate::rooms::{Start, Voice};
 use crate::session;
 
@@ -96,13 +96,15 @@ pub(super) async fn updates(
         }
         Err(error @ JoinError::Unavailable) => return Err(error.into()),
     };
-    let welcome = (voice == Voice::DuetV1).then(|| welcome(&app, room, user, &seat));
-    // Counted from now on, so that a server that stops waits for this one too.
-    let session = app.sessions.token();
+    let first = (voice == Voice::DuetV1).then(|| encoder::json(&welcome(&app, room, user, &seat)));
     let stop = app.stop_sessions.clone();
+    let sessions = app.sessions.clone();
+    // Counted from now on, so that a server that stops waits for this one too.
+    let counted = app.sessions.token();
     Ok(upgrade.on_upgrade(async move |socket| {
-        session::serve(socket, seat, welcome, stop).await;
-        drop(session);
+        // A task of its own: that of the upgrade is far larger, and would live as long.
+        sessions.spawn(session::serve(socket, seat, first, stop));
+        drop(counted);
     }))
 }
 

@@ -48,8 +48,8 @@ impl Encoder {
     }
 }
 
-/// JSON of a frame.
-fn json(frame: &impl Serialize) -> Utf8Bytes {
+/// The text of a frame.
+pub fn json(frame: &impl Serialize) -> Utf8Bytes {
     #[expect(clippy::expect_used, reason = "frames are maps with text keys, which serde_json never refuses")]
     serde_json::to_string(frame).expect("a frame can be written as JSON").into()
 }

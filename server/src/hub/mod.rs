@@ -2,7 +2,7 @@
 //!
 //! Channels form no cycle: sessions, intake and reads wait for the hub; the hub waits for nobody.
 
-mod encoder;
+pub mod encoder;
 pub mod seat;
 
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ use tracing::warn;
 use crate::clock;
 use crate::history::{History, Span};
 use crate::hub::encoder::Encoder;
-use crate::hub::seat::{Link, Put, Seat};
+use crate::hub::seat::{Link, Seat};
 use crate::rooms::{Frame, Input, Join, Leaving, Output, PAGE_MESSAGES, Page, Rooms, SessionId, Start, Voice};
 
 /// How many inputs may wait for the hub. Each takes microseconds; a burst of joins or messages waits with its senders.
@@ -143,7 +143,7 @@ impl Loop {
                 Input::Left(room, session, leaving)
             }
             Event::Drained(room, session) => {
-                if let Some(link) = self.links.get_mut(&session) {
+                if let Some(link) = self.links.get(&session) {
                     link.drained();
                 }
                 Input::Drained(room, session)
@@ -177,20 +177,10 @@ impl Loop {
     }
 
     fn send(&mut self, session: SessionId, frame: Frame) {
-        let Some(link) = self.links.get_mut(&session) else { return };
-        if !link.takes_frames() {
-            return;
-        }
-        let put = link.put(self.encoder.encode(&frame, link.voice));
-        if put == Put::Done {
-            return;
-        }
-        let room = link.room.clone();
-        let mut nothing = Vec::new();
-        self.rooms.handle(clock::now(), Input::QueueFull(room.clone(), session, frame), &mut nothing);
-        if put == Put::FullAndDrained {
-            let hub = self.hub.clone();
-            self.tasks.spawn(async move { hub.say(Event::Drained(room, session)).await });
+        let Some(link) = self.links.get(&session).filter(|link| link.takes_frames()) else { return };
+        if !link.put(self.encoder.encode(&frame, link.voice)) {
+            let mut nothing = Vec::new();
+            self.rooms.handle(clock::now(), Input::QueueFull(link.room.clone(), session, frame), &mut nothing);
         }
     }
 

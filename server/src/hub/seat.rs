@@ -1,18 +1,21 @@
 //! The two ends of the queue between the hub and a session.
+//!
+//! Not a channel: a channel costs an idle connection more than a kilobyte, and here the state "was full, tell when
+//! drained" lies under the same lock as the frames.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
 use shared::names::RoomId;
-use tokio::sync::mpsc;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::error::TrySendError;
 
 use crate::hub::{Event, Hub};
 use crate::rooms::{Entry, Join, Leaving, PAGE_MESSAGES, SessionId, Voice};
 
 /// How many frames may wait in a session before it is behind and catches up from history: more than a page, so that a
-/// reader that keeps up is never behind because of the reading.
+/// reader that keeps up is never behind because of the reading. As many again may be on their way to the socket.
 const WAITING_FRAMES: usize = PAGE_MESSAGES as usize + 28;
 
 /// A connection that is in a room, for as long as this lives.
@@ -22,8 +25,7 @@ pub struct Seat {
     pub entry: Entry,
     /// What it understands.
     pub voice: Voice,
-    frames: mpsc::Receiver<Utf8Bytes>,
-    is_full: Arc<AtomicBool>,
+    queue: Arc<Queue>,
     hub: Hub,
     room: RoomId,
     session: SessionId,
@@ -37,81 +39,94 @@ pub(super) struct Link {
     pub(super) room: RoomId,
     /// What it understands.
     pub(super) voice: Voice,
-    frames: mpsc::Sender<Utf8Bytes>,
-    /// Set here when the queue was full, cleared by the session when it has sent all of it.
-    is_full: Arc<AtomicBool>,
-    /// Nothing is sent from the first frame that found no room until the session is drained.
-    is_stalled: bool,
+    queue: Arc<Queue>,
 }
 
-/// What came of putting a frame into the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Put {
-    /// It is in, or the session needs none any more.
-    Done,
-    /// It is not in; the session will say when it is drained.
+/// Frames on their way to a session.
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    /// Says that there are frames.
+    filled: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    frames: VecDeque<Utf8Bytes>,
+    state: State,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Frames go in.
+    #[default]
+    Open,
+    /// A frame found no room: none goes in.
     Full,
-    /// It is not in, and the session is drained already.
-    FullAndDrained,
+    /// The session has taken all since then and told the hub.
+    Drained,
 }
 
 /// Makes both ends for a connection that may come in.
 pub(super) fn seat(hub: Hub, join: Join, entry: Entry) -> (Link, Seat) {
     let Join { session, room, voice, .. } = join;
-    let (sender, receiver) = mpsc::channel(WAITING_FRAMES);
-    let is_full = Arc::new(AtomicBool::new(false));
-    let link = Link { room: room.clone(), voice, frames: sender, is_full: Arc::clone(&is_full), is_stalled: false };
-    let seat = Seat { entry, voice, frames: receiver, is_full, hub, room, session, leaving: Leaving::Vanished };
-    (link, seat)
+    let queue = Arc::new(Queue::default());
+    let link = Link { room: room.clone(), voice, queue: Arc::clone(&queue) };
+    (link, Seat { entry, voice, queue, hub, room, session, leaving: Leaving::Vanished })
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Link {
-    /// Whether frames are of use to the session now.
+    /// Whether a frame would go in or be the first that does not.
     pub(super) fn takes_frames(&self) -> bool {
-        !self.is_stalled
+        self.queue.lock().state == State::Open
     }
 
-    /// The session has sent everything in its queue.
-    pub(super) fn drained(&mut self) {
-        self.is_stalled = false;
-    }
-
-    /// Puts a frame into the queue.
-    pub(super) fn put(&mut self, frame: Utf8Bytes) -> Put {
-        match self.frames.try_send(frame) {
-            Ok(()) | Err(TrySendError::Closed(_)) => Put::Done,
-            Err(TrySendError::Full(_)) => {
-                self.is_stalled = true;
-                self.is_full.store(true, Ordering::SeqCst);
-                // The session looks at the mark when its queue is empty. If it became empty before the mark was set,
-                // the session sleeps now, and nobody would take the mark away: then it is taken away here.
-                let is_empty = self.frames.capacity() == self.frames.max_capacity();
-                if is_empty && self.is_full.swap(false, Ordering::SeqCst) { Put::FullAndDrained } else { Put::Full }
-            }
+    /// Puts a frame in. `false` when there is no room: then nothing goes in until [`Link::drained`].
+    pub(super) fn put(&self, frame: Utf8Bytes) -> bool {
+        let mut waiting = self.queue.lock();
+        if waiting.frames.len() >= WAITING_FRAMES {
+            waiting.state = State::Full;
+            return false;
         }
+        waiting.frames.push_back(frame);
+        drop(waiting);
+        self.queue.filled.notify_one();
+        true
+    }
+
+    /// The session has said that it has taken all.
+    pub(super) fn drained(&self) {
+        self.queue.lock().state = State::Open;
     }
 }
 
 impl Seat {
-    /// Waits for the next frame to send. `None` when the server is ending.
-    pub async fn next_frame(&mut self) -> Option<Utf8Bytes> {
-        if let Some(frame) = self.frame_now() {
-            return Some(frame);
-        }
-        // The queue is empty now. If the hub found it full before, it has frames for us that it did not put in. The
-        // mark goes only when the word can be given, so that dropping this future loses neither.
-        if self.is_full.load(Ordering::SeqCst) {
-            let permit = self.hub.events.reserve().await.ok()?;
-            if self.is_full.swap(false, Ordering::SeqCst) {
-                permit.send(Event::Drained(self.room.clone(), self.session));
+    /// Waits for frames to send and takes all that are there. Dropping the future loses none.
+    pub async fn next_frames(&self) -> VecDeque<Utf8Bytes> {
+        loop {
+            let frames = self.frames_now();
+            if !frames.is_empty() {
+                return frames;
             }
+            if self.queue.lock().state == State::Full
+                && let Ok(word) = self.hub.events.reserve().await
+            {
+                self.queue.lock().state = State::Drained;
+                word.send(Event::Drained(self.room.clone(), self.session));
+            }
+            self.queue.filled.notified().await;
         }
-        self.frames.recv().await
     }
 
-    /// A frame that is there already.
-    pub fn frame_now(&mut self) -> Option<Utf8Bytes> {
-        self.frames.try_recv().ok()
+    /// The frames that are there.
+    pub fn frames_now(&self) -> VecDeque<Utf8Bytes> {
+        std::mem::take(&mut self.queue.lock().frames)
     }
 
     /// The connection ended by a close of the WebSocket. Without this it counts as broken off.

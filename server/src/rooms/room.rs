@@ -41,7 +41,7 @@ struct Session {
 #[derive(Debug)]
 enum Progress {
     /// It waits for the head of the room. Whether its user came with it is told to the others when it is in.
-    Entering(Start, Taking),
+    Entering(Box<(Start, Taking)>),
     /// It has been sent everything up to this place.
     In(Seq),
 }
@@ -77,7 +77,7 @@ impl Room {
             id: join.session,
             user: join.user,
             voice: join.voice,
-            progress: Progress::Entering(join.start, taking),
+            progress: Progress::Entering(Box::new((join.start, taking))),
             is_stalled: false,
         });
         match self.head {
@@ -94,7 +94,8 @@ impl Room {
         let mut came = Vec::new();
         let occupants = self.seats.occupants();
         for session in &mut self.sessions {
-            let Progress::Entering(start, taking) = &session.progress else { continue };
+            let Progress::Entering(entering) = &session.progress else { continue };
+            let (start, taking) = &**entering;
             if *taking == Taking::Took {
                 came.push((session.id, session.user.clone()));
             }
