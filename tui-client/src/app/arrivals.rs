@@ -1,0 +1,118 @@
+//! Pure. What the network tells, and what it changes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::frames::{Resume, Welcome};
+use shared::message::Message;
+use shared::rest::HistoryPage;
+
+use crate::app::log::{Item, Older, Said, Voice};
+use crate::app::scroll::Scroll;
+use crate::app::{Connection, State, rows, sanitize, wrap};
+use crate::network::NetworkEvent;
+
+/// Round trips below this are all the same to a person.
+const UNNOTICEABLE: Duration = Duration::from_millis(20);
+
+/// Whether the picture has to be drawn anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Picture {
+    Changed,
+    Same,
+}
+
+pub(crate) fn arrive(state: &mut State, event: NetworkEvent) -> Picture {
+    match event {
+        NetworkEvent::Connecting if state.connection == Connection::Connecting => return Picture::Same,
+        NetworkEvent::Connecting => state.connection = Connection::Reconnecting,
+        NetworkEvent::Welcomed(welcome) => welcomed(state, &welcome),
+        NetworkEvent::Message(message) => message_arrived(state, message),
+        NetworkEvent::Presence(presence) => state.take_presence(&presence),
+        NetworkEvent::Gap(gap) => drop(state.log.insert(Item::Gap { from: gap.from, to: gap.to })),
+        NetworkEvent::RoundTrip(time) => return round_trip(state, time),
+        NetworkEvent::Lost { reason, retry_at } => {
+            lost(state, Connection::Lost { reason: sanitize::line(&reason), retry_at });
+        }
+        NetworkEvent::RoomFull => lost(state, Connection::Full),
+        NetworkEvent::Refused(sentence) => lost(state, Connection::Refused(full_stop(sanitize::line(&sentence)))),
+        NetworkEvent::Posted(id) => state.log.accept(&id),
+        NetworkEvent::PostRefused { id, reason } => {
+            if let Some(content) = state.log.refuse(&id, full_stop(sanitize::line(&reason))) {
+                state.composer.keep(content);
+            }
+        }
+        NetworkEvent::Page(page) => page_arrived(state, page),
+        NetworkEvent::PageFailed(reason) => {
+            state.log.older = Older::Unknown;
+            let reason = sanitize::line(&reason);
+            state.notice = Some(format!("Older messages could not be fetched ({reason}). PgUp tries again."));
+        }
+    }
+    state.settle_scroll();
+    Picture::Changed
+}
+
+fn welcomed(state: &mut State, welcome: &Welcome) {
+    state.welcome(welcome);
+    if welcome.resume == Resume::Reset {
+        state.log.reset();
+        state.scroll_to_newest();
+        state.notice = Some("The server has begun a new history; what was said before is not in it.".to_owned());
+    }
+}
+
+fn message_arrived(state: &mut State, message: Message) {
+    state.log.settle(&message.id);
+    let said = said(state, message);
+    let is_mine = said.voice == Voice::Me;
+    let is_new = state.log.insert(Item::Said(said));
+    if is_new && !is_mine && state.scroll != Scroll::Newest {
+        state.unseen += 1;
+    }
+}
+
+fn said(state: &mut State, message: Message) -> Said {
+    let voice = match message.sender {
+        None => Voice::Outside,
+        Some(sender) if sender == state.user => Voice::Me,
+        Some(sender) => {
+            let name = sanitize::name(sender.as_str());
+            // A hundred thousand messages of one person share one name.
+            match &state.peer {
+                Some(peer) if *peer.name == *name => Voice::Person(Arc::clone(&peer.name)),
+                Some(_) | None => Voice::Person(name.into()),
+            }
+        }
+    };
+    state.widest_name = state.widest_name.max(wrap::columns(&rows::name(&voice, &state.me)));
+    Said { seq: message.seq, voice, text: sanitize::body(&message.content).into(), at: message.sent_at }
+}
+
+/// A figure that changes with every ping is not worth a frame of its own; one that a person would notice is.
+fn round_trip(state: &mut State, time: Duration) -> Picture {
+    state.round_trip = Some(time);
+    let Some(drawn) = state.drawn_round_trip else { return Picture::Changed };
+    let (one, other) = (drawn.max(UNNOTICEABLE), time.max(UNNOTICEABLE));
+    let is_of_another_magnitude = one.max(other) > one.min(other) * 5;
+    if is_of_another_magnitude { Picture::Changed } else { Picture::Same }
+}
+
+fn lost(state: &mut State, connection: Connection) {
+    state.connection = connection;
+    state.round_trip = None;
+    state.lose_sight_of_peer(state.now);
+    if state.log.older == Older::Asked {
+        state.log.older = Older::Unknown;
+    }
+}
+
+fn page_arrived(state: &mut State, page: HistoryPage) {
+    let older = page.messages.into_iter().map(|message| said(state, message)).collect();
+    state.log.prepend(older);
+}
+
+/// What others call a sentence ends like one.
+fn full_stop(sentence: String) -> String {
+    if sentence.ends_with(['.', '!', '?']) { sentence } else { sentence + "." }
+}

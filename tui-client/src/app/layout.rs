@@ -1,0 +1,169 @@
+//! Pure. Which part of the terminal is for what, and in which columns a message stands.
+
+use ratatui::layout::{Rect, Size};
+
+use crate::app::log::Voice;
+use crate::app::{Connection, State, wrap};
+
+/// Below this many columns the time goes and the name moves above the text.
+const NARROW: u16 = 60;
+/// Below this size there is room for the last message and the composer, and for nothing else.
+const TINY: Size = Size { width: 20, height: 5 };
+/// From this many rows on there is one to spare between composer and hint.
+const SPACIOUS: u16 = 20;
+/// The composer grows to this many rows, then scrolls.
+const MAX_COMPOSER_ROWS: usize = 8;
+/// The longest sentence above the composer, in rows.
+const MAX_NOTICE_ROWS: usize = 4;
+/// The widest name.
+const MAX_NAME: usize = 16;
+/// What a message from outside is called. A person of this name is shown in quotes.
+pub const OUTSIDE: &str = "outside";
+/// The columns that ours keep free for `waiting`, so that no word moves when it goes.
+pub const MARK: usize = "waiting".len() + 2;
+/// What stands before the draft.
+pub const PROMPT: &str = " > ";
+
+/// The parts of the terminal, from top to bottom. Those that there is no room for are empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Areas {
+    /// Room, people, connection.
+    pub top: Rect,
+    /// The conversation.
+    pub messages: Rect,
+    /// A sentence for the person, or how much is below.
+    pub notice: Rect,
+    /// The draft.
+    pub composer: Rect,
+    /// The keys to begin with.
+    pub hint: Rect,
+}
+
+/// Where the parts of a message stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Columns {
+    /// How a message is laid out.
+    pub shape: Shape,
+    /// The room for a name.
+    pub name: usize,
+    /// Where the text begins.
+    pub text: usize,
+    /// The room for the text.
+    pub text_width: usize,
+}
+
+/// How a message is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Time, name and text in columns.
+    Wide,
+    /// The name above the text, no time.
+    Narrow,
+}
+
+/// Divides the terminal.
+#[must_use]
+pub fn areas(state: &State) -> Areas {
+    let Size { width, height } = state.size;
+    let composer_rows = state.composer.rows(composer_width(state)).len().min(MAX_COMPOSER_ROWS);
+    let composer = cells(composer_rows).min((height / 2).max(1)).min(height);
+    let is_tiny = width < TINY.width || height < TINY.height;
+    let notice = if is_tiny { 0 } else { cells(notice_rows(state).len()).min(height / 3).max(1) };
+    let (top, hint) = match height {
+        _ if is_tiny => (0, 0),
+        SPACIOUS.. => (1, 2),
+        8.. => (1, 1),
+        _ => (1, 0),
+    };
+    let messages = height.saturating_sub(top + notice + composer + hint);
+    let mut y = 0;
+    let mut area = |rows: u16| {
+        let area = Rect::new(0, y, width, rows.min(height - y));
+        y += area.height;
+        area
+    };
+    Areas { top: area(top), messages: area(messages), notice: area(notice), composer: area(composer), hint: area(hint) }
+}
+
+/// The columns of the conversation.
+#[must_use]
+pub fn columns(state: &State) -> Columns {
+    let width = usize::from(state.size.width);
+    if state.size.width < NARROW {
+        // What a tiny screen shows begins at its edge and ends at it.
+        let (text, margin) = if state.size.width < TINY.width { (0, 0) } else { (3, 1) };
+        let text_width = width.saturating_sub(text + margin).max(1);
+        return Columns { shape: Shape::Narrow, name: width, text, text_width };
+    }
+    let name = state.widest_name.max(OUTSIDE.len()).min(MAX_NAME);
+    let text = " 14:02  ".len() + name + 2;
+    Columns { shape: Shape::Wide, name, text, text_width: width.saturating_sub(text + 1).max(1) }
+}
+
+impl Columns {
+    /// The room for the text of this voice.
+    #[must_use]
+    pub fn width_for(&self, voice: &Voice) -> usize {
+        match voice {
+            Voice::Me if self.text_width > 3 * MARK => self.text_width - MARK,
+            Voice::Me | Voice::Person(_) | Voice::Outside => self.text_width,
+        }
+    }
+}
+
+/// The room for a row of the draft; one more column is kept for the caret.
+#[must_use]
+pub fn composer_width(state: &State) -> usize {
+    usize::from(state.size.width).saturating_sub(prompt(state).len() + 1).max(1)
+}
+
+/// What stands before the draft, if there is room for it.
+#[must_use]
+pub fn prompt(state: &State) -> &'static str {
+    if usize::from(state.size.width) > 2 * PROMPT.len() { PROMPT } else { "" }
+}
+
+/// The rows of the sentence above the composer.
+#[must_use]
+pub fn notice_rows(state: &State) -> Vec<String> {
+    let width = usize::from(state.size.width).saturating_sub(2).max(1);
+    let notice = notice(state);
+    let mut rows: Vec<String> = wrap::rows(&notice, width)
+        .into_iter()
+        .filter_map(|row| notice.get(row).map(str::to_owned))
+        .take(MAX_NOTICE_ROWS + 1)
+        .collect();
+    if rows.len() > MAX_NOTICE_ROWS {
+        rows.truncate(MAX_NOTICE_ROWS);
+        if let Some(last) = rows.last_mut() {
+            *last = wrap::fitted(&format!("{}……", last.trim_end()), width);
+        }
+    }
+    rows
+}
+
+/// What a person needs to know now.
+fn notice(state: &State) -> String {
+    match (&state.notice, &state.connection) {
+        (Some(notice), _) => notice.clone(),
+        (None, Connection::Full) => {
+            format!("{} is full: two others are in it. Ctrl+R asks again for a seat.", state.room)
+        }
+        (None, Connection::Refused(sentence)) => format!("{sentence} Ctrl+R tries again."),
+        (None, Connection::Connecting | Connection::Live | Connection::Lost { .. } | Connection::Reconnecting) => {
+            String::new()
+        }
+    }
+}
+
+/// The rows of the help that are in view, below its heading and above its own hint.
+#[must_use]
+pub fn help_rows(size: Size) -> u16 {
+    size.height.saturating_sub(4)
+}
+
+/// A length in cells of the terminal, of which there are no more than [`u16::MAX`].
+#[must_use]
+pub fn cells(length: usize) -> u16 {
+    u16::try_from(length).unwrap_or(u16::MAX)
+}

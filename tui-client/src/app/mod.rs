@@ -1,0 +1,289 @@
+//! Pure. What the client knows, and what a key or a frame changes in it.
+//!
+//! Read in this order: this file (the state, what may happen to it, what is to be done then), `update`, `arrivals`
+//! (what the network tells), `commands` (the table of keys and names), `log`, `composer`, `scroll`; then what they
+//! stand on: `layout`, `rows`, `wrap`, `sanitize`.
+
+pub mod arrivals;
+pub(crate) mod characters;
+pub mod commands;
+pub mod composer;
+pub(crate) mod invitation;
+pub mod layout;
+pub mod log;
+pub mod rows;
+pub mod sanitize;
+pub mod scroll;
+pub mod update;
+pub mod wrap;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::KeyEvent;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use ratatui::layout::Size;
+use shared::frames::{Presence, PresenceState, Welcome};
+use shared::message::Seq;
+use shared::names::{MessageId, Username};
+use shared::rest::MAX_CONTENT_BYTES;
+
+use crate::app::composer::Composer;
+use crate::app::log::{Log, Voice};
+use crate::app::scroll::Scroll;
+use crate::network::{Membership, NetworkEvent, Request};
+
+/// Everything the screen is made from.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// The room's name, harmless.
+    pub room: String,
+    /// Who we are.
+    pub user: Username,
+    /// Our name, harmless.
+    pub me: Arc<str>,
+    /// The command by which somebody else joins this room.
+    pub invitation: String,
+    /// How the connection is.
+    pub connection: Connection,
+    /// The time a ping took last.
+    pub round_trip: Option<Duration>,
+    /// The other person, once one was seen.
+    pub peer: Option<Peer>,
+    /// The columns of the widest name that was seen.
+    pub widest_name: usize,
+    /// The place of the room's newest message when we came in.
+    pub head: Option<Seq>,
+    /// What was said.
+    pub log: Log,
+    /// What is being written.
+    pub composer: Composer,
+    /// Which part of the log is in the window.
+    pub scroll: Scroll,
+    /// How many messages came in below the window.
+    pub unseen: usize,
+    /// What is on the screen.
+    pub screen: Screen,
+    /// A sentence for the person, until the next key.
+    pub notice: Option<String>,
+    /// The longest content of a message, in bytes.
+    pub max_content_bytes: usize,
+    /// The size of the terminal.
+    pub size: Size,
+    /// How many colours to use.
+    pub palette: Palette,
+    /// Where times are told in.
+    pub zone: TimeZone,
+    /// When the last event happened.
+    pub now: Timestamp,
+    /// The beginning of the ids of all messages of this run.
+    session: MessageId,
+    /// How many messages were posted in this run.
+    posted: u64,
+    /// How many messages were waiting when the person asked to quit in spite of them.
+    quit_in_spite_of: usize,
+    /// What [`State::round_trip`] was when the screen was drawn last.
+    drawn_round_trip: Option<Duration>,
+}
+
+/// How the connection is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Connection {
+    /// The first attempt is under way.
+    Connecting,
+    /// We are in.
+    Live,
+    /// It broke off, or an attempt failed.
+    Lost {
+        /// In a few words.
+        reason: String,
+        /// When the next attempt starts.
+        retry_at: Timestamp,
+    },
+    /// A later attempt is under way.
+    Reconnecting,
+    /// The room holds two others.
+    Full,
+    /// The server will not have us: a sentence that says what to do.
+    Refused(String),
+}
+
+/// The other person in the room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Their name, harmless.
+    pub name: Arc<str>,
+    /// Whether they are here now.
+    pub presence: PeerPresence,
+}
+
+/// Whether the other person is here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeerPresence {
+    /// Here, as far as we know.
+    Here,
+    /// Not here since then; or we cannot know since then.
+    GoneSince(Timestamp),
+}
+
+/// What is on the screen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Screen {
+    /// The room.
+    #[default]
+    Chat,
+    /// The keys and commands.
+    Help {
+        /// What to look for; empty for all.
+        search: String,
+        /// The first row in view.
+        top: usize,
+    },
+}
+
+/// How many colours to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Palette {
+    /// The sixteen that every terminal has and every theme sets to be readable.
+    Sixteen,
+    /// None; words, weight and place tell everything anyway (<https://no-color.org>).
+    Monochrome,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// A text was pasted.
+    Paste(String),
+    /// The terminal has this size now.
+    Resized(Size),
+    /// What the network tells.
+    Network(NetworkEvent),
+    /// A moment came that [`State::next_tick`] named.
+    Tick,
+    /// The program was stopped and runs again.
+    Continued,
+    /// The program was to stop, and nothing here can continue it.
+    CannotStop,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Hand this to the network.
+    Request(Request),
+    /// The picture has changed.
+    Draw,
+    /// The terminal may show anything; draw every cell of it.
+    Repaint,
+    /// Stop until the shell continues the program.
+    Suspend,
+    /// End the program.
+    Quit,
+}
+
+impl State {
+    /// The state before anything happened. `session` becomes the beginning of every message's id.
+    #[must_use]
+    pub fn new(membership: &Membership, session: MessageId, look: Look, now: Timestamp) -> Self {
+        let mut state = Self {
+            room: sanitize::name(membership.room.as_str()),
+            me: sanitize::name(membership.user.as_str()).into(),
+            user: membership.user.clone(),
+            invitation: invitation::line(membership),
+            connection: Connection::Connecting,
+            round_trip: None,
+            peer: None,
+            widest_name: 0,
+            head: None,
+            log: Log::default(),
+            composer: Composer::default(),
+            scroll: Scroll::Newest,
+            unseen: 0,
+            screen: Screen::Chat,
+            notice: None,
+            max_content_bytes: MAX_CONTENT_BYTES,
+            size: look.size,
+            palette: look.palette,
+            zone: look.zone,
+            now,
+            session,
+            posted: 0,
+            quit_in_spite_of: 0,
+            drawn_round_trip: None,
+        };
+        state.widest_name = wrap::columns(&rows::name(&Voice::Me, &state.me));
+        state
+    }
+
+    /// When the picture changes next by itself: at the next second of a countdown. Never while there is none.
+    #[must_use]
+    pub fn next_tick(&self) -> Option<Timestamp> {
+        let Connection::Lost { retry_at, .. } = &self.connection else { return None };
+        let left = retry_at.duration_since(self.now).as_millis();
+        // The figure shown is rounded up, so it changes when a whole number of seconds is left.
+        let until_next = u64::try_from(left).ok().filter(|left| *left > 0)?;
+        self.now.checked_add(Duration::from_millis((until_next - 1) % 1000 + 1)).ok()
+    }
+
+    /// Whether the room is known to be empty.
+    #[must_use]
+    pub fn is_empty_room(&self) -> bool {
+        self.head == Some(Seq::START) && self.log.is_empty()
+    }
+
+    fn next_message_id(&mut self) -> Option<MessageId> {
+        self.posted += 1;
+        MessageId::new(format!("{}-{}", self.session, self.posted)).ok()
+    }
+
+    fn welcome(&mut self, welcome: &Welcome) {
+        self.connection = Connection::Live;
+        self.head = Some(welcome.head);
+        self.max_content_bytes = welcome.max_content_bytes;
+        self.set_occupants(&welcome.occupants, self.now);
+    }
+
+    fn take_presence(&mut self, presence: &Presence) {
+        let name = sanitize::name(presence.user.as_str());
+        let is_peer = self.peer.as_ref().is_some_and(|peer| *peer.name == *name);
+        match presence.state {
+            // One who is away still holds the seat, and so stands among the occupants.
+            PresenceState::Away | PresenceState::Gone if is_peer => self.lose_sight_of_peer(presence.since),
+            PresenceState::Here | PresenceState::Away | PresenceState::Gone => {
+                self.set_occupants(&presence.occupants, presence.since);
+            }
+        }
+    }
+
+    /// Takes the list of who is here for the truth.
+    fn set_occupants(&mut self, occupants: &[Username], since: Timestamp) {
+        match occupants.iter().find(|name| **name != self.user) {
+            Some(name) => {
+                let name = sanitize::name(name.as_str()).into();
+                self.peer = Some(Peer { name, presence: PeerPresence::Here });
+            }
+            None => self.lose_sight_of_peer(since),
+        }
+    }
+
+    fn lose_sight_of_peer(&mut self, since: Timestamp) {
+        if let Some(peer) = self.peer.as_mut().filter(|peer| peer.presence == PeerPresence::Here) {
+            peer.presence = PeerPresence::GoneSince(since);
+        }
+    }
+}
+
+/// How and where the picture is shown.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// The size of the terminal.
+    pub size: Size,
+    /// How many colours to use.
+    pub palette: Palette,
+    /// Where times are told in.
+    pub zone: TimeZone,
+}

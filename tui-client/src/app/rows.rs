@@ -1,0 +1,166 @@
+//! Pure. What an entry of the log looks like as rows, at the width there is.
+
+use std::ops::Range;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use crate::app::layout::{self, Columns, Shape};
+use crate::app::log::{Entry, Item, Outgoing, Progress, Said, Slot, Voice};
+use crate::app::{State, wrap};
+
+/// An entry as rows: a day line, a name, the text, and what is to be said of it, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block<'a> {
+    /// The day that begins here.
+    pub day: Option<Date>,
+    /// What it is.
+    pub body: Body<'a>,
+}
+
+/// What a block shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body<'a> {
+    /// One line about the room.
+    Line(String),
+    /// A message.
+    Message(Message<'a>),
+}
+
+/// A message as rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message<'a> {
+    /// Who said it.
+    pub voice: Voice,
+    /// Whether the entry before it is of another voice, so that the name is to be told.
+    pub opens_run: bool,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub text: &'a str,
+    /// Which bytes of it stand in which row.
+    pub rows: Vec<Range<usize>>,
+    /// A word on its state.
+    pub mark: Option<&'static str>,
+    /// The rows of why it was not sent.
+    pub reason: Vec<String>,
+    /// Whether the name has a row of its own.
+    pub name_above: bool,
+}
+
+impl Block<'_> {
+    /// How many rows it takes, one at the least.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        let body = match &self.body {
+            Body::Line(_) => 1,
+            Body::Message(message) => usize::from(message.name_above) + message.rows.len() + message.reason.len(),
+        };
+        usize::from(self.day.is_some()) + body
+    }
+}
+
+/// The block of an entry.
+#[must_use]
+pub fn block<'a>(state: &'a State, columns: &Columns, slot: Slot) -> Option<Block<'a>> {
+    let entry = state.log.get(slot)?;
+    let before = state.log.get(Slot(slot.0 - 1));
+    let day = date(state, entry).filter(|day| day_before(state, slot).as_ref() != Some(day));
+    let opens_run = day.is_some() || before.is_none_or(|before| voice(before) != voice(entry));
+    let message = |post: MessageOf<'a>| Body::Message(post.rows(columns, opens_run));
+    let body = match entry {
+        Entry::Item(Item::Gap { from, to }) => Body::Line(gap(to.0.saturating_sub(from.0) + 1)),
+        Entry::Item(Item::Said(said)) => message(MessageOf::said(said)),
+        Entry::Item(Item::Refused { post, reason, .. }) => message(MessageOf::refused(post, reason)),
+        Entry::Outgoing(post) => message(MessageOf::outgoing(post)),
+    };
+    Some(Block { day, body })
+}
+
+/// What [`Message`] is made from.
+struct MessageOf<'a> {
+    voice: Voice,
+    at: Timestamp,
+    text: &'a str,
+    mark: Option<&'static str>,
+    reason: Option<&'a str>,
+}
+
+impl<'a> MessageOf<'a> {
+    fn said(said: &'a Said) -> Self {
+        Self { voice: said.voice.clone(), at: said.at, text: &said.text, mark: None, reason: None }
+    }
+
+    fn outgoing(post: &'a Outgoing) -> Self {
+        let mark = match post.progress {
+            Progress::Waiting => Some("waiting"),
+            Progress::Accepted => None,
+        };
+        Self { voice: Voice::Me, at: post.at, text: &post.text, mark, reason: None }
+    }
+
+    fn refused(post: &'a Outgoing, reason: &'a str) -> Self {
+        Self { voice: Voice::Me, at: post.at, text: &post.text, mark: None, reason: Some(reason) }
+    }
+
+    fn rows(self, columns: &Columns, opens_run: bool) -> Message<'a> {
+        let width = columns.width_for(&self.voice);
+        let reason = self.reason.map(|reason| {
+            let sentence = format!("not sent: {reason} Ctrl+Y brings the text back.");
+            let rows = wrap::rows(&sentence, columns.text_width);
+            rows.into_iter().filter_map(|row| sentence.get(row).map(str::to_owned)).collect()
+        });
+        Message {
+            opens_run,
+            at: self.at,
+            text: self.text,
+            rows: wrap::rows(self.text, width),
+            name_above: columns.shape == Shape::Narrow && opens_run,
+            mark: self.mark,
+            reason: reason.unwrap_or_default(),
+            voice: self.voice,
+        }
+    }
+}
+
+fn gap(missing: u64) -> String {
+    match missing {
+        1 => "1 message is no longer kept".to_owned(),
+        _ => format!("{missing} messages are no longer kept"),
+    }
+}
+
+fn voice(entry: Entry<'_>) -> Option<Voice> {
+    match entry {
+        Entry::Item(Item::Said(said)) => Some(said.voice.clone()),
+        Entry::Item(Item::Refused { .. }) | Entry::Outgoing(_) => Some(Voice::Me),
+        Entry::Item(Item::Gap { .. }) => None,
+    }
+}
+
+/// The day of the nearest entry before this one that has a day.
+fn day_before(state: &State, slot: Slot) -> Option<Date> {
+    let before = (1..).map_while(|back| state.log.get(Slot(slot.0 - back)));
+    before.filter_map(|entry| date(state, entry)).next()
+}
+
+fn date(state: &State, entry: Entry<'_>) -> Option<Date> {
+    let at = match entry {
+        Entry::Item(Item::Said(said)) => said.at,
+        Entry::Item(Item::Refused { post, .. }) | Entry::Outgoing(post) => post.at,
+        Entry::Item(Item::Gap { .. }) => return None,
+    };
+    Some(at.to_zoned(state.zone.clone()).date())
+}
+
+/// What a voice is called; `me` is our own name.
+#[must_use]
+pub fn name(voice: &Voice, me: &str) -> String {
+    let name = match voice {
+        Voice::Me => me,
+        Voice::Person(name) => name,
+        Voice::Outside => return layout::OUTSIDE.to_owned(),
+    };
+    // The word that only programs go by is never a person's name.
+    if name.eq_ignore_ascii_case(layout::OUTSIDE) { format!("\"{name}\"") } else { name.to_owned() }
+}

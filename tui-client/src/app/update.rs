@@ -1,0 +1,232 @@
+//! Pure. What a key or an event changes, and what is to be done then.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use jiff::Timestamp;
+use ratatui::layout::Size;
+
+use crate::app::arrivals::{self, Picture};
+use crate::app::commands::{self, Action, Direction};
+use crate::app::composer::Edit;
+use crate::app::log::{Older, Outgoing, Progress};
+use crate::app::{Connection, Effect, Event, Screen, State, layout, sanitize};
+use crate::network::Request;
+
+/// Changes the state by what happened at `now`, and says what is to be done.
+pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
+    state.now = now;
+    let mut effects = Vec::new();
+    match event {
+        Event::Network(event) => {
+            if arrivals::arrive(state, event) == Picture::Same {
+                return effects;
+            }
+        }
+        Event::Key(key) if key.kind == KeyEventKind::Release => return effects,
+        Event::Key(key) => press(state, &key, &mut effects),
+        Event::Paste(text) => paste(state, &text),
+        Event::Resized(size) => resize(state, size),
+        Event::Tick => {}
+        Event::Continued => effects.push(Effect::Repaint),
+        Event::CannotStop => {
+            state.notice = Some("There is no shell here to go back to. Ctrl+C leaves the room.".to_owned());
+            effects.push(Effect::Repaint);
+        }
+    }
+    let height = usize::from(layout::areas(state).composer.height);
+    state.composer.follow_caret(layout::composer_width(state), height);
+    state.drawn_round_trip = state.round_trip;
+    effects.push(Effect::Draw);
+    effects
+}
+
+fn resize(state: &mut State, size: Size) {
+    state.size = size;
+    state.settle_scroll();
+}
+
+fn paste(state: &mut State, text: &str) {
+    if state.screen != Screen::Chat {
+        return;
+    }
+    // Terminals send the newlines of a paste as carriage returns.
+    let text = sanitize::body(&text.replace("\r\n", "\n").replace('\r', "\n"));
+    let bytes = state.composer.text().len() + text.len();
+    if bytes > state.max_content_bytes {
+        state.notice = Some(format!(
+            "Not pasted: the message would be {}, and the room takes at most {}.",
+            size_in_words(bytes),
+            size_in_words(state.max_content_bytes)
+        ));
+        return;
+    }
+    state.notice = None;
+    state.composer.insert(&text);
+}
+
+fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
+    state.notice = None;
+    if let Screen::Help { .. } = state.screen {
+        return press_in_help(state, key, effects);
+    }
+    let action = commands::of_key(key, state.composer.is_empty());
+    match (action, key.code) {
+        (Some(action), _) => act(state, action, effects),
+        // AltGr reports as Ctrl+Alt on some terminals, and what it types is a text.
+        (None, KeyCode::Char(c)) if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
+            state.composer.type_char(c);
+        }
+        (None, KeyCode::Tab) => state.composer.type_char('\t'),
+        (None, _) => {}
+    }
+}
+
+fn act(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+    match action {
+        Action::Send => send(state, effects),
+        Action::NewLine => state.composer.type_char('\n'),
+        Action::Edit(edit) => state.composer.edit(edit, layout::composer_width(state)),
+        Action::ClearDraft => {
+            state.composer.clear();
+            state.notice = Some("Cleared. Ctrl+Y brings it back, Ctrl+C leaves the room.".to_owned());
+        }
+        Action::Page(direction) => scroll(state, direction, state.page_rows(), effects),
+        Action::Row(direction) => scroll(state, direction, 1, effects),
+        Action::Newest => {
+            state.composer.edit(Edit::LineEnd, layout::composer_width(state));
+            state.scroll_to_newest();
+        }
+        Action::Retry => retry(state, effects),
+        Action::Help => state.screen = Screen::Help { search: String::new(), top: 0 },
+        Action::Redraw => effects.push(Effect::Repaint),
+        Action::Suspend => effects.push(Effect::Suspend),
+        Action::Quit => quit(state, effects),
+    }
+}
+
+fn send(state: &mut State, effects: &mut Vec<Effect>) {
+    let draft = state.composer.text().trim_end();
+    if draft.is_empty() {
+        return;
+    }
+    let content = match draft.strip_prefix('/') {
+        None => draft,
+        Some(rest) if rest.starts_with('/') => rest,
+        Some(command) => {
+            let command = command.to_owned();
+            return run_command(state, &command, effects);
+        }
+    };
+    if matches!(state.connection, Connection::Full | Connection::Refused(_)) {
+        state.notice = Some("Not sent: you are not in the room. Ctrl+R tries to get in.".to_owned());
+        return;
+    }
+    if content.len() > state.max_content_bytes {
+        state.notice = Some(format!(
+            "Not sent: the message is {}, and the room takes at most {}. Shorten it, or send it in parts.",
+            size_in_words(content.len()),
+            size_in_words(state.max_content_bytes)
+        ));
+        return;
+    }
+    let content = content.to_owned();
+    let Some(id) = state.next_message_id() else { return };
+    state.log.send(Outgoing {
+        id: id.clone(),
+        text: sanitize::body(&content).into(),
+        content: content.as_str().into(),
+        at: state.now,
+        progress: Progress::Waiting,
+    });
+    state.composer.take();
+    state.scroll_to_newest();
+    state.quit_in_spite_of = 0;
+    effects.push(Effect::Request(Request::Post { id, content }));
+}
+
+fn run_command(state: &mut State, command: &str, effects: &mut Vec<Effect>) {
+    let name = command.split_whitespace().next().unwrap_or_default();
+    let Some(action) = commands::of_name(name) else {
+        state.notice = Some(format!(
+            "There is no command /{}. /help shows those there are; // at the beginning sends a text that begins with /.",
+            sanitize::line(name)
+        ));
+        return;
+    };
+    state.composer.take();
+    act(state, action, effects);
+}
+
+fn scroll(state: &mut State, direction: Direction, rows: usize, effects: &mut Vec<Effect>) {
+    match direction {
+        Direction::Up => state.scroll_up(rows),
+        Direction::Down => state.scroll_down(rows),
+    }
+    let may_ask = state.connection == Connection::Live && state.log.older == Older::Unknown;
+    if direction == Direction::Up && may_ask && state.is_near_the_top() {
+        match state.log.first_seq() {
+            Some(first) if first.0 > 1 => {
+                state.log.older = Older::Asked;
+                effects.push(Effect::Request(Request::PageBefore(first)));
+            }
+            Some(_) | None => state.log.older = Older::None,
+        }
+    }
+}
+
+fn retry(state: &mut State, effects: &mut Vec<Effect>) {
+    match state.connection {
+        Connection::Live => state.notice = Some("The connection is up.".to_owned()),
+        Connection::Connecting | Connection::Reconnecting => {}
+        Connection::Lost { .. } | Connection::Full | Connection::Refused(_) => {
+            state.connection = Connection::Reconnecting;
+            effects.push(Effect::Request(Request::RetryNow));
+        }
+    }
+}
+
+fn quit(state: &mut State, effects: &mut Vec<Effect>) {
+    let waiting = state.log.waiting();
+    if waiting <= state.quit_in_spite_of {
+        effects.push(Effect::Quit);
+        return;
+    }
+    state.quit_in_spite_of = waiting;
+    let messages = if waiting == 1 { "1 message is".to_owned() } else { format!("{waiting} messages are") };
+    state.notice = Some(format!("{messages} still waiting to be sent. Ctrl+C again leaves without."));
+}
+
+fn press_in_help(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
+    let Screen::Help { search, top } = &mut state.screen else { return };
+    let page = usize::from(layout::help_rows(state.size)).max(1);
+    match (commands::of_key(key, search.is_empty()), key.code) {
+        (Some(Action::Help | Action::Quit | Action::Send | Action::ClearDraft), _) | (_, KeyCode::Esc) => {
+            state.screen = Screen::Chat;
+        }
+        (Some(Action::Redraw), _) => effects.push(Effect::Repaint),
+        (_, KeyCode::Up) => *top = top.saturating_sub(1),
+        (_, KeyCode::Down) => *top += 1,
+        (_, KeyCode::PageUp) => *top = top.saturating_sub(page),
+        (_, KeyCode::PageDown) => *top += page,
+        (_, KeyCode::Backspace) => {
+            search.pop();
+            *top = 0;
+        }
+        (None, KeyCode::Char(c)) if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
+            search.extend(sanitize::typed(c).filter(|c| !c.is_control()));
+            *top = 0;
+        }
+        (_, _) => {}
+    }
+    if let Screen::Help { search, top } = &mut state.screen {
+        *top = (*top).min(commands::help(search).len().saturating_sub(page));
+    }
+}
+
+/// A size as people say it: 512 bytes, 64 KiB.
+fn size_in_words(bytes: usize) -> String {
+    match bytes {
+        0..=1023 => format!("{bytes} bytes"),
+        1024..=1_048_575 => format!("{} KiB", bytes.div_ceil(1024)),
+        _ => format!("{:.1} MiB", bytes as f64 / 1_048_576.0),
+    }
+}

@@ -1,0 +1,211 @@
+//! `bench`: load on a server that speaks the contract, and what comes of it.
+//!
+//! It stands beside the server on the same machine, so it has to be cheap: HTTP by hand, one thread for a share of the
+//! rooms, nothing shared between the threads but three counters. Read in this order: `plan` (what to do), `shard` (the
+//! work of one thread), `sender`, `pace` (when to send), `book` and `ledger` (what came of it), `report`.
+
+mod book;
+mod http;
+mod ledger;
+mod pace;
+mod plan;
+mod report;
+mod sender;
+mod shard;
+mod usage;
+
+use std::io::{IsTerminal, Write};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::{ArgGroup, Args};
+use reqwest::Url;
+
+use crate::cli::bench::book::{Progress, Share};
+use crate::cli::bench::plan::{Load, Plan, Times, plain_address};
+use crate::cli::bench::report::{Measured, Report, ServerUsage};
+use crate::cli::bench::shard::Shard;
+use crate::cli::bench::usage::Usage;
+use crate::cli::exit::{EXIT_CODES, Exit, Failure};
+use crate::cli::lines::written;
+use crate::cli::{duration, say};
+use crate::config::{DEFAULT_SERVER, server};
+
+/// Between the moment everything is connected and the first message.
+const SETTLE: Duration = Duration::from_millis(500);
+/// How often the progress line is drawn.
+const TICK: Duration = Duration::from_millis(250);
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+#[command(group(ArgGroup::new("load").args(["rate", "closed", "idle"]).required(true).multiple(true)))]
+pub(crate) struct Bench {
+    /// The server's address, http only
+    #[arg(short, long, env = "DUET_SERVER", value_name = "URL", default_value = DEFAULT_SERVER, value_parser = server)]
+    server: Url,
+
+    /// Rooms, each with two listeners over plain WebSocket
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    rooms: u32,
+
+    /// Open loop: so many messages a second, whether the server keeps up or not; latency counts from when each was due
+    #[arg(long, value_name = "R", conflicts_with = "closed", value_parser = rate)]
+    rate: Option<f64>,
+
+    /// Closed loop: so many senders, each sending when its last message was answered
+    #[arg(long, value_name = "C", value_parser = clap::value_parser!(u32).range(1..))]
+    closed: Option<u32>,
+
+    /// Keep so many more connections that only listen; alone, to see what connections cost
+    #[arg(long, value_name = "N")]
+    idle: Option<u32>,
+
+    /// Bytes of content in each message
+    #[arg(long, value_name = "BYTES", default_value_t = 128)]
+    size: usize,
+
+    /// How long to measure
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    duration: Duration,
+
+    /// How long to send before measuring; loss, repeats and order count all the same
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = duration)]
+    warmup: Duration,
+
+    /// Threads of the bench itself; one is good for some 50,000 messages a second
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    threads: u32,
+
+    /// The server's process on this machine, to measure its processor time and memory as well
+    #[arg(long, value_name = "PID")]
+    pid: Option<u32>,
+
+    /// One JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+impl Bench {
+    /// Ends with [`Exit::Unexpected`] when a message was lost, repeated, out of order or refused, or a connection ended.
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let plan = Arc::new(self.plan().map_err(|words| Failure::new(Exit::Usage, words))?);
+        let server_before = self.usage()?;
+        let progress = Arc::new(Progress::default());
+        let began = Instant::now();
+        if std::io::stderr().is_terminal() {
+            say(&format!("connecting {} listeners", plan.listening()));
+        }
+        let shards = (0..plan.threads).map(|number| Shard::start(&plan, number, &progress)).collect::<Vec<_>>();
+        let shards = shards.into_iter().map(Shard::connected).collect::<Result<Vec<_>, _>>()?;
+        let opening = began.elapsed();
+        thread::sleep(SETTLE);
+        let server_connected = self.usage()?;
+
+        let times = plan.times(Instant::now() + Duration::from_millis(10));
+        let (rooms, dues) = pace::channels(&plan);
+        let load = plan.load;
+        let pacing = thread::spawn(move || match load {
+            Load::Rate(rate) => pace::run(rate, times, &rooms),
+            Load::Closed(_) | Load::None => 0,
+        });
+        let running = shards.into_iter().zip(dues).map(|(shard, dues)| shard.go(times, dues)).collect::<Vec<_>>();
+        let mut measured = self.watch(times, &progress)?;
+        measured.opening = opening;
+        measured.overrun = pacing.join().unwrap_or_default();
+        if let (Some(server), Some(before), Some(connected)) = (&mut measured.server, server_before, server_connected) {
+            server.before = before;
+            server.connected = connected;
+        }
+        let mut share = Share::default();
+        for shard in running {
+            share.add(shard.join()?);
+        }
+        self.print(&Report::new(&plan, share, &measured))
+    }
+
+    fn plan(&self) -> Result<Plan, String> {
+        Plan {
+            address: plain_address(&self.server)?,
+            run: format!("{:08x}", rand::random::<u32>()),
+            load: match (self.rate, self.closed) {
+                (Some(rate), _) => Load::Rate(rate),
+                (None, Some(senders)) => Load::Closed(senders),
+                (None, None) => Load::None,
+            },
+            rooms: self.rooms,
+            idle: self.idle.unwrap_or(0),
+            size: self.size,
+            warmup: self.warmup,
+            duration: self.duration,
+            threads: self.threads,
+        }
+        .checked()
+    }
+
+    /// What the server has used so far, if it is to be watched.
+    fn usage(&self) -> Result<Option<Usage>, Failure> {
+        let Some(pid) = self.pid else { return Ok(None) };
+        let usage = Usage::of(pid);
+        let missing =
+            || Failure::new(Exit::Unexpected, format!("there is no process {pid} here: is --pid the server's?"));
+        usage.map(Some).ok_or_else(missing)
+    }
+
+    /// Waits through the run, draws the progress, and takes the figures at both ends of the time measured.
+    fn watch(&self, times: Times, progress: &Progress) -> Result<Measured, Failure> {
+        let take =
+            || Ok::<_, Failure>((Instant::now(), self.usage()?, Usage::own(), progress.accepted(), progress.heard()));
+        wait_until(times.begin, times, progress);
+        let (begin, server_begin, own_begin, accepted_begin, heard_begin) = take()?;
+        wait_until(times.end, times, progress);
+        let (end, server_end, own_end, accepted_end, heard_end) = take()?;
+        let ends = server_begin.zip(server_end);
+        Ok(Measured {
+            time: end - begin,
+            accepted: accepted_end - accepted_begin,
+            heard: heard_end - heard_begin,
+            own: own_end.processor - own_begin.processor,
+            server: ends.map(|(begin, end)| ServerUsage { begin, end, ..ServerUsage::default() }),
+            ..Measured::default()
+        })
+    }
+
+    fn print(&self, report: &Report) -> Result<(), Failure> {
+        let text = if self.json { report.json() } else { report.table() };
+        written(writeln!(std::io::stdout(), "{text}"))?;
+        if report.is_clean() {
+            return Ok(());
+        }
+        Err(Failure::new(Exit::Unexpected, "not every message arrived everywhere, once, and in order"))
+    }
+}
+
+/// Draws the progress, on a terminal only, until `until`.
+fn wait_until(until: Instant, times: Times, progress: &Progress) {
+    let mut err = std::io::stderr();
+    let (total, draws) = (times.end - times.start, err.is_terminal());
+    loop {
+        let now = Instant::now();
+        let left = until.saturating_duration_since(now);
+        if left.is_zero() {
+            break;
+        }
+        if draws {
+            let done = now.saturating_duration_since(times.start).div_duration_f64(total).clamp(0.0, 1.0);
+            let bar = "=".repeat((0..30).filter(|cell| f64::from(*cell) < done * 30.0).count());
+            let (accepted, heard) = (progress.accepted(), progress.heard());
+            // With standard error closed there is nobody to watch.
+            _ = write!(err, "\r[{bar:<30}] {accepted} accepted, {heard} frames ");
+        }
+        thread::sleep(left.min(TICK));
+    }
+    if draws && until == times.end {
+        _ = write!(err, "\r\x1b[K");
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate = text.parse::<f64>().ok().filter(|rate| (0.001..=1e6).contains(rate));
+    rate.ok_or_else(|| "a number of messages a second, such as 300".to_owned())
+}

@@ -1,0 +1,253 @@
+//! What the bench found, for people and for programs. Pure.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use crate::cli::bench::book::Share;
+use crate::cli::bench::ledger::{LISTENERS, Tally};
+use crate::cli::bench::plan::{Load, Plan};
+use crate::cli::bench::usage::Usage;
+
+/// The version of the JSON object; rises when a field changes its meaning.
+const VERSION: u8 = 1;
+
+/// What was seen from outside the shards.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Measured {
+    /// How long opening the connections took.
+    pub(crate) opening: Duration,
+    /// How long was measured.
+    pub(crate) time: Duration,
+    /// Messages accepted and frames heard in that time.
+    pub(crate) accepted: u64,
+    pub(crate) heard: u64,
+    /// What this program used in that time.
+    pub(crate) own: Duration,
+    /// Messages that were due and found their sender too far behind.
+    pub(crate) overrun: u64,
+    /// What the server used, when its process is known.
+    pub(crate) server: Option<ServerUsage>,
+}
+
+/// What the server had used by four moments.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct ServerUsage {
+    /// Nothing was connected.
+    pub(crate) before: Usage,
+    /// Everything was connected.
+    pub(crate) connected: Usage,
+    /// The measured time began.
+    pub(crate) begin: Usage,
+    /// The measured time ended.
+    pub(crate) end: Usage,
+}
+
+/// All figures. The names are the JSON's.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    v: u8,
+    load: String,
+    rooms: u32,
+    threads: u32,
+    content_bytes: usize,
+    measured_s: f64,
+    accepted_per_s: f64,
+    frames_per_s: f64,
+    /// From when a message was due to its frame at the last listener.
+    delivery_ms: Option<Percentiles>,
+    /// From the request to its answer.
+    http_ms: Option<Percentiles>,
+    /// How late the bench itself was; part of `delivery_ms`.
+    lateness_ms: Option<Percentiles>,
+    /// Over the whole run, the warm-up included.
+    whole_run: Correctness,
+    connections: u32,
+    connections_ended: u64,
+    connecting_s: f64,
+    own_processor_us_per_message: Option<f64>,
+    server: Option<Server>,
+}
+
+#[derive(Debug, Serialize)]
+struct Percentiles {
+    p50: f64,
+    p90: f64,
+    p99: f64,
+    p999: f64,
+    max: f64,
+    mean: f64,
+    count: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Correctness {
+    accepted: u64,
+    failed: BTreeMap<String, u64>,
+    unsent: u64,
+    frames: u64,
+    lost: u64,
+    repeated: u64,
+    disordered: u64,
+    foreign: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Server {
+    processor_us_per_message: Option<f64>,
+    processor_share: f64,
+    resident_kib: u64,
+    resident_kib_before: u64,
+    resident_kib_connected: u64,
+    /// Only with idle ones: a few hundred tell nothing beside what a server sets up anyway.
+    kib_per_connection: Option<f64>,
+}
+
+impl Report {
+    pub(crate) fn new(plan: &Plan, share: Share, measured: &Measured) -> Self {
+        let Tally { accepted, heard, lost, repeated, disordered, foreign } = share.tally;
+        let seconds = measured.time.as_secs_f64();
+        let load = match plan.load {
+            Load::Rate(rate) => format!("{rate} messages a second"),
+            Load::Closed(senders) => format!("{senders} senders in a closed loop"),
+            Load::None => "connections only".to_owned(),
+        };
+        Self {
+            v: VERSION,
+            load,
+            rooms: if plan.load == Load::None { 0 } else { plan.rooms },
+            threads: plan.threads,
+            content_bytes: plan.size,
+            measured_s: rounded(seconds),
+            accepted_per_s: rounded(float(measured.accepted) / seconds),
+            frames_per_s: rounded(float(measured.heard) / seconds),
+            delivery_ms: percentiles(&share.delivery),
+            http_ms: percentiles(&share.http),
+            lateness_ms: percentiles(&share.lateness),
+            whole_run: Correctness {
+                accepted,
+                failed: share.failed,
+                unsent: share.unsent + measured.overrun,
+                frames: heard,
+                lost,
+                repeated,
+                disordered,
+                foreign,
+            },
+            connections: plan.listening(),
+            connections_ended: share.ended,
+            connecting_s: rounded(measured.opening.as_secs_f64()),
+            own_processor_us_per_message: per_message(measured.own, measured.accepted),
+            server: measured.server.map(|usage| server(usage, plan, measured)),
+        }
+    }
+
+    /// Whether every message arrived everywhere once and in order, and no connection was lost.
+    pub(crate) fn is_clean(&self) -> bool {
+        let Correctness { failed, unsent, lost, repeated, disordered, foreign, .. } = &self.whole_run;
+        let faults = [unsent, lost, repeated, disordered, foreign, &self.connections_ended];
+        failed.is_empty() && faults.iter().all(|count| **count == 0)
+    }
+
+    pub(crate) fn json(&self) -> String {
+        // Cannot fail: the only map has text for keys.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    pub(crate) fn table(&self) -> String {
+        let mut out = String::new();
+        // Writing to a string does not fail.
+        _ = self.write_table(&mut out);
+        out
+    }
+
+    fn write_table(&self, out: &mut String) -> std::fmt::Result {
+        let Self { load, rooms, content_bytes, measured_s, connections, connecting_s, .. } = self;
+        writeln!(out, "{load}, {rooms} rooms of {LISTENERS}, {content_bytes} bytes, {measured_s} s")?;
+        writeln!(out, "{connections} connections opened in {connecting_s} s, {} ended early", self.connections_ended)?;
+        if self.whole_run.accepted > 0 || !self.whole_run.failed.is_empty() {
+            self.write_load(out)?;
+        }
+        if let Some(server) = &self.server {
+            write!(out, "server           ")?;
+            if let Some(micros) = server.processor_us_per_message {
+                write!(out, "{micros} us of processor a message, ")?;
+            }
+            write!(out, "{} % of one processor, {} KiB resident", server.processor_share, server.resident_kib)?;
+            if let Some(kib) = server.kib_per_connection {
+                write!(out, ", {kib} KiB a connection")?;
+            }
+            writeln!(out)?;
+        }
+        write!(out, "{}", if self.is_clean() { "clean" } else { "NOT CLEAN: see above" })
+    }
+
+    fn write_load(&self, out: &mut String) -> std::fmt::Result {
+        let Correctness { accepted, failed, unsent, frames, lost, repeated, disordered, foreign } = &self.whole_run;
+        writeln!(out, "throughput       {} messages/s, {} frames/s", self.accepted_per_s, self.frames_per_s)?;
+        writeln!(out, "milliseconds          p50       p90       p99     p99.9       max      mean")?;
+        for (name, times) in
+            [("to last frame", &self.delivery_ms), ("HTTP answer", &self.http_ms), ("own lateness", &self.lateness_ms)]
+        {
+            let Some(Percentiles { p50, p90, p99, p999, max, mean, .. }) = times else { continue };
+            writeln!(out, "{name:<15} {p50:>9.3} {p90:>9.3} {p99:>9.3} {p999:>9.3} {max:>9.3} {mean:>9.3}")?;
+        }
+        writeln!(out, "messages         {accepted} accepted, {unsent} not sent in time")?;
+        for (reason, count) in failed {
+            writeln!(out, "                 {count} failed: {reason}")?;
+        }
+        writeln!(
+            out,
+            "frames           {frames} heard, {lost} lost, {repeated} repeated, {disordered} out of order, {foreign} foreign"
+        )?;
+        if let Some(micros) = self.own_processor_us_per_message {
+            writeln!(out, "bench            {micros} us of processor a message")?;
+        }
+        Ok(())
+    }
+}
+
+fn server(usage: ServerUsage, plan: &Plan, measured: &Measured) -> Server {
+    let ServerUsage { before, connected, begin, end } = usage;
+    let processor = end.processor.saturating_sub(begin.processor);
+    let grown = connected.resident_kib.saturating_sub(before.resident_kib);
+    let connections = plan.listening();
+    Server {
+        processor_us_per_message: per_message(processor, measured.accepted),
+        processor_share: rounded(100.0 * processor.as_secs_f64() / measured.time.as_secs_f64()),
+        resident_kib: end.resident_kib,
+        resident_kib_before: before.resident_kib,
+        resident_kib_connected: connected.resident_kib,
+        kib_per_connection: (plan.idle > 0).then(|| rounded(float(grown) / f64::from(connections))),
+    }
+}
+
+fn per_message(time: Duration, messages: u64) -> Option<f64> {
+    (messages > 0).then(|| rounded(time.as_secs_f64() * 1e6 / float(messages)))
+}
+
+fn percentiles(times: &Histogram<u64>) -> Option<Percentiles> {
+    let at = |quantile| rounded(float(times.value_at_quantile(quantile)) / 1000.0);
+    (!times.is_empty()).then(|| Percentiles {
+        p50: at(0.5),
+        p90: at(0.9),
+        p99: at(0.99),
+        p999: at(0.999),
+        max: rounded(float(times.max()) / 1000.0),
+        mean: rounded(times.mean() / 1000.0),
+        count: times.len(),
+    })
+}
+
+/// To three decimals.
+fn rounded(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no count here comes near 2^53")]
+fn float(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,239 @@
+//! The work of one thread: its rooms' listeners and senders, and the book about them.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::{Arc, mpsc};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use shared::names::{Email, NameError, RoomId, Username};
+use shared::rest::{TokenAnswer, TokenRequest};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::task::{JoinSet, LocalSet};
+use tokio::time::{sleep, sleep_until, timeout_at};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::HeaderValue;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+
+use crate::cli::bench::book::{Book, Progress, Share};
+use crate::cli::bench::http::{Http, connect};
+use crate::cli::bench::ledger::LISTENERS;
+use crate::cli::bench::pace::Dues;
+use crate::cli::bench::plan::{Plan, Times};
+use crate::cli::bench::sender::Sender;
+use crate::cli::exit::{Exit, Failure};
+
+/// After the last message, its answer may take this long.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// Frames are waited for until none came for this long, and for a while after the last one, to see repeats.
+const QUIET: Duration = Duration::from_secs(3);
+const REPEATS: Duration = Duration::from_millis(300);
+/// One frame of a bench is small, and there may be thousands of connections.
+const READ_BUFFER_BYTES: usize = 2048;
+
+/// A running thread.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    ready: mpsc::Receiver<()>,
+    go: oneshot::Sender<(Times, Dues)>,
+    thread: JoinHandle<Result<Share, Failure>>,
+}
+
+/// A shard whose load has begun.
+#[derive(Debug)]
+pub(crate) struct Running(JoinHandle<Result<Share, Failure>>);
+
+impl Shard {
+    /// Starts to connect.
+    pub(crate) fn start(plan: &Arc<Plan>, number: u32, progress: &Arc<Progress>) -> Self {
+        // Bound 1: said once.
+        let (is_ready, ready) = mpsc::sync_channel(1);
+        let (go, going) = oneshot::channel();
+        let (plan, progress) = (Arc::clone(plan), Arc::clone(progress));
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(|e| Failure::new(Exit::Unexpected, format!("starting the runtime: {e}")))?;
+            let work = Work::new(plan, number, progress);
+            LocalSet::new().block_on(&runtime, work.run(is_ready, going))
+        });
+        Self { ready, go, thread }
+    }
+
+    /// Waits until everything is connected.
+    ///
+    /// # Errors
+    /// With the reason when it cannot be.
+    pub(crate) fn connected(self) -> Result<Self, Failure> {
+        match self.ready.recv() {
+            Ok(()) => Ok(self),
+            Err(_) => Err(join(self.thread).err().unwrap_or_else(panicked)),
+        }
+    }
+
+    /// Begins the load.
+    pub(crate) fn go(self, times: Times, dues: Dues) -> Running {
+        // A thread that has ended says why when it is joined.
+        _ = self.go.send((times, dues));
+        Running(self.thread)
+    }
+}
+
+impl Running {
+    /// Waits for the end.
+    ///
+    /// # Errors
+    /// When the thread could not do its work.
+    pub(crate) fn join(self) -> Result<Share, Failure> {
+        join(self.0)
+    }
+}
+
+fn join(thread: JoinHandle<Result<Share, Failure>>) -> Result<Share, Failure> {
+    thread.join().unwrap_or_else(|_| Err(panicked()))
+}
+
+fn panicked() -> Failure {
+    Failure::new(Exit::Unexpected, "a thread of the bench has panicked")
+}
+
+struct Work {
+    plan: Arc<Plan>,
+    number: u32,
+    book: Rc<RefCell<Book>>,
+    listeners: JoinSet<()>,
+}
+
+impl Work {
+    fn new(plan: Arc<Plan>, number: u32, progress: Arc<Progress>) -> Self {
+        let book = Rc::new(RefCell::new(Book::new(Arc::clone(&plan), progress, Instant::now())));
+        Self { plan, number, book, listeners: JoinSet::new() }
+    }
+
+    async fn run(
+        mut self,
+        is_ready: mpsc::SyncSender<()>,
+        going: oneshot::Receiver<(Times, Dues)>,
+    ) -> Result<Share, Failure> {
+        let senders = self.connect().await.map_err(|e| e.failure(&self.plan.address))?;
+        // Both ends are only gone when the whole bench is.
+        _ = is_ready.send(());
+        let Ok((times, mut dues)) = going.await else { return Ok(Share::default()) };
+        self.book.borrow_mut().begin(times);
+        let mut sending = JoinSet::new();
+        for sender in senders {
+            match dues.remove(&sender.room) {
+                Some(dues) => _ = sending.spawn_local(sender.open_loop(dues, times)),
+                None => _ = sending.spawn_local(sender.closed_loop(times)),
+            }
+        }
+        let answers_by = (times.end + ANSWERS_WITHIN).into();
+        while let Ok(Some(_)) = timeout_at(answers_by, sending.join_next()).await {}
+        for _ in 0..sending.len() {
+            self.book.borrow_mut().fail("no answer");
+        }
+        sleep_until(times.end.into()).await;
+        self.drain().await;
+        let ended = self.ended();
+        Ok(self.book.borrow_mut().close(ended))
+    }
+
+    /// Connects the listeners, the idle ones, and the senders.
+    async fn connect(&mut self) -> Result<Vec<Sender>, SetupError> {
+        let mut http = Http::connect(&self.plan.address).await?;
+        let mut senders = vec![];
+        for room in self.plan.rooms_of(self.number) {
+            let room_id = RoomId::new(self.plan.room(room))?;
+            for listener in 0..LISTENERS {
+                let stream = self.join(&mut http, &room_id, listener).await?;
+                self.listeners.spawn_local(listen(stream, Rc::clone(&self.book), room, listener));
+            }
+            for number in 0..self.plan.senders_in(room) {
+                senders.push(Sender::connect(&self.plan, Rc::clone(&self.book), room, room_id.clone(), number).await?);
+            }
+        }
+        for idle in (0..self.plan.idle).filter(|idle| idle % self.plan.threads == self.number) {
+            let room_id = RoomId::new(self.plan.idle_room(idle))?;
+            let stream = self.join(&mut http, &room_id, idle % LISTENERS).await?;
+            self.listeners.spawn_local(stay(stream));
+        }
+        Ok(senders)
+    }
+
+    /// One WebSocket without a subprotocol, as a client of the first system opens it.
+    async fn join(&self, http: &mut Http, room: &RoomId, seat: u32) -> Result<WebSocketStream<TcpStream>, SetupError> {
+        let username = Username::new(format!("listener-{seat}"))?;
+        let request = TokenRequest { username, email: Email::new("bench@example.com")?, room_id: room.clone() };
+        let token = match http.post("/generate-token", &request).await? {
+            (200, body) => serde_json::from_slice::<TokenAnswer>(body).map_err(std::io::Error::from)?.token,
+            (status, _) => return Err(SetupError::Status(status)),
+        };
+        let address = &self.plan.address;
+        let mut request = format!("ws://{address}/updates/{room}").into_client_request()?;
+        let bearer = HeaderValue::try_from(format!("Bearer {token}")).map_err(tungstenite::http::Error::from)?;
+        request.headers_mut().insert("authorization", bearer);
+        let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES).write_buffer_size(0);
+        let (stream, _) = client_async_with_config(request, connect(address).await?, Some(config)).await?;
+        Ok(stream)
+    }
+
+    /// Waits until every accepted message was heard everywhere, or nothing comes any more.
+    async fn drain(&self) {
+        let (mut heard, mut quiet_since) = (self.book.borrow().heard(), Instant::now());
+        while self.book.borrow().is_waiting() && quiet_since.elapsed() < QUIET {
+            sleep(Duration::from_millis(20)).await;
+            let now_heard = self.book.borrow().heard();
+            if std::mem::replace(&mut heard, now_heard) != now_heard {
+                quiet_since = Instant::now();
+            }
+        }
+        sleep(REPEATS).await;
+    }
+
+    /// How many connections have ended that should not have.
+    fn ended(&mut self) -> u64 {
+        std::iter::from_fn(|| self.listeners.try_join_next()).map(|_| 1).sum()
+    }
+}
+
+async fn listen(mut stream: WebSocketStream<TcpStream>, book: Rc<RefCell<Book>>, room: u32, listener: u32) {
+    while let Some(Ok(message)) = stream.next().await {
+        if let Message::Text(content) = message {
+            book.borrow_mut().hear(room, listener, &content, Instant::now());
+        }
+    }
+}
+
+/// Keeps a connection open, which answers pings on the way.
+async fn stay(mut stream: WebSocketStream<TcpStream>) {
+    while let Some(Ok(_)) = stream.next().await {}
+}
+
+/// Why the bench could not begin.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SetupError {
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("opening a WebSocket: {0}")]
+    WebSocket(#[from] tungstenite::Error),
+    #[error("opening a WebSocket: {0}")]
+    Http(#[from] tungstenite::http::Error),
+    #[error("asking for a token: the server answers {0}")]
+    Status(u16),
+    #[error("{0}")]
+    Name(#[from] NameError),
+}
+
+impl SetupError {
+    fn failure(&self, address: &str) -> Failure {
+        let exit = match self {
+            Self::Io(_) => Exit::NoConnection,
+            Self::WebSocket(_) | Self::Http(_) | Self::Status(_) => Exit::Refused,
+            Self::Name(_) => Exit::Unexpected,
+        };
+        Failure::new(exit, format!("connecting to {address}: {self}"))
+    }
+}

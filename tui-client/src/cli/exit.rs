@@ -1,0 +1,97 @@
+//! How the program ends, for scripts to branch on.
+
+use std::process::ExitCode;
+
+use crate::config::ConfigError;
+use crate::network::error::ApiError;
+use crate::run::RunError;
+
+/// The exit codes. They are documented in `--help` and never change their meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// What was asked is done.
+    Done = 0,
+    /// Something nobody foresaw.
+    Unexpected = 1,
+    /// The command line does not say what to do; clap ends with the same code.
+    Usage = 2,
+    /// The room holds two other users.
+    RoomFull = 3,
+    /// The server refused: who asks, or what was asked.
+    Refused = 4,
+    /// No connection, or no answer in time.
+    NoConnection = 5,
+}
+
+/// What `--help` says of them.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  something unexpected
+  2  the command line is not understood
+  3  the room holds two other users
+  4  the server refused
+  5  no connection, or no answer in time";
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// Why a command failed: the code for the script and the words for the person.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{words}")]
+pub struct Failure {
+    /// How the program ends.
+    pub exit: Exit,
+    /// What happened and what to do, for standard error.
+    pub words: String,
+}
+
+impl Failure {
+    /// A failure that ends with `exit` and says `words`.
+    pub fn new(exit: Exit, words: impl Into<String>) -> Self {
+        Self { exit, words: words.into() }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Self::new(Exit::Usage, error.to_string())
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        let exit = match error {
+            ApiError::Unreachable(_) | ApiError::Busy { .. } => Exit::NoConnection,
+            ApiError::Token(_) | ApiError::Refused(_) => Exit::Refused,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        let words = error.to_string();
+        match error {
+            RunError::NotATerminal => Self::new(Exit::Usage, words),
+            RunError::Network(error) => error.into(),
+            RunError::Terminal(_) | RunError::NetworkEnded => Self::new(Exit::Unexpected, words),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_names_every_code() {
+        for exit in [Exit::Done, Exit::Unexpected, Exit::Usage, Exit::RoomFull, Exit::Refused, Exit::NoConnection] {
+            assert!(EXIT_CODES.contains(&format!("\n  {}  ", exit as u8)), "{exit:?}");
+        }
+    }
+}

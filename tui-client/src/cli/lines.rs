@@ -1,0 +1,207 @@
+//! Messages as lines: for people, or as one JSON object each for programs.
+
+use std::fmt::Write;
+use std::io::{self, IsTerminal};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use shared::frames::Gap;
+use shared::message::{Message, Seq};
+use shared::names::{MessageId, RoomId, Username};
+
+use crate::app::sanitize;
+use crate::cli::exit::{Exit, Failure};
+
+/// The version of the JSON lines. Fields may be added under the same number; it rises when one changes its meaning.
+const VERSION: u8 = 1;
+
+/// How messages are written.
+#[derive(Debug, Clone)]
+pub(crate) enum Style {
+    /// One JSON object a line.
+    Json,
+    /// For people: time, name, text.
+    Words {
+        zone: TimeZone,
+        /// Whether a terminal reads them, so that the text of others has to be made harmless.
+        on_terminal: bool,
+    },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Line<'a> {
+    Message {
+        v: u8,
+        room: &'a RoomId,
+        seq: Seq,
+        id: &'a MessageId,
+        /// `null` for a message from outside.
+        sender: Option<&'a Username>,
+        content: &'a str,
+        sent_at: Timestamp,
+    },
+    Gap {
+        v: u8,
+        room: &'a RoomId,
+        from: Seq,
+        to: Seq,
+    },
+}
+
+impl Style {
+    /// The style for standard output: JSON, or words that are harmless where a terminal reads them.
+    pub(crate) fn for_stdout(json: bool) -> Self {
+        if json {
+            return Self::Json;
+        }
+        Self::Words { zone: TimeZone::system(), on_terminal: io::stdout().is_terminal() }
+    }
+
+    pub(crate) fn message(&self, room: &RoomId, message: &Message, out: &mut String) {
+        let Message { seq, id, sender, content, sent_at } = message;
+        match self {
+            Self::Json => {
+                let (sender, sent_at) = (sender.as_ref(), *sent_at);
+                json(&Line::Message { v: VERSION, room, seq: *seq, id, sender, content, sent_at }, out);
+            }
+            Self::Words { zone, on_terminal } => {
+                let time = sent_at.to_zoned(zone.clone()).strftime("%H:%M").to_string();
+                let name = sender.as_ref().map_or("(outside)", Username::as_str);
+                if *on_terminal {
+                    line(out, &format!("{time} {}  {}", sanitize::name(name), sanitize::body(content)));
+                } else {
+                    line(out, &format!("{time} {name}  {content}"));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn gap(&self, room: &RoomId, gap: Gap, out: &mut String) {
+        let Gap { from, to } = gap;
+        match self {
+            Self::Json => json(&Line::Gap { v: VERSION, room, from, to }, out),
+            Self::Words { .. } => line(out, &format!("-- messages {from} to {to} are no longer kept --")),
+        }
+    }
+}
+
+/// Takes the result of writing to standard output: true, or false when nobody reads it any more, which is how `head`
+/// ends its part and no failure.
+///
+/// # Errors
+/// When it could not be written for another reason, such as a full disk.
+pub(crate) fn written(result: io::Result<()>) -> Result<bool, Failure> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(e) => Err(Failure::new(Exit::Unexpected, format!("writing to standard output: {e}"))),
+    }
+}
+
+fn line(out: &mut String, text: &str) {
+    out.push_str(text);
+    out.push('\n');
+}
+
+fn json(value: &Line<'_>, out: &mut String) {
+    // These types cannot fail to serialize: no maps with odd keys, no writers.
+    let text = serde_json::to_string(value).unwrap_or_default();
+    for c in text.chars() {
+        if !is_treacherous(c) {
+            out.push(c);
+            continue;
+        }
+        // Outside ASCII, JSON has nothing but what stands in a string, where this is the same character.
+        let mut units = [0; 2];
+        for unit in c.encode_utf16(&mut units) {
+            // Writing to a string does not fail.
+            _ = write!(out, "\\u{unit:04x}");
+        }
+    }
+    out.push('\n');
+}
+
+/// Whether a terminal, or a reader who looks at one, is led astray by the character: controls (serde escapes only those
+/// below U+0020), directions, and what is not seen.
+fn is_treacherous(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(sender: Option<&str>, content: &str) -> Message {
+        Message {
+            seq: Seq(17),
+            id: MessageId::new("key-1").unwrap(),
+            sender: sender.map(|name| Username::new(name).unwrap()),
+            content: content.to_owned(),
+            sent_at: "2026-11-22T14:02:11.125Z".parse().unwrap(),
+        }
+    }
+
+    #[track_caller]
+    fn check(style: &Style, message: &Message, expected: &str) {
+        let mut out = String::new();
+        style.message(&RoomId::new("room1").unwrap(), message, &mut out);
+        assert_eq!(out, expected);
+    }
+
+    #[test]
+    fn a_json_line_is_as_documented() {
+        check(
+            &Style::Json,
+            &message(Some("alice"), "Hello, \"Room\"!\nGrüße"),
+            concat!(
+                r#"{"type":"message","v":1,"room":"room1","seq":17,"id":"key-1","sender":"alice","#,
+                r#""content":"Hello, \"Room\"!\nGrüße","sent_at":"2026-11-22T14:02:11.125Z"}"#,
+                "\n"
+            ),
+        );
+    }
+
+    #[test]
+    fn a_json_line_holds_nothing_that_acts_on_a_terminal_and_still_says_the_same() {
+        let content = "\u{1b}[31m\u{7f}\u{9b}2J\u{202e}abc\u{200b}\u{2028}\u{e0041}\u{feff}";
+        let mut out = String::new();
+        Style::Json.message(&RoomId::new("room1").unwrap(), &message(None, content), &mut out);
+        assert!(out.trim_end().chars().all(|c| (' '..='~').contains(&c)), "{out}");
+        let read: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(read.get("content").unwrap(), content);
+        assert!(read.get("sender").unwrap().is_null());
+    }
+
+    #[test]
+    fn a_line_for_people_has_time_name_and_text() {
+        let words = Style::Words { zone: TimeZone::UTC, on_terminal: false };
+        check(&words, &message(Some("alice"), "on it"), "14:02 alice  on it\n");
+        check(&words, &message(None, "build is green"), "14:02 (outside)  build is green\n");
+    }
+
+    #[test]
+    fn a_line_on_a_terminal_is_harmless() {
+        let words = Style::Words { zone: TimeZone::UTC, on_terminal: true };
+        let mut out = String::new();
+        words.message(
+            &RoomId::new("room1").unwrap(),
+            &message(Some("alice"), "a\u{1b}]52;c;aGk=\u{7}b\u{9b}"),
+            &mut out,
+        );
+        assert!(!out.trim_end().contains(char::is_control), "{out:?}");
+    }
+
+    #[test]
+    fn a_gap_is_said_in_both_styles() {
+        let (room, gap) = (RoomId::new("room1").unwrap(), Gap { from: Seq(3), to: Seq(7) });
+        let mut out = String::new();
+        Style::Json.gap(&room, gap, &mut out);
+        Style::Words { zone: TimeZone::UTC, on_terminal: false }.gap(&room, gap, &mut out);
+        let json = r#"{"type":"gap","v":1,"room":"room1","from":3,"to":7}"#;
+        assert_eq!(out, format!("{json}\n-- messages 3 to 7 are no longer kept --\n"));
+    }
+}

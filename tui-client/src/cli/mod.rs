@@ -1,0 +1,139 @@
+//! The command line: the clap tree and the subcommands for scripts.
+//!
+//! What programs read goes to standard output, words for people to standard error, and how it ended is the exit code.
+
+mod bench;
+pub mod exit;
+mod history;
+mod lines;
+mod send;
+mod stubborn;
+mod tail;
+mod token;
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use jiff::SignedDuration;
+
+use crate::app::sanitize;
+use crate::cli::exit::{EXIT_CODES, Exit, Failure};
+use crate::config::Settings;
+use crate::run::{self, Ended};
+
+/// Chat for two in the terminal
+#[derive(Debug, Parser)]
+#[command(name = "tui-client", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Talk in a room
+    Join(Join),
+    /// Send one message, and end when the server keeps it
+    Send(send::Send),
+    /// Print the messages of a room as they come; takes a seat in it
+    Tail(tail::Tail),
+    /// Print what was said in a room; takes no seat
+    History(history::History),
+    /// Print a token for a room, for other programs to use
+    Token(token::Token),
+    /// Put load on a server and measure it; ends with 1 when anything was lost, repeated or out of order
+    Bench(bench::Bench),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+struct Join {
+    #[command(flatten)]
+    settings: Settings,
+    /// How many of the newest messages to begin with
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    last: u32,
+}
+
+impl Cli {
+    /// Does what the command line says. One of [`Exit`], or 128 and the number of the signal that ended it.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let result = match self.command {
+            Command::Join(join) => match join.run() {
+                Ok(Ended::Signal(number)) => {
+                    return ExitCode::from(128u8.saturating_add(u8::try_from(number).unwrap_or(0)));
+                }
+                result => result.map(|_| ()),
+            },
+            Command::Send(send) => send.run(),
+            Command::Tail(tail) => tail.run(),
+            Command::History(history) => history.run(),
+            Command::Token(token) => token.run(),
+            Command::Bench(bench) => bench.run(),
+        };
+        match result {
+            Ok(()) => Exit::Done.into(),
+            Err(failure) => {
+                say(&failure.words);
+                failure.exit.into()
+            }
+        }
+    }
+}
+
+impl Join {
+    fn run(self) -> Result<Ended, Failure> {
+        let membership = self.settings.membership(self.last)?;
+        block_on(async { Ok(run::join(membership).await?) })
+    }
+}
+
+/// Tells the person at the terminal.
+fn say(words: &str) {
+    // With standard error closed there is nobody to tell.
+    _ = writeln!(std::io::stderr(), "tui-client: {}", sanitize::line(words));
+}
+
+/// Runs a subcommand that talks to the server and needs no more than one thread.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Failure::new(Exit::Unexpected, format!("starting the runtime: {e}")))?;
+    let result = runtime.block_on(work);
+    // A write to a pipe that nobody reads may still be under way; it must not keep us.
+    runtime.shutdown_background();
+    result
+}
+
+/// Reads a duration such as `10s`, `500ms` or `2m`; a number alone means seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let explain = || "write it like 10s, 500ms or 2m".to_owned();
+    let seconds = text.parse::<u32>().map(|n| SignedDuration::from_secs(n.into()));
+    let duration = seconds.or_else(|_| text.parse::<SignedDuration>()).map_err(|_| explain())?;
+    Duration::try_from(duration).map_err(|_| explain())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_clap_tree_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_duration_is_written_as_people_write_it() {
+        assert_eq!(duration("10"), Ok(Duration::from_secs(10)));
+        assert_eq!(duration("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        for text in ["", "soon", "-3s", "-3"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+}

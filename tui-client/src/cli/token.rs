@@ -1,0 +1,34 @@
+//! `token`: a token alone, for curl and other programs.
+
+use std::io::Write;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cli::exit::{EXIT_CODES, Failure};
+use crate::cli::lines::written;
+use crate::cli::stubborn::until_answered;
+use crate::cli::{block_on, duration};
+use crate::config::Settings;
+use crate::network::api::Api;
+
+#[derive(Debug, Args)]
+#[command(after_help = EXIT_CODES)]
+pub(crate) struct Token {
+    #[command(flatten)]
+    settings: Settings,
+
+    /// How long to keep trying while the server cannot be reached or is busy
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    timeout: Duration,
+}
+
+impl Token {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let api = Api::new(&self.settings.membership(0)?)?;
+        block_on(async {
+            let token = until_answered(self.timeout, async || api.token().await).await?;
+            written(writeln!(std::io::stdout(), "{token}")).map(|_| ())
+        })
+    }
+}

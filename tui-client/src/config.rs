@@ -1,0 +1,116 @@
+//! Every setting of the client: a flag, else an environment variable, else a default.
+
+use clap::Args;
+use reqwest::Url;
+use shared::names::{Email, RoomId, Username};
+
+use crate::network::Membership;
+
+/// Where a server on this machine listens unless it was told otherwise.
+pub const DEFAULT_SERVER: &str = "http://127.0.0.1:8000";
+
+/// Which room, and the settings every command shares.
+#[derive(Debug, Clone, Args)]
+pub struct Settings {
+    /// The room; it is created when it does not exist
+    #[arg(value_parser = room)]
+    pub room: RoomId,
+
+    /// The name to be seen under [default: your login name]
+    #[arg(short, long, env = "DUET_USER", value_name = "NAME")]
+    pub user: Option<Username>,
+
+    /// The server's address
+    #[arg(short, long, env = "DUET_SERVER", value_name = "URL", default_value = DEFAULT_SERVER, value_parser = server)]
+    pub server: Url,
+
+    /// An e-mail address that goes into your token
+    #[arg(long, env = "DUET_EMAIL", value_name = "ADDRESS", default_value = "")]
+    pub email: Email,
+}
+
+/// Why the settings do not say who joins.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// No flag, no variable, and no login name either.
+    #[error("there is no login name here to go by: say who you are with --user NAME or DUET_USER")]
+    NoUser,
+}
+
+impl Settings {
+    /// Who joins what, with the `last` newest messages for a first look.
+    ///
+    /// # Errors
+    /// When no name was given and the login name is missing or is not a valid name.
+    pub fn membership(self, last: u32) -> Result<Membership, ConfigError> {
+        let user = self.user.or_else(login_name).ok_or(ConfigError::NoUser)?;
+        Ok(Membership { server: self.server, room: self.room, user, email: self.email, last })
+    }
+}
+
+fn login_name() -> Option<Username> {
+    ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()?.parse().ok())
+}
+
+fn room(text: &str) -> Result<RoomId, String> {
+    // RFC 3986 §5.2.4 takes these two for steps in the path, however they are encoded.
+    if matches!(text, "." | "..") {
+        return Err("a room cannot be named by dots alone: no address can hold it".to_owned());
+    }
+    text.parse::<RoomId>().map_err(|e| e.to_string())
+}
+
+/// Reads a server's address: `ws` and `wss` are taken for the `http` and `https` they begin as, and an address without
+/// a scheme for `http`.
+///
+/// # Errors
+/// When `text` is no address of an HTTP server.
+pub fn server(text: &str) -> Result<Url, String> {
+    let text = match text.split_once("://") {
+        None => format!("http://{text}"),
+        Some(("ws", rest)) => format!("http://{rest}"),
+        Some(("wss", rest)) => format!("https://{rest}"),
+        Some(_) => text.to_owned(),
+    };
+    let mut url = Url::parse(&text).map_err(|e| format!("{e}: write it like {DEFAULT_SERVER}"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(format!("not an address of a server: write it like {DEFAULT_SERVER}"));
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_be_written_in_the_ways_people_write_it() {
+        for (written, meant) in [
+            ("http://127.0.0.1:8000", "http://127.0.0.1:8000/"),
+            ("localhost:8000", "http://localhost:8000/"),
+            ("chat.example.org", "http://chat.example.org/"),
+            ("ws://localhost:8000", "http://localhost:8000/"),
+            ("wss://chat.example.org/duet", "https://chat.example.org/duet"),
+            ("[::1]:8000", "http://[::1]:8000/"),
+        ] {
+            assert_eq!(server(written).expect(written).as_str(), meant);
+        }
+    }
+
+    #[test]
+    fn what_is_no_server_is_refused_with_an_example() {
+        for written in ["ftp://example.org", "http://", "", "http://a b"] {
+            let error = server(written).expect_err(written);
+            assert!(error.contains(DEFAULT_SERVER), "{written}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_room_that_no_address_can_hold_is_refused() {
+        assert!(room(".").is_err());
+        assert!(room("..").is_err());
+        assert!(room("a/b c").is_ok());
+    }
+}

@@ -1,0 +1,188 @@
+//! The HTTP routes: a token, a post, a page of history, and the request that opens a WebSocket.
+
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
+use serde::de::DeserializeOwned;
+use shared::message::Seq;
+use shared::names::MessageId;
+use shared::rest::{
+    HANDLING_STRICT, HistoryPage, IDEMPOTENCY_KEY, PREFER, Post, PostAnswer, TokenAnswer, TokenRequest,
+};
+
+use crate::network::Membership;
+use crate::network::error::{ApiError, refusal, words};
+use crate::network::token::Token;
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How long the server may stay silent before and within an answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// A server, seen by one user of one room.
+#[derive(Debug)]
+pub struct Api {
+    http: Client,
+    server: Url,
+    /// Who asks for a token, for which room.
+    pub(crate) who: TokenRequest,
+    token: Mutex<Option<Token>>,
+}
+
+/// Which messages of a room's history are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Range {
+    /// The newest ones.
+    Newest,
+    /// The newest of those before this place.
+    Before(Seq),
+    /// The oldest of those after this place.
+    After(Seq),
+}
+
+impl Api {
+    /// Makes ready to talk to the membership's server; connects to nothing yet.
+    ///
+    /// # Errors
+    /// When the system's trusted certificates cannot be read, for a server on `https`.
+    pub fn new(membership: &Membership) -> Result<Self, ApiError> {
+        let Membership { server, room, user, email, .. } = membership.clone();
+        let who = TokenRequest { username: user, email, room_id: room };
+        Ok(Self { http: client(&server)?, server, who, token: Mutex::new(None) })
+    }
+
+    /// The same with connections of its own, for when the old ones may be dead without knowing it.
+    pub(crate) fn afresh(&self) -> Result<Self, ApiError> {
+        let token = self.held().take();
+        let (server, who) = (self.server.clone(), self.who.clone());
+        Ok(Self { http: client(&server)?, server, who, token: Mutex::new(token) })
+    }
+
+    /// A token that is good for a while yet.
+    ///
+    /// # Errors
+    /// When there is none at hand and the server gives none.
+    pub async fn token(&self) -> Result<String, ApiError> {
+        if let Some(token) = self.held().as_ref().filter(|token| !token.is_stale(Timestamp::now())) {
+            return Ok(token.as_str().to_owned());
+        }
+        let request = self.http.post(self.url(&["generate-token"])).json(&self.who);
+        let TokenAnswer { token } = body(answer(request).await?).await?;
+        *self.held() = Some(Token::new(token.clone(), Timestamp::now()));
+        Ok(token)
+    }
+
+    /// Posts a message; with the same `id` again it is the same message. Accepted means that the server keeps it.
+    ///
+    /// # Errors
+    /// When it was not accepted, or nobody knows.
+    pub async fn post(&self, id: &MessageId, content: &str) -> Result<(), ApiError> {
+        let post = Post { room_id: self.who.room_id.clone(), content: content.to_owned() };
+        let request = self.http.post(self.url(&["message"])).json(&post);
+        let request = request.header(IDEMPOTENCY_KEY, id.as_str()).header(PREFER, HANDLING_STRICT);
+        // Read to its end, so that the connection is free for the next one.
+        let _: PostAnswer = body(self.send(request).await?).await?;
+        Ok(())
+    }
+
+    /// A page of at most `limit` messages.
+    ///
+    /// # Errors
+    /// When the server gives none.
+    pub async fn page(&self, range: Range, limit: u32) -> Result<HistoryPage, ApiError> {
+        let mut url = self.url(&["rooms", self.who.room_id.as_str(), "messages"]);
+        url.query_pairs_mut().append_pair("limit", &limit.to_string());
+        match range {
+            Range::Newest => {}
+            Range::Before(seq) => _ = url.query_pairs_mut().append_pair("before", &seq.to_string()),
+            Range::After(seq) => _ = url.query_pairs_mut().append_pair("after", &seq.to_string()),
+        }
+        body(self.send(self.http.get(url)).await?).await
+    }
+
+    /// The request for a WebSocket of the room, without the handshake's headers.
+    pub(crate) fn updates(&self, query: &[(&str, String)]) -> RequestBuilder {
+        let mut url = self.url(&["updates", self.who.room_id.as_str()]);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.http.get(url)
+    }
+
+    /// Sends a request with the token, and once more with a new one when the server does not take it.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Result<Response, ApiError> {
+        let again = request.try_clone();
+        let token = self.token().await?;
+        match (answer(request.bearer_auth(&token)).await, again) {
+            (Err(ApiError::Token(_)), Some(again)) => {
+                self.forget(&token);
+                let token = self.token().await?;
+                answer(again.bearer_auth(token)).await
+            }
+            (result, _) => result,
+        }
+    }
+
+    fn forget(&self, token: &str) {
+        // Only this one: another request may have renewed it meanwhile.
+        self.held().take_if(|held| held.as_str() == token);
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, Option<Token>> {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.server.clone();
+        // Fails only for addresses without a host, which the settings do not take.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+}
+
+fn client(server: &Url) -> Result<Client, ApiError> {
+    let mut builder = Client::builder()
+        .user_agent(concat!("duet-tui-client/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECT_WITHIN)
+        .read_timeout(ANSWER_WITHIN)
+        // Otherwise a redirected post would turn into a GET.
+        .redirect(reqwest::redirect::Policy::none());
+    if server.scheme() == "http" {
+        // Saves reading some 150 certificates that nobody will ask for.
+        builder = builder.tls_certs_only([]);
+    }
+    if is_this_machine(server) {
+        builder = builder.no_proxy();
+    }
+    builder.build().map_err(|e| ApiError::Refused(format!("this machine's trusted certificates cannot be read: {e}")))
+}
+
+fn is_this_machine(server: &Url) -> bool {
+    server.host_str().is_some_and(|host| {
+        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    })
+}
+
+async fn answer(request: RequestBuilder) -> Result<Response, ApiError> {
+    let response = request.send().await.map_err(|e| ApiError::Unreachable(words(&e)))?;
+    let status = response.status();
+    if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
+        return Ok(response);
+    }
+    let headers = response.headers().clone();
+    Err(refusal(status, &headers, response.json().await.ok().as_ref()))
+}
+
+async fn body<T: DeserializeOwned>(response: Response) -> Result<T, ApiError> {
+    response.json().await.map_err(|e| {
+        if e.is_decode() {
+            return ApiError::Refused("the answer is not Duet's: is this the right --server?".to_owned());
+        }
+        ApiError::Unreachable(words(&e))
+    })
+}

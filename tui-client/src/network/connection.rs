@@ -1,0 +1,270 @@
+//! The task that keeps one room connected: it connects, goes on where it was after a break, and carries requests and
+//! events between the screen and the server.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt, OptionFuture, pending};
+use jiff::{SignedDuration, Timestamp};
+use shared::frames::{Bye, CloseCode, ServerFrame};
+use shared::message::Seq;
+use shared::rest::HistoryPage;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+
+use crate::network::api::{Api, Range};
+use crate::network::backoff::Backoff;
+use crate::network::error::ApiError;
+use crate::network::feed::{Feed, Verdict};
+use crate::network::posts::Posts;
+use crate::network::sleep::{LOOK_EVERY, Moment};
+use crate::network::socket::{Socket, SocketEvent};
+use crate::network::{NetworkEvent, Request};
+
+/// A connection that lived this long was a good one: the next loss is a new one, not the same again.
+const GOOD_AFTER: Duration = Duration::from_secs(5);
+/// How many older messages a page brings: some screens full.
+const PAGE: u32 = 200;
+/// How long posts may still take when the program ends.
+const LAST_POSTS_WITHIN: Duration = Duration::from_millis(800);
+
+pub(crate) struct Connection {
+    api: Arc<Api>,
+    last: u32,
+    /// Events that the screen has not taken yet. While there are any, the socket is not read.
+    untold: VecDeque<NetworkEvent>,
+    link: Link,
+    feed: Feed,
+    backoff: Backoff,
+    welcomed_at: Option<Instant>,
+    bye: Option<Bye>,
+    posts: Posts,
+    page: OptionFuture<BoxFuture<'static, Result<HistoryPage, ApiError>>>,
+}
+
+/// What the connection is about.
+enum Link {
+    Opening(BoxFuture<'static, Result<Box<Socket>, ApiError>>),
+    Open(Box<Socket>),
+    Waiting(Instant),
+    /// Until somebody asks for another try.
+    Parked,
+}
+
+enum LinkEvent {
+    Opened(Result<Box<Socket>, ApiError>),
+    Heard(SocketEvent),
+    Due,
+}
+
+impl Link {
+    async fn next(&mut self) -> LinkEvent {
+        match self {
+            Self::Opening(opening) => LinkEvent::Opened(opening.await),
+            Self::Open(socket) => LinkEvent::Heard(socket.next().await),
+            Self::Waiting(until) => {
+                sleep_until(*until).await;
+                LinkEvent::Due
+            }
+            Self::Parked => pending().await,
+        }
+    }
+}
+
+impl Connection {
+    pub(crate) fn new(api: Api, last: u32) -> Self {
+        let api = Arc::new(api);
+        Self {
+            posts: Posts::new(Arc::clone(&api)),
+            api,
+            last,
+            untold: VecDeque::new(),
+            link: Link::Parked,
+            feed: Feed::default(),
+            backoff: Backoff::default(),
+            welcomed_at: None,
+            bye: None,
+            page: None.into(),
+        }
+    }
+
+    /// Runs until the other end of the requests is dropped, then closes.
+    pub(crate) async fn run(mut self, mut requests: mpsc::Receiver<Request>, events: mpsc::Sender<NetworkEvent>) {
+        let mut look = interval(LOOK_EVERY);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut seen = Moment::now();
+        self.connect();
+        loop {
+            tokio::select! { biased;
+                request = requests.recv() => match request {
+                    Some(request) => self.take(request),
+                    None => break,
+                },
+                place = events.reserve(), if !self.untold.is_empty() => match (place, self.untold.pop_front()) {
+                    (Ok(place), Some(event)) => place.send(event),
+                    // Nobody listens any more.
+                    (Err(_), _) | (_, None) => break,
+                },
+                event = self.posts.next() => self.untold.push_back(event),
+                Some(page) = &mut self.page => self.turn(page),
+                event = self.link.next(), if self.untold.is_empty() => self.step(event),
+                _ = look.tick(), if !matches!(self.link, Link::Parked) => {
+                    let now = Moment::now();
+                    if seen.slept_until(now) {
+                        self.wake();
+                    }
+                    seen = now;
+                }
+            }
+        }
+        self.close().await;
+    }
+
+    async fn close(mut self) {
+        let posting = timeout(LAST_POSTS_WITHIN, async {
+            while !self.posts.is_empty() {
+                self.posts.next().await;
+            }
+        });
+        let closing = async {
+            if let Link::Open(socket) = self.link {
+                socket.close().await;
+            }
+        };
+        // What is not accepted by now is lost, and the screen has said that it was waiting.
+        let (_, ()) = tokio::join!(posting, closing);
+    }
+
+    fn tell(&mut self, event: NetworkEvent) {
+        self.untold.push_back(event);
+    }
+
+    fn take(&mut self, request: Request) {
+        match request {
+            Request::Post { id, content } => self.untold.extend(self.posts.push(id, content)),
+            Request::PageBefore(seq) => self.fetch_before(seq),
+            Request::RetryNow => {
+                self.posts.hurry();
+                if matches!(self.link, Link::Waiting(_) | Link::Parked) {
+                    self.connect();
+                }
+            }
+        }
+    }
+
+    fn fetch_before(&mut self, seq: Seq) {
+        let api = Arc::clone(&self.api);
+        self.page = Some(async move { api.page(Range::Before(seq), PAGE).await }.boxed()).into();
+    }
+
+    fn turn(&mut self, page: Result<HistoryPage, ApiError>) {
+        self.page = None.into();
+        self.tell(match page {
+            Ok(page) => NetworkEvent::Page(page),
+            Err(ApiError::Unreachable(words) | ApiError::Busy { words, .. }) => NetworkEvent::PageFailed(words),
+            Err(ApiError::Token(sentence) | ApiError::Refused(sentence)) => NetworkEvent::PageFailed(sentence),
+        });
+    }
+
+    fn connect(&mut self) {
+        self.bye = None;
+        self.tell(NetworkEvent::Connecting);
+        let (api, resume, last) = (Arc::clone(&self.api), self.feed.resume_point(), self.last);
+        self.link = Link::Opening(async move { Socket::open(&api, resume, last).await.map(Box::new) }.boxed());
+    }
+
+    /// The machine slept: what was connected is dead or will be, and waiting makes no sense any more.
+    fn wake(&mut self) {
+        self.start_over();
+        self.backoff.reset();
+        self.connect();
+    }
+
+    /// Where one connection is dead without a word, those of the posts are as well.
+    fn start_over(&mut self) {
+        if let Ok(api) = self.api.afresh() {
+            self.api = Arc::new(api);
+            self.posts.start_over(Arc::clone(&self.api));
+        }
+    }
+
+    fn step(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Due => self.connect(),
+            LinkEvent::Opened(Ok(socket)) => self.link = Link::Open(socket),
+            LinkEvent::Opened(Err(ApiError::Unreachable(words))) => self.lose(words, None),
+            LinkEvent::Opened(Err(ApiError::Busy { words, retry_after, .. })) => self.lose(words, retry_after),
+            LinkEvent::Opened(Err(ApiError::Token(_))) => self.lose("token refused".to_owned(), None),
+            LinkEvent::Opened(Err(ApiError::Refused(sentence))) => self.park(NetworkEvent::Refused(sentence)),
+            LinkEvent::Heard(SocketEvent::Frame(frame)) => self.hear(frame),
+            LinkEvent::Heard(SocketEvent::RoundTrip(time)) => self.tell(NetworkEvent::RoundTrip(time)),
+            LinkEvent::Heard(SocketEvent::Closed(code)) => self.closed(code),
+            LinkEvent::Heard(SocketEvent::Broken(words)) => self.end(None, words),
+            LinkEvent::Heard(SocketEvent::Silent) => {
+                self.start_over();
+                self.end(None, "no answer".to_owned());
+            }
+        }
+    }
+
+    fn hear(&mut self, frame: ServerFrame) {
+        match frame {
+            ServerFrame::Welcome(welcome) => {
+                self.feed.welcome(&welcome);
+                self.welcomed_at = Some(Instant::now());
+                self.posts.hurry();
+                self.tell(NetworkEvent::Welcomed(welcome));
+            }
+            ServerFrame::Message(message) => match self.feed.message(message.seq) {
+                Verdict::New => self.tell(NetworkEvent::Message(message)),
+                Verdict::Repeat => {}
+                Verdict::Hole => self.lose("a message was missing".to_owned(), None),
+            },
+            ServerFrame::Presence(presence) => self.tell(NetworkEvent::Presence(presence)),
+            ServerFrame::Gap(gap) => {
+                if self.feed.gap(gap) {
+                    self.tell(NetworkEvent::Gap(gap));
+                }
+            }
+            ServerFrame::Bye(bye) => self.bye = Some(bye),
+            ServerFrame::Unknown => {}
+        }
+    }
+
+    fn closed(&mut self, code: u16) {
+        match code {
+            1001 | 1012 => self.end(Some("server restarting"), String::new()),
+            1013 => self.end(Some("connection too slow"), String::new()),
+            code if CloseCode::may_reconnect(code) => self.end(None, format!("closed by the server, code {code}")),
+            _ => self.park(NetworkEvent::RoomFull),
+        }
+    }
+
+    /// The connection has ended: for a `known` reason, or for the one the server gave, or `otherwise`.
+    fn end(&mut self, known: Option<&str>, otherwise: String) {
+        let (said, retry_after) = match self.bye.take() {
+            None => (None, None),
+            Some(Bye { reason, retry_after_ms: None }) => return self.park(NetworkEvent::Refused(reason)),
+            Some(Bye { reason, retry_after_ms: Some(ms) }) => (Some(reason), Some(Duration::from_millis(ms))),
+        };
+        self.lose(known.map(str::to_owned).or(said).unwrap_or(otherwise), retry_after);
+    }
+
+    /// Waits for the next attempt.
+    fn lose(&mut self, reason: String, retry_after: Option<Duration>) {
+        if self.welcomed_at.take().is_some_and(|at| at.elapsed() >= GOOD_AFTER) {
+            self.backoff.reset();
+        }
+        let wait = self.backoff.next_wait(rand::random(), retry_after);
+        self.link = Link::Waiting(Instant::now() + wait);
+        let retry_at = Timestamp::now() + SignedDuration::try_from(wait).unwrap_or_default();
+        self.tell(NetworkEvent::Lost { reason, retry_at });
+    }
+
+    fn park(&mut self, event: NetworkEvent) {
+        self.welcomed_at = None;
+        self.link = Link::Parked;
+        self.tell(event);
+    }
+}

@@ -1,0 +1,161 @@
+//! Why a request came to nothing, told apart by what the caller can do about it. Pure.
+
+use std::error::Error;
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::{HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use shared::error::{ErrorCode, Problem};
+
+/// Why a request came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ApiError {
+    /// No answer: try again later. In a few words.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The server cannot do it now: try again later.
+    #[error("{detail}")]
+    Busy {
+        /// A few words.
+        words: String,
+        /// The server's sentence.
+        detail: String,
+        /// When it asks to be asked again.
+        retry_after: Option<Duration>,
+    },
+    /// The server does not take the token it gave a moment ago. Its sentence.
+    #[error("{0}")]
+    Token(String),
+    /// Trying again changes nothing: a sentence that says what to do.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// What an answer that is no success means for the caller.
+pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, problem: Option<&Problem>) -> ApiError {
+    let sentence = || match problem {
+        Some(problem) => problem.detail.clone(),
+        None => format!("the server answers {status}: is this the right --server?"),
+    };
+    match status.as_u16() {
+        401 => ApiError::Token(sentence()),
+        408 | 429 | 500..=599 => ApiError::Busy {
+            words: if status == 500 { "server error" } else { "server busy" }.to_owned(),
+            detail: sentence(),
+            retry_after: header(headers, RETRY_AFTER).and_then(|s| s.parse().ok()).map(Duration::from_secs),
+        },
+        300..=399 => {
+            let there = header(headers, LOCATION).unwrap_or("another address");
+            ApiError::Refused(format!("the server has moved to {there}: give that to --server"))
+        }
+        403 if problem.is_some_and(|problem| problem.code == ErrorCode::WrongRoom) => {
+            ApiError::Refused(format!("the token is for another room: {}", sentence()))
+        }
+        _ => ApiError::Refused(sentence()),
+    }
+}
+
+fn header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Why there is no answer, in the few words that fit a status line.
+pub(crate) fn words(error: &(dyn Error + 'static)) -> String {
+    let mut source = Some(error);
+    while let Some(error) = source {
+        if let Some(words) = io_words(error) {
+            return words.to_owned();
+        }
+        source = error.source();
+    }
+    "connection broken".to_owned()
+}
+
+fn io_words(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    if error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_timeout) {
+        return Some("timed out");
+    }
+    // hyper and rustls hide these two behind types of their own.
+    let text = error.to_string();
+    if text.contains("dns error") || text.contains("lookup address") {
+        return Some("name not found");
+    }
+    if text.contains("certificate") {
+        return Some("certificate not trusted");
+    }
+    #[expect(clippy::wildcard_enum_match_arm, reason = "there are dozens of kinds, and more to come")]
+    match error.downcast_ref::<std::io::Error>()?.kind() {
+        ErrorKind::ConnectionRefused => Some("refused"),
+        ErrorKind::TimedOut => Some("timed out"),
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
+            Some("network unreachable")
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    fn problem(code: ErrorCode, detail: &str) -> Problem {
+        let (kind, title) = (String::new(), String::new());
+        Problem { kind, title, status: 0, detail: detail.to_owned(), code }
+    }
+
+    #[track_caller]
+    fn check(status: u16, problem: Option<&Problem>, expected: &ApiError) {
+        let status = StatusCode::from_u16(status).unwrap();
+        assert_eq!(&refusal(status, &HeaderMap::new(), problem), expected);
+    }
+
+    #[test]
+    fn what_can_be_done_about_an_answer_follows_from_its_status() {
+        let sentence = || "a sentence".to_owned();
+        let of = |code| problem(code, "a sentence");
+        check(401, Some(&of(ErrorCode::TokenExpired)), &ApiError::Token(sentence()));
+        check(422, Some(&of(ErrorCode::InvalidBody)), &ApiError::Refused(sentence()));
+        check(413, Some(&of(ErrorCode::TooLarge)), &ApiError::Refused(sentence()));
+        check(
+            404,
+            None,
+            &ApiError::Refused("the server answers 404 Not Found: is this the right --server?".to_owned()),
+        );
+        for (status, words) in [(408, "server busy"), (429, "server busy"), (500, "server error"), (503, "server busy")]
+        {
+            let busy = ApiError::Busy { words: words.to_owned(), detail: sentence(), retry_after: None };
+            check(status, Some(&of(ErrorCode::Unavailable)), &busy);
+        }
+    }
+
+    #[test]
+    fn the_server_says_when_to_ask_again() {
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static("7"))]);
+        let error = refusal(StatusCode::SERVICE_UNAVAILABLE, &headers, None);
+        let ApiError::Busy { retry_after, .. } = error else { panic!("{error:?}") };
+        assert_eq!(retry_after, Some(Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn a_server_that_has_moved_is_named() {
+        let headers = HeaderMap::from_iter([(LOCATION, HeaderValue::from_static("https://chat.example.org/"))]);
+        let error = refusal(StatusCode::MOVED_PERMANENTLY, &headers, None);
+        assert!(error.to_string().contains("https://chat.example.org/"), "{error}");
+    }
+
+    #[test]
+    fn a_reason_is_a_few_words() {
+        let of = |kind: ErrorKind| words(&io::Error::from(kind));
+        assert_eq!(of(ErrorKind::ConnectionRefused), "refused");
+        assert_eq!(of(ErrorKind::TimedOut), "timed out");
+        assert_eq!(of(ErrorKind::NetworkUnreachable), "network unreachable");
+        assert_eq!(of(ErrorKind::UnexpectedEof), "connection broken");
+        assert_eq!(words(&io::Error::other("dns error: failed to lookup address information")), "name not found");
+        assert_eq!(words(&io::Error::other("invalid peer certificate: UnknownIssuer")), "certificate not trusted");
+    }
+}

@@ -1,0 +1,140 @@
+//! Everything that reaches the server: token, socket, back-off, resume, posts and pages of history.
+//!
+//! [`start`] spawns the one task that owns the connection. It is told what to do by [`Request`]s and says what
+//! happened by [`NetworkEvent`]s; nothing in the screen's code waits for it.
+//!
+//! Read in this order: this file, `connection` (the task), `feed` (which messages are new), `socket` (one connection),
+//! `posts` (messages on their way out), `api` (the HTTP routes).
+
+pub mod api;
+pub mod backoff;
+mod connection;
+pub mod error;
+mod feed;
+mod plain;
+mod posts;
+mod sleep;
+mod socket;
+mod token;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use shared::frames::{Gap, Presence, Welcome};
+use shared::message::{Message, Seq};
+use shared::names::{Email, MessageId, RoomId, Username};
+use shared::rest::HistoryPage;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::network::api::Api;
+use crate::network::connection::Connection;
+use crate::network::error::ApiError;
+
+/// A person cannot type ahead this far, so the screen never waits to hand a request over.
+const REQUESTS: usize = 64;
+/// A first look and a page at once. The screen takes them all before it draws; a full channel stops the reading of the
+/// socket, and with it the server.
+const EVENTS: usize = 256;
+
+/// Who joins what, and where.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    /// The server's base address, `http://` or `https://`.
+    pub server: reqwest::Url,
+    /// The room.
+    pub room: RoomId,
+    /// The name to be seen under.
+    pub user: Username,
+    /// Goes into the token.
+    pub email: Email,
+    /// How many of the newest messages to ask for at first.
+    pub last: u32,
+}
+
+/// What happened on the network.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NetworkEvent {
+    /// An attempt to connect has begun.
+    Connecting,
+    /// We are in. Messages that follow continue where the last one was, or as `welcome.resume` says.
+    Welcomed(Welcome),
+    /// A message; places rise without holes unless a gap was reported.
+    Message(Message),
+    /// Somebody came or went.
+    Presence(Presence),
+    /// Messages that nobody can have any more.
+    Gap(Gap),
+    /// The time a ping took.
+    RoundTrip(Duration),
+    /// The connection is gone, or an attempt failed. The next one starts by itself.
+    Lost {
+        /// In a few words, in lower case, such as `refused` or `server restarting`.
+        reason: String,
+        /// When the next attempt starts, by the wall clock.
+        retry_at: Timestamp,
+    },
+    /// The room holds two other users. Tried again only on [`Request::RetryNow`].
+    RoomFull,
+    /// The server will not have us, and trying again changes nothing: a sentence that says what to do.
+    Refused(String),
+    /// A post was accepted: the server keeps it. Its message also arrives as [`NetworkEvent::Message`], before or after.
+    Posted(MessageId),
+    /// A post will never be accepted: a sentence that says why. One that only has to wait is not reported.
+    PostRefused {
+        /// Which.
+        id: MessageId,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The answer to [`Request::PageBefore`].
+    Page(HistoryPage),
+    /// [`Request::PageBefore`] came to nothing: a few words.
+    PageFailed(String),
+}
+
+/// What the network is to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Post a message. Posts are made one after the other in this order, and again with the same id until they are
+    /// accepted or refused for good.
+    Post {
+        /// Its `Idempotency-Key`.
+        id: MessageId,
+        /// What it says.
+        content: String,
+    },
+    /// Fetch messages older than this place.
+    PageBefore(Seq),
+    /// Do not wait for the next attempt.
+    RetryNow,
+}
+
+/// The two ends of a running network task. Dropping `requests` ends it with a proper close.
+#[derive(Debug)]
+pub struct Network {
+    /// What to do.
+    pub requests: mpsc::Sender<Request>,
+    /// What happened.
+    pub events: mpsc::Receiver<NetworkEvent>,
+    /// Ends when the connection is closed.
+    pub task: tokio::task::JoinHandle<()>,
+}
+
+/// Starts the network task, which connects at once. To be called within a runtime.
+///
+/// # Errors
+/// When the system's trusted certificates cannot be read, for a server on `https`.
+pub fn start(membership: &Membership) -> Result<Network, ApiError> {
+    let connection = Connection::new(Api::new(membership)?, membership.last);
+    let (requests, requests_in) = mpsc::channel(REQUESTS);
+    let (events_out, events) = mpsc::channel(EVENTS);
+    Ok(Network { requests, events, task: tokio::spawn(connection.run(requests_in, events_out)) })
+}
+
+/// A new id for a message: a UUID of version 7, so that ids sort by time.
+#[must_use]
+#[expect(clippy::expect_used, reason = "a UUID keeps every rule of a name")]
+pub fn new_message_id() -> MessageId {
+    MessageId::new(Uuid::now_v7().to_string()).expect("a UUID is 36 visible characters")
+}

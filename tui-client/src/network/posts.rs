@@ -1,0 +1,95 @@
+//! Messages on their way out: in order, one at a time, each until it is accepted or refused for good.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt, pending};
+use shared::names::MessageId;
+use tokio::time::{Instant, sleep_until};
+
+use crate::network::NetworkEvent;
+use crate::network::api::Api;
+use crate::network::backoff::Backoff;
+use crate::network::error::ApiError;
+
+/// More than a person can write while a server is away; it only stops a program that runs wild.
+const MAX_WAITING: usize = 1000;
+
+/// The queue of posts. It lives in memory; what it holds at the end of the program is lost.
+pub(crate) struct Posts {
+    api: Arc<Api>,
+    waiting: VecDeque<(MessageId, String)>,
+    /// The attempt to post the first of `waiting`.
+    attempt: Option<BoxFuture<'static, Result<(), ApiError>>>,
+    try_at: Instant,
+    backoff: Backoff,
+}
+
+impl Posts {
+    pub(crate) fn new(api: Arc<Api>) -> Self {
+        let waiting = VecDeque::new();
+        Self { api, waiting, attempt: None, try_at: Instant::now(), backoff: Backoff::default() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Takes a message in; the answer is a refusal when there are too many.
+    pub(crate) fn push(&mut self, id: MessageId, content: String) -> Option<NetworkEvent> {
+        if self.waiting.len() >= MAX_WAITING {
+            let reason = format!("{MAX_WAITING} messages are waiting already: wait until the server is back");
+            return Some(NetworkEvent::PostRefused { id, reason });
+        }
+        self.waiting.push_back((id, content));
+        None
+    }
+
+    /// Does not wait any longer: the server has just been heard of.
+    pub(crate) fn hurry(&mut self) {
+        self.try_at = Instant::now();
+    }
+
+    /// Gives up an attempt over a connection that is dead, and makes it again over another one.
+    pub(crate) fn start_over(&mut self, api: Arc<Api>) {
+        self.api = api;
+        self.attempt = None;
+        self.hurry();
+    }
+
+    /// What became of the next message. May be dropped while it waits; nothing is lost.
+    pub(crate) async fn next(&mut self) -> NetworkEvent {
+        loop {
+            if let Some(attempt) = &mut self.attempt {
+                let result = attempt.await;
+                self.attempt = None;
+                if let Some(event) = self.judge(result) {
+                    return event;
+                }
+            }
+            let Some((id, content)) = self.waiting.front().cloned() else {
+                pending::<()>().await;
+                continue;
+            };
+            sleep_until(self.try_at).await;
+            let api = Arc::clone(&self.api);
+            self.attempt = Some(async move { api.post(&id, &content).await }.boxed());
+        }
+    }
+
+    fn judge(&mut self, result: Result<(), ApiError>) -> Option<NetworkEvent> {
+        let retry_after = match result {
+            Ok(()) => {
+                self.backoff.reset();
+                return self.waiting.pop_front().map(|(id, _)| NetworkEvent::Posted(id));
+            }
+            Err(ApiError::Refused(reason)) => {
+                return self.waiting.pop_front().map(|(id, _)| NetworkEvent::PostRefused { id, reason });
+            }
+            Err(ApiError::Busy { retry_after, .. }) => retry_after,
+            Err(ApiError::Unreachable(_) | ApiError::Token(_)) => None,
+        };
+        self.try_at = Instant::now() + self.backoff.next_wait(rand::random(), retry_after);
+        None
+    }
+}

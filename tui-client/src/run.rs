@@ -1,0 +1,299 @@
+//! The loop that owns the state: events in, effects out, a frame when something changed.
+//!
+//! One task, which never waits for the network: keys are answered at once, what the network tells is folded into at
+//! most sixty frames a second, and while nothing happens nothing runs and nothing is written.
+
+use std::collections::VecDeque;
+use std::io::{self, IsTerminal};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use crossterm::event::Event as TerminalEvent;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use rustix::process::{self, Signal as Posix};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::app::update::update;
+use crate::app::{Effect, Event, Look, Palette, State};
+use crate::keys;
+use crate::network::error::ApiError;
+use crate::network::{self, Membership, Network, NetworkEvent, Request};
+use crate::terminal::{self, Terminal};
+
+/// Sixty frames a second are as smooth as a terminal gets.
+const FRAME: Duration = Duration::from_nanos(1_000_000_000 / 60);
+/// The most that is taken from the network before a key gets its turn.
+const NETWORK_BATCH: usize = 256;
+/// How long the close of the connection may take after the person has left.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// A shell has stopped us by then, or there is none.
+const STOPPING: Duration = Duration::from_millis(200);
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// The person left.
+    Quit,
+    /// A signal of this number asked for it.
+    Signal(i32),
+}
+
+/// Why there is nothing to show, or no longer.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Standard input or output is not a terminal.
+    #[error("`join` needs a terminal to draw on: use `send`, `tail` and `history` in scripts and pipes")]
+    NotATerminal,
+    /// The terminal cannot be set, read or written.
+    #[error("the terminal does not work: {0}")]
+    Terminal(#[from] io::Error),
+    /// The network could not be started.
+    #[error(transparent)]
+    Network(#[from] ApiError),
+    /// The network task ended by itself, which is a bug.
+    #[error("the network task has ended: this is a mistake in tui-client, please report it")]
+    NetworkEnded,
+}
+
+/// Shows the room until the person leaves. The first frame is on the screen before anything else is begun.
+///
+/// # Errors
+/// When there is no terminal or it stops working, or when the network cannot be started.
+pub async fn join(membership: Membership) -> Result<Ended, RunError> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Err(RunError::NotATerminal);
+    }
+    let signals = Signals::listen()?;
+    let look = Look { size: terminal::size(), palette: palette(), zone: TimeZone::system() };
+    let mut terminal = Terminal::take(look.size)?;
+    let state = State::new(&membership, network::new_message_id(), look, Timestamp::now());
+    terminal.draw(&state)?;
+
+    let Network { requests, mut events, task } = network::start(&membership)?;
+    let mut program = Program {
+        state,
+        terminal,
+        outgoing: VecDeque::new(),
+        picture: Picture::Shown,
+        last_frame: Instant::now(),
+        stopping_since: None,
+    };
+    let ended = program.run(signals, &requests, &mut events).await;
+    // The terminal comes back before the goodbye, so that nobody waits for it with a frozen screen.
+    drop(program);
+    drop(requests);
+    // Where the close takes longer, the server finds out by itself.
+    drop(timeout(GOODBYE, task).await);
+    ended
+}
+
+fn palette() -> Palette {
+    match std::env::var_os("NO_COLOR") {
+        Some(value) if !value.is_empty() => Palette::Monochrome,
+        Some(_) | None => Palette::Sixteen,
+    }
+}
+
+/// The signals that concern us.
+struct Signals {
+    terminate: Signal,
+    hang_up: Signal,
+    interrupt: Signal,
+    proceed: Signal,
+    resize: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            proceed: signal(SignalKind::from_raw(Posix::CONT.as_raw()))?,
+            resize: signal(SignalKind::window_change())?,
+        })
+    }
+}
+
+/// Whether the screen shows the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Picture {
+    Shown,
+    /// A frame is due then.
+    Due(Instant),
+}
+
+/// How soon a change is to be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Haste {
+    /// A person waits for it.
+    AtOnce,
+    /// With the next frame.
+    NextFrame,
+}
+
+struct Program {
+    state: State,
+    terminal: Terminal,
+    /// Requests the network has no room for yet. As many as a person sends meanwhile.
+    outgoing: VecDeque<Request>,
+    picture: Picture,
+    last_frame: Instant,
+    /// When the program stopped itself, until it runs again.
+    stopping_since: Option<Instant>,
+}
+
+type Keys = Receiver<io::Result<TerminalEvent>>;
+type Requests = Sender<Request>;
+type Events = Receiver<NetworkEvent>;
+/// Goes on, or ends.
+type Flow = ControlFlow<Ended>;
+
+impl Program {
+    async fn run(&mut self, mut signals: Signals, requests: &Requests, events: &mut Events) -> Result<Ended, RunError> {
+        let mut keys = keys::read()?;
+        loop {
+            let wake = self.next_wake();
+            let flow = tokio::select! { biased;
+                _ = signals.terminate.recv() => ControlFlow::Break(Ended::Signal(Posix::TERM.as_raw())),
+                _ = signals.hang_up.recv() => ControlFlow::Break(Ended::Signal(Posix::HUP.as_raw())),
+                _ = signals.interrupt.recv() => ControlFlow::Break(Ended::Signal(Posix::INT.as_raw())),
+                _ = signals.proceed.recv() => self.proceed(Event::Continued)?,
+                _ = signals.resize.recv() => self.happened(Event::Resized(terminal::size()), Haste::AtOnce)?,
+                event = keys.recv() => self.typed(event, &mut keys)?,
+                permit = requests.reserve(), if !self.outgoing.is_empty() => {
+                    if let (Ok(permit), Some(request)) = (permit, self.outgoing.pop_front()) {
+                        permit.send(request);
+                    }
+                    ControlFlow::Continue(())
+                }
+                event = events.recv() => self.told(event.ok_or(RunError::NetworkEnded)?, events)?,
+                () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.woken()?,
+            };
+            if let ControlFlow::Break(ended) = flow {
+                return Ok(ended);
+            }
+            self.draw_if_due()?;
+        }
+    }
+
+    /// Takes what was typed, and all that is there already: a held key or an unmarked paste is one frame.
+    fn typed(&mut self, first: Option<io::Result<TerminalEvent>>, keys: &mut Keys) -> Result<Flow, RunError> {
+        // The terminal is gone, and the signal that says so is on its way or was not meant for us.
+        let Some(first) = first else { return Ok(ControlFlow::Break(Ended::Signal(Posix::HUP.as_raw()))) };
+        let more = std::iter::from_fn(|| keys.try_recv().ok());
+        for event in std::iter::once(first).chain(more) {
+            if let Some(event) = of_terminal(event?)
+                && let ended @ ControlFlow::Break(_) = self.happened(event, Haste::AtOnce)?
+            {
+                return Ok(ended);
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn told(&mut self, first: NetworkEvent, events: &mut Events) -> Result<Flow, RunError> {
+        let more = std::iter::from_fn(|| events.try_recv().ok());
+        for event in std::iter::once(first).chain(more).take(NETWORK_BATCH) {
+            if let ended @ ControlFlow::Break(_) = self.happened(Event::Network(event), Haste::NextFrame)? {
+                return Ok(ended);
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn woken(&mut self) -> Result<Flow, RunError> {
+        if self.stopping_since.is_some_and(|since| since.elapsed() >= STOPPING) {
+            return self.proceed(Event::CannotStop);
+        }
+        if self.state.next_tick().is_some_and(|tick| tick <= Timestamp::now()) {
+            return self.happened(Event::Tick, Haste::AtOnce);
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Takes the terminal again after a stop. It may have another size and other settings, whoever stopped us.
+    fn proceed(&mut self, event: Event) -> Result<Flow, RunError> {
+        self.stopping_since = None;
+        self.terminal.leave();
+        self.terminal.enter()?;
+        if let ended @ ControlFlow::Break(_) = self.happened(Event::Resized(terminal::size()), Haste::AtOnce)? {
+            return Ok(ended);
+        }
+        self.happened(event, Haste::AtOnce)
+    }
+
+    fn happened(&mut self, event: Event, haste: Haste) -> Result<Flow, RunError> {
+        for effect in update(&mut self.state, Timestamp::now(), event) {
+            match effect {
+                Effect::Request(request) => self.outgoing.push_back(request),
+                Effect::Draw => self.picture = self.due(haste),
+                Effect::Repaint => self.terminal.repaint()?,
+                Effect::Suspend => self.stop()?,
+                Effect::Quit => return Ok(ControlFlow::Break(Ended::Quit)),
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Gives the terminal to the shell and stops, with all that was started with us, as Ctrl+Z does elsewhere.
+    fn stop(&mut self) -> Result<(), RunError> {
+        self.terminal.leave();
+        self.stopping_since = Some(Instant::now());
+        process::kill_current_process_group(Posix::TSTP).map_err(io::Error::from)?;
+        Ok(())
+    }
+
+    fn due(&self, haste: Haste) -> Picture {
+        let due = match haste {
+            Haste::AtOnce => Instant::now(),
+            Haste::NextFrame => self.last_frame + FRAME,
+        };
+        match self.picture {
+            Picture::Shown => Picture::Due(due),
+            Picture::Due(already) => Picture::Due(already.min(due)),
+        }
+    }
+
+    fn draw_if_due(&mut self) -> Result<(), RunError> {
+        let Picture::Due(due) = self.picture else { return Ok(()) };
+        let now = Instant::now();
+        if now < due || self.stopping_since.is_some() {
+            return Ok(());
+        }
+        self.terminal.draw(&self.state)?;
+        self.picture = Picture::Shown;
+        self.last_frame = now;
+        Ok(())
+    }
+
+    /// When to wake without an event: for a frame, a countdown, or a stop that did not happen.
+    fn next_wake(&self) -> Option<Instant> {
+        if let Some(since) = self.stopping_since {
+            return Some(since + STOPPING);
+        }
+        let frame = match self.picture {
+            Picture::Shown => None,
+            Picture::Due(due) => Some(due),
+        };
+        let tick = self.state.next_tick().map(|tick| {
+            let left = tick.duration_since(Timestamp::now());
+            Instant::now() + Duration::try_from(left).unwrap_or_default()
+        });
+        [frame, tick].into_iter().flatten().min()
+    }
+}
+
+fn of_terminal(event: TerminalEvent) -> Option<Event> {
+    match event {
+        TerminalEvent::Key(key) => Some(Event::Key(key)),
+        TerminalEvent::Paste(text) => Some(Event::Paste(text)),
+        // A new size comes by its signal; crossterm would tell with the next key.
+        TerminalEvent::Resize(..) | TerminalEvent::FocusGained | TerminalEvent::FocusLost | TerminalEvent::Mouse(_) => {
+            None
+        }
+    }
+}

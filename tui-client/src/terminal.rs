@@ -1,0 +1,221 @@
+//! The terminal as a guard that puts everything back on every way out, and the painter that turns frames into bytes.
+
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::rc::Rc;
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::style::{Attribute, SetAttribute};
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+};
+use crossterm::{cursor, queue, terminal};
+use ratatui::TerminalOptions;
+use ratatui::Viewport;
+use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::{Buffer, CellDiffOption, CellWidth};
+use ratatui::layout::{Position, Rect, Size};
+
+use crate::app::State;
+use crate::view::view;
+
+/// Whether the terminal is in our hands. Global, for a panic hook has nothing else to go by.
+static IS_OURS: AtomicBool = AtomicBool::new(false);
+
+/// The terminal in raw mode, on its alternate screen, telling pastes apart. Dropping it puts everything back.
+#[derive(Debug)]
+pub struct Terminal {
+    painter: Painter,
+}
+
+impl Terminal {
+    /// Takes the terminal. From now on a panic puts it back before it says what happened.
+    ///
+    /// # Errors
+    /// When the terminal cannot be set or written to.
+    pub fn take(size: Size) -> io::Result<Self> {
+        static HOOK: Once = Once::new();
+        HOOK.call_once(|| {
+            let report = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |panic| {
+                put_back();
+                report(panic);
+            }));
+        });
+        let mut terminal = Self { painter: Painter::new(size)? };
+        terminal.enter()?;
+        Ok(terminal)
+    }
+
+    /// Puts one frame on the screen, in one write.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written to.
+    pub fn draw(&mut self, state: &State) -> io::Result<()> {
+        // A panic in another task has put the terminal back, and the loop is about to hear of it.
+        if !IS_OURS.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        let frame = self.painter.frame(state)?;
+        write(&frame)
+    }
+
+    /// Forgets what is on the screen, so that the next frame draws every cell.
+    ///
+    /// # Errors
+    /// When the frame cannot be begun.
+    pub fn repaint(&mut self) -> io::Result<()> {
+        self.painter.repaint()
+    }
+
+    /// Gives the terminal back for a while.
+    pub fn leave(&mut self) {
+        put_back();
+    }
+
+    /// Takes the terminal again after [`Terminal::leave`].
+    ///
+    /// # Errors
+    /// When the terminal cannot be set or written to.
+    pub fn enter(&mut self) -> io::Result<()> {
+        IS_OURS.store(true, Ordering::SeqCst);
+        terminal::enable_raw_mode()?;
+        let mut bytes = Vec::new();
+        queue!(bytes, EnterAlternateScreen, EnableBracketedPaste)?;
+        write(&bytes)?;
+        self.repaint()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        put_back();
+    }
+}
+
+/// The size of the terminal, or a guess where it does not tell.
+#[must_use]
+pub fn size() -> Size {
+    let (width, height) = terminal::size().ok().filter(|(width, height)| *width > 0 && *height > 0).unwrap_or((80, 24));
+    Size::new(width, height)
+}
+
+/// Puts the terminal back as it was, if it is ours. Nobody is left to tell when that fails.
+fn put_back() {
+    if !IS_OURS.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let mut bytes = Vec::new();
+    let written = queue!(
+        bytes,
+        EndSynchronizedUpdate,
+        SetAttribute(Attribute::Reset),
+        DisableBracketedPaste,
+        cursor::Show,
+        LeaveAlternateScreen
+    )
+    .and_then(|()| write(&bytes));
+    // Both are tried whatever becomes of the other; a hung-up terminal needs neither.
+    drop((written, terminal::disable_raw_mode()));
+}
+
+fn write(bytes: &[u8]) -> io::Result<()> {
+    // Not through the standard library's buffer, which would cut a frame at its newlines and at 1 KiB.
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()
+}
+
+/// Turns states into the bytes that make the terminal show them, each frame as the difference from the one before.
+///
+/// It never asks the terminal anything: the size is the state's, and the bytes are for the caller to write.
+#[derive(Debug)]
+pub struct Painter {
+    terminal: ratatui::Terminal<CrosstermBackend<Bytes>>,
+    bytes: Bytes,
+    size: Size,
+    /// The cells of the last frame that a grapheme of several characters reaches into from the left. A terminal that
+    /// shows its parts one by one has drawn into them, which ratatui does not know.
+    reached_into: Vec<Position>,
+}
+
+impl Painter {
+    /// A painter for a terminal that may show anything.
+    ///
+    /// # Errors
+    /// Never, since it writes to memory; ratatui's types do not know that.
+    pub fn new(size: Size) -> io::Result<Self> {
+        let bytes = Bytes::default();
+        let viewport = Viewport::Fixed(Rect::from((Position::ORIGIN, size)));
+        let backend = CrosstermBackend::new(bytes.clone());
+        let terminal = ratatui::Terminal::with_options(backend, TerminalOptions { viewport })?;
+        queue!(bytes.0.borrow_mut(), Clear(ClearType::All))?;
+        Ok(Self { terminal, bytes, size, reached_into: Vec::new() })
+    }
+
+    /// The bytes of the next frame, bracketed so that a terminal which knows mode 2026 shows it in one piece.
+    ///
+    /// # Errors
+    /// Never, see [`Painter::new`].
+    pub fn frame(&mut self, state: &State) -> io::Result<Vec<u8>> {
+        if self.size != state.size {
+            self.size = state.size;
+            self.repaint()?;
+        }
+        let Self { terminal, reached_into, .. } = self;
+        terminal.draw(|frame| {
+            view(state, frame);
+            for position in std::mem::take(reached_into) {
+                if let Some(cell) = frame.buffer_mut().cell_mut(position) {
+                    cell.set_diff_option(CellDiffOption::AlwaysUpdate);
+                }
+            }
+            reached_into.extend(cells_reached_into(frame.buffer_mut()));
+        })?;
+        let drawn = self.bytes.0.take();
+        let mut frame = Vec::with_capacity(drawn.len() + 32);
+        queue!(frame, BeginSynchronizedUpdate)?;
+        frame.extend_from_slice(&drawn);
+        queue!(frame, EndSynchronizedUpdate)?;
+        Ok(frame)
+    }
+
+    /// Forgets what is on the screen, so that the next frame draws every cell.
+    ///
+    /// # Errors
+    /// Never, see [`Painter::new`].
+    pub fn repaint(&mut self) -> io::Result<()> {
+        // ratatui's own `clear` and `resize` ask the terminal where the cursor is and how large it is: the answer
+        // would arrive among the keys, and without an answer they wait two seconds and fail.
+        *self = Self::new(self.size)?;
+        Ok(())
+    }
+}
+
+/// The cells behind graphemes that are wide and made of several characters.
+fn cells_reached_into(buffer: &Buffer) -> impl Iterator<Item = Position> {
+    let made_of_several = |symbol: &str| symbol.len() > 1 && symbol.chars().nth(1).is_some();
+    buffer.content.iter().enumerate().filter(move |(_, cell)| made_of_several(cell.symbol())).flat_map(
+        |(index, cell)| {
+            let (x, y) = buffer.pos_of(index);
+            (1..cell.cell_width()).map(move |behind| Position::new(x.saturating_add(behind), y))
+        },
+    )
+}
+
+/// What ratatui wrote since it was taken last. Its own flushes, several a frame, do nothing.
+#[derive(Debug, Clone, Default)]
+struct Bytes(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Bytes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,39 @@
+//! Pure. What the state looks like.
+
+mod composer;
+mod help;
+mod messages;
+mod paint;
+mod status;
+mod theme;
+
+use ratatui::Frame;
+use ratatui::layout::{Position, Rect};
+
+use crate::app::{Screen, State, layout, sanitize};
+use crate::view::theme::Theme;
+
+/// Paints the state and puts the terminal's own cursor where the caret is: input methods open their window there.
+pub fn view(state: &State, frame: &mut Frame<'_>) {
+    let theme = Theme::of(state.palette);
+    let screen = Rect::from((Position::ORIGIN, state.size));
+    let buffer = frame.buffer_mut();
+    let caret = match &state.screen {
+        Screen::Help { search, top } => help::paint(search, *top, theme, screen, buffer),
+        Screen::Chat => {
+            let areas = layout::areas(state);
+            if areas.top.height > 0 {
+                status::paint(state, theme, areas.top, buffer);
+            }
+            messages::paint(state, theme, areas.messages, buffer);
+            composer::notice(state, theme, areas.notice, buffer);
+            composer::hint(state, theme, areas.hint, buffer);
+            composer::paint(state, theme, areas.composer, buffer)
+        }
+    };
+    sanitize::sweep(buffer);
+    let area = frame.area();
+    if area.area() > 0 {
+        frame.set_cursor_position(Position::new(caret.x.min(area.right() - 1), caret.y.min(area.bottom() - 1)));
+    }
+}

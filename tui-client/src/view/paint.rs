@@ -1,0 +1,61 @@
+//! Pure. Puts text into cells.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::app::layout::cells;
+use crate::app::wrap;
+
+/// A text in one style.
+pub(crate) struct Run {
+    pub(crate) text: String,
+    pub(crate) style: Style,
+}
+
+impl Run {
+    pub(crate) fn new(text: impl Into<String>, style: Style) -> Self {
+        Self { text: text.into(), style }
+    }
+}
+
+/// The columns of runs that follow each other.
+pub(crate) fn columns(runs: &[Run]) -> usize {
+    runs.iter().map(|run| wrap::columns(&run.text)).sum()
+}
+
+/// Puts runs one after the other into row `y` of `area`, from its column `x` on.
+pub(crate) fn runs(buffer: &mut Buffer, area: Rect, x: usize, y: u16, runs: &[Run]) {
+    let mut x = x;
+    for run in runs {
+        text(buffer, area, x, y, &run.text, run.style);
+        x += wrap::columns(&run.text);
+    }
+}
+
+/// Puts a text without newlines into row `y` of `area`, from its column `x` on. What does not fit is left out.
+pub(crate) fn text(buffer: &mut Buffer, area: Rect, x: usize, y: u16, text: &str, style: Style) {
+    let width = usize::from(area.width);
+    let row = area.y.saturating_add(y);
+    if y >= area.height {
+        return;
+    }
+    let mut at = 0;
+    for piece in wrap::pieces(text) {
+        let wide = piece.columns(at);
+        if x + at + wide > width {
+            return;
+        }
+        let symbol = if piece.text == "\t" { " " } else { piece.text };
+        for column in at..at + wide {
+            let Some(cell) = buffer.cell_mut((area.x.saturating_add(cells(x + column)), row)) else { return };
+            cell.reset();
+            // The cells behind a wide grapheme stay empty; a tab is as many spaces.
+            if column == at || piece.text == "\t" {
+                cell.set_symbol(symbol);
+            }
+            cell.set_style(style);
+        }
+        at += wide;
+    }
+}

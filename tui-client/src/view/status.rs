@@ -1,0 +1,85 @@
+//! Pure. The top line: which room, who is there, does it work.
+
+use jiff::Timestamp;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::app::log::Voice;
+use crate::app::{Connection, PeerPresence, State, commands, commands::Action, wrap};
+use crate::view::paint::{self, Run};
+use crate::view::theme::Theme;
+
+pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    let width = usize::from(area.width);
+    let room = vec![Run::new(format!(" {}", state.room), theme.strong())];
+    let mut room_and_people = vec![Run::new(format!(" {}   ", state.room), theme.strong())];
+    room_and_people.extend(people(state, theme));
+    let connections = connection(state);
+    // The people go first, then the words on the connection, then the name of the room.
+    let fitting = [room_and_people, room].into_iter().find_map(|left| {
+        let room_left = width.checked_sub(paint::columns(&left) + 3)?;
+        let right = connections.iter().find(|words| wrap::columns(words) <= room_left)?;
+        Some((left, right.clone()))
+    });
+    let (left, right) = match fitting {
+        Some(fitting) => fitting,
+        None => (Vec::new(), connections.last().map(|words| wrap::fitted(words, width)).unwrap_or_default()),
+    };
+    paint::runs(buffer, area, 0, 0, &left);
+    let style = if state.connection == Connection::Live { theme.quiet() } else { theme.urgent() };
+    let at = width.saturating_sub(wrap::columns(&right) + 1);
+    paint::text(buffer, area, at, 0, &right, style);
+}
+
+fn people(state: &State, theme: Theme) -> Vec<Run> {
+    let mut runs = vec![Run::new(&*state.me, theme.name(&Voice::Me)), Run::new(" · ", theme.quiet())];
+    match &state.peer {
+        Some(peer) => {
+            runs.push(Run::new(&*peer.name, theme.name(&Voice::Person(peer.name.clone()))));
+            let words = match peer.presence {
+                PeerPresence::Here => " is here".to_owned(),
+                PeerPresence::GoneSince(since) => format!(" was here {}", moment(state, since)),
+            };
+            runs.push(Run::new(words, theme.quiet()));
+        }
+        None if state.connection == Connection::Live => runs.push(Run::new("nobody else is here", theme.quiet())),
+        None => drop(runs.pop()),
+    }
+    runs
+}
+
+/// The state of the connection in words, the fullest first.
+fn connection(state: &State) -> Vec<String> {
+    match &state.connection {
+        Connection::Connecting => vec!["connecting…".to_owned()],
+        Connection::Reconnecting => vec!["connecting again…".to_owned(), "connecting…".to_owned()],
+        Connection::Live => {
+            let round_trip = state.round_trip.map(|time| format!("live · {} ms", time.as_millis().max(1)));
+            round_trip.into_iter().chain(["live".to_owned()]).collect()
+        }
+        Connection::Lost { reason, retry_at } => {
+            let left = retry_at.duration_since(state.now).as_millis();
+            let again = match u64::try_from(left).unwrap_or(0).div_ceil(1000) {
+                0 => "again now".to_owned(),
+                seconds => format!("again in {seconds} s"),
+            };
+            let key = commands::key_of(Action::Retry).map_or_else(String::new, |key| format!(" · {key} now"));
+            vec![
+                format!("no connection ({reason}) · {again}{key}"),
+                format!("no connection ({reason}) · {again}"),
+                format!("no connection · {again}"),
+                "no connection".to_owned(),
+            ]
+        }
+        Connection::Full => vec!["the room is full".to_owned(), "full".to_owned()],
+        Connection::Refused(_) => vec!["not let in".to_owned()],
+    }
+}
+
+/// The time, and the day where it is another one.
+fn moment(state: &State, at: Timestamp) -> String {
+    let at = at.to_zoned(state.zone.clone());
+    let today = state.now.to_zoned(state.zone.clone()).date();
+    let format = if at.date() == today { "%H:%M" } else { "%-d %B %H:%M" };
+    at.strftime(format).to_string()
+}

@@ -1,0 +1,58 @@
+//! Pure. What weight and colour things have.
+//!
+//! Only the sixteen colours of the terminal, which its owner has set to be readable on light or dark, and never as
+//! the only sign of anything.
+
+use ratatui::style::{Color, Modifier, Style};
+
+use crate::app::Palette;
+use crate::app::log::Voice;
+
+/// The styles of one palette.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Theme {
+    palette: Palette,
+}
+
+/// The colours of the others; one who comes after another most often has another one.
+const PEOPLE: [Color; 2] = [Color::Green, Color::Magenta];
+
+impl Theme {
+    pub(crate) fn of(palette: Palette) -> Self {
+        Self { palette }
+    }
+
+    /// Times, marks, hints: there for those who look.
+    pub(crate) fn quiet(self) -> Style {
+        Style::new().add_modifier(Modifier::DIM)
+    }
+
+    /// The room, headings.
+    pub(crate) fn strong(self) -> Style {
+        Style::new().add_modifier(Modifier::BOLD)
+    }
+
+    /// What needs the person.
+    pub(crate) fn urgent(self) -> Style {
+        self.coloured(Color::Red).add_modifier(Modifier::BOLD)
+    }
+
+    /// A name.
+    pub(crate) fn name(self, voice: &Voice) -> Style {
+        match voice {
+            Voice::Me => self.coloured(Color::Cyan),
+            Voice::Person(name) => {
+                let sum: usize = name.bytes().map(usize::from).sum();
+                self.coloured(PEOPLE.get(sum % PEOPLE.len()).copied().unwrap_or(Color::Reset))
+            }
+            Voice::Outside => Style::new().add_modifier(Modifier::ITALIC | Modifier::DIM),
+        }
+    }
+
+    fn coloured(self, colour: Color) -> Style {
+        match self.palette {
+            Palette::Sixteen => Style::new().fg(colour),
+            Palette::Monochrome => Style::new(),
+        }
+    }
+}

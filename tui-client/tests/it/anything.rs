@@ -1,0 +1,125 @@
+//! Whatever happens, in any order and at any size: no panic, the caret on the screen, nothing in it but harmless text.
+
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use proptest::prelude::*;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::layout::Size;
+use shared::frames::{Gap, Resume};
+use shared::message::Seq;
+use shared::names::MessageId;
+use shared::rest::HistoryPage;
+use tui_client::app::{Effect, Event};
+use tui_client::network::NetworkEvent;
+use tui_client::view::view;
+
+use crate::hostile::corpus;
+use crate::stage::{Stage, message, time};
+
+fn texts() -> impl Strategy<Value = String> {
+    let hostile = prop::sample::select(corpus().into_iter().filter(|text| text.len() < 5_000).collect::<Vec<_>>());
+    prop_oneof![hostile, "[a-z \n]{0,200}", any::<String>()]
+}
+
+fn keys() -> impl Strategy<Value = Event> {
+    let codes = [
+        KeyCode::Enter,
+        KeyCode::PageUp,
+        KeyCode::PageDown,
+        KeyCode::Up,
+        KeyCode::Down,
+        KeyCode::Left,
+        KeyCode::Right,
+        KeyCode::Home,
+        KeyCode::End,
+        KeyCode::Backspace,
+        KeyCode::Delete,
+        KeyCode::Tab,
+        KeyCode::Esc,
+        KeyCode::F(1),
+    ];
+    let modifiers = [KeyModifiers::NONE, KeyModifiers::CONTROL, KeyModifiers::ALT, KeyModifiers::SHIFT];
+    let code = prop_oneof![
+        3 => prop::sample::select(codes.to_vec()),
+        1 => prop::sample::select("?/abcdehjklnruwyz ".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
+        1 => any::<char>().prop_map(KeyCode::Char),
+    ];
+    (code, prop::sample::select(modifiers.to_vec())).prop_map(|(code, with)| Event::Key(KeyEvent::new(code, with)))
+}
+
+fn news() -> impl Strategy<Value = NetworkEvent> {
+    let seq = 1_u64..60;
+    let who = prop::sample::select(vec!["alice", "bob", "carol", "-", "outside", "a\u{200b}\u{202e}b"]);
+    let page = (seq.clone(), 0_u64..20).prop_map(|(start, count)| {
+        let messages = (start..start + count).map(|seq| message(seq, "13:00", "bob", "older")).collect();
+        NetworkEvent::Page(HistoryPage { room_id: "r".parse().unwrap(), epoch: "e".into(), head: Seq(60), messages })
+    });
+    let id = (1_u64..9).prop_map(|n| MessageId::new(format!("run-{n}")).unwrap());
+    prop_oneof![
+        8 => (seq.clone(), who, texts()).prop_map(|(seq, who, text)| NetworkEvent::Message(message(seq, "14:00", who, &text))),
+        1 => (seq.clone(), seq).prop_map(|(from, to)| NetworkEvent::Gap(Gap { from: Seq(from), to: Seq(to) })),
+        2 => page,
+        1 => id.clone().prop_map(NetworkEvent::Posted),
+        1 => (id, texts()).prop_map(|(id, reason)| NetworkEvent::PostRefused { id, reason }),
+        1 => texts().prop_map(|reason| NetworkEvent::Lost { reason, retry_at: time("15:00") }),
+        1 => texts().prop_map(NetworkEvent::Refused),
+        1 => texts().prop_map(NetworkEvent::PageFailed),
+        1 => Just(NetworkEvent::RoomFull),
+        1 => Just(NetworkEvent::Connecting),
+        1 => (0_u64..3_000).prop_map(|ms| NetworkEvent::RoundTrip(Duration::from_millis(ms))),
+    ]
+}
+
+/// What a stage may live through.
+#[derive(Debug, Clone)]
+enum Turn {
+    Happens(Event),
+    Welcome(Resume),
+}
+
+fn turns() -> impl Strategy<Value = Turn> {
+    let size = prop_oneof![2 => (1_u16..90, 1_u16..30), 1 => (1_u16..=400, 1_u16..=120)];
+    let resume = prop::sample::select(vec![Resume::Live, Resume::Recent, Resume::Complete, Resume::Reset]);
+    prop_oneof![
+        8 => keys().prop_map(Turn::Happens),
+        8 => news().prop_map(|news| Turn::Happens(Event::Network(news))),
+        2 => texts().prop_map(|text| Turn::Happens(Event::Paste(text))),
+        3 => size.prop_map(|(width, height)| Turn::Happens(Event::Resized(Size::new(width, height)))),
+        1 => Just(Turn::Happens(Event::Tick)),
+        1 => Just(Turn::Happens(Event::Continued)),
+        1 => Just(Turn::Happens(Event::CannotStop)),
+        2 => resume.prop_map(Turn::Welcome),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn anything_may_happen_in_any_order_at_any_size(turns in prop::collection::vec(turns(), 1..60)) {
+        let mut stage = Stage::opens(80, 24);
+        for turn in turns {
+            stage = match turn {
+                Turn::Happens(event) => stage.happens(event),
+                Turn::Welcome(resume) => stage.welcome(60, &["alice", "bob"], resume),
+            };
+            if stage.effects.contains(&Effect::Draw) {
+                draw(&stage);
+            }
+        }
+    }
+}
+
+fn draw(stage: &Stage) {
+    let Size { width, height } = stage.state.size;
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| view(&stage.state, frame)).unwrap();
+    let caret = terminal.get_cursor_position().unwrap();
+    assert!(caret.x < width && caret.y < height, "{caret:?} in {width}x{height}");
+    for cell in terminal.backend().buffer().content() {
+        assert!(!cell.symbol().contains(char::is_control), "{:?}", cell.symbol());
+        assert!(cell.symbol().len() <= 64, "{:?}", cell.symbol());
+    }
+}

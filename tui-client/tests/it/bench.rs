@@ -1,0 +1,155 @@
+//! The bench against a server that loses, repeats, reorders, refuses and stalls on purpose: each must be counted.
+
+use std::collections::HashMap;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+
+use crate::scripted::{Exchange, Scripted, ServerSocket};
+
+/// What the server does with a message.
+#[derive(Clone, Copy)]
+enum Deed {
+    Deliver,
+    /// Only the second listener gets it.
+    LoseOne,
+    LoseAll,
+    Repeat,
+    /// Delivered after the next one.
+    Hold,
+    Refuse,
+    /// Besides it, a frame that nobody sent.
+    Invent,
+    /// After it, the first listener's connection is closed.
+    CloseOne,
+    /// Answered late, and everything behind it as well.
+    Stall(Duration),
+}
+
+/// A server of the contract that does to the message of each number, counted from 0, what the script says.
+struct Naughty {
+    script: fn(usize) -> Deed,
+    number: usize,
+    rooms: HashMap<String, Vec<ServerSocket>>,
+    held: Option<String>,
+}
+
+impl Naughty {
+    async fn serve(mut self, mut server: Scripted) {
+        loop {
+            let request = server.any().await;
+            if let Some(room) = request.line.strip_prefix("GET /updates/").map(str::to_owned) {
+                assert_eq!(request.header("authorization"), Some("Bearer t"));
+                let socket = request.upgrade(None).await;
+                self.rooms.entry(room).or_default().push(socket);
+            } else if request.line == "POST /generate-token" {
+                request.ok(json!({"token": "t"}));
+            } else {
+                self.take(request).await;
+            }
+        }
+    }
+
+    async fn take(&mut self, request: Exchange) {
+        let deed = (self.script)(self.number);
+        self.number += 1;
+        let content = request.body["content"].as_str().unwrap().to_owned();
+        let listeners = self.rooms.get_mut(request.body["room_id"].as_str().unwrap()).unwrap();
+        let mut frames = vec![content.clone()];
+        let mut from = 0;
+        match deed {
+            Deed::Deliver | Deed::CloseOne => {}
+            Deed::LoseOne => from = 1,
+            Deed::LoseAll => frames.clear(),
+            Deed::Repeat => frames.push(content),
+            Deed::Hold => self.held = frames.pop(),
+            Deed::Refuse => return request.problem(503, "unavailable", "try again"),
+            Deed::Invent => frames.push("not from here".to_owned()),
+            Deed::Stall(time) => tokio::time::sleep(time).await,
+        }
+        if !matches!(deed, Deed::Hold) {
+            frames.extend(self.held.take());
+        }
+        for listener in &mut listeners[from..] {
+            for frame in &frames {
+                listener.send_text(frame).await;
+            }
+        }
+        if matches!(deed, Deed::CloseOne) {
+            listeners.remove(0).close(1011).await;
+        }
+        request.ok(json!({"status": "sent"}));
+    }
+}
+
+async fn bench(script: fn(usize) -> Deed, arguments: &[&str]) -> (i32, Value) {
+    let server = Scripted::start().await;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tui-client"));
+    command.args(["bench", "--json", "--server", &server.url()]).args(arguments).stderr(Stdio::inherit());
+    let naughty = Naughty { script, number: 0, rooms: HashMap::new(), held: None };
+    let serving = tokio::spawn(naughty.serve(server));
+    let output = spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    serving.abort();
+    (output.status.code().unwrap(), serde_json::from_slice(&output.stdout).unwrap())
+}
+
+#[tokio::test]
+async fn a_server_that_does_its_work_is_clean() {
+    let arguments = ["--rooms", "4", "--threads", "2", "--rate", "100", "--warmup", "200ms", "--duration", "800ms"];
+    let (code, report) = bench(|_| Deed::Deliver, &arguments).await;
+    assert_eq!(code, 0, "{report}");
+    let run = &report["whole_run"];
+    assert_eq!((&run["accepted"], &run["frames"]), (&json!(100), &json!(200)));
+    // The messages of the warm-up are not measured.
+    assert_eq!(report["delivery_ms"]["count"], 80);
+    assert_eq!(report["http_ms"]["count"], 80);
+    assert_eq!((&report["connections"], &report["connections_ended"]), (&json!(8), &json!(0)));
+}
+
+#[tokio::test]
+async fn everything_that_goes_wrong_is_counted() {
+    let script = |number| match number {
+        10 => Deed::LoseOne,
+        11 => Deed::LoseAll,
+        20 => Deed::Repeat,
+        30 => Deed::Hold,
+        40 => Deed::Refuse,
+        50 => Deed::Invent,
+        95 => Deed::CloseOne,
+        _ => Deed::Deliver,
+    };
+    let arguments = ["--rooms", "1", "--rate", "100", "--warmup", "0", "--duration", "1s"];
+    let (code, report) = bench(script, &arguments).await;
+    assert_eq!(code, 1);
+    // Lost: one frame of message 10, two of 11, and four after the first listener was cut off.
+    let expected = json!({"accepted": 99, "failed": {"status 503": 1}, "unsent": 0, "frames": 191, "lost": 7,
+        "repeated": 2, "disordered": 2, "foreign": 2});
+    assert_eq!(report["whole_run"], expected);
+    assert_eq!(report["connections_ended"], 1);
+}
+
+#[tokio::test]
+async fn a_stall_shows_in_the_latency_of_all_that_were_due_meanwhile() {
+    let script = |number| if number == 50 { Deed::Stall(Duration::from_millis(400)) } else { Deed::Deliver };
+    let arguments = ["--rooms", "1", "--rate", "100", "--warmup", "0", "--duration", "1s"];
+    let (code, report) = bench(script, &arguments).await;
+    assert_eq!(code, 0);
+    // 400 ms hold up some 40 of the 100 messages. Counted from its sending, only one of them would be late.
+    let p90 = report["delivery_ms"]["p90"].as_f64().unwrap();
+    assert!((200.0..400.0).contains(&p90), "{report}");
+    assert!(report["http_ms"]["p90"].as_f64().unwrap() < 100.0, "{report}");
+}
+
+#[tokio::test]
+async fn a_closed_loop_waits_for_each_answer() {
+    let script = |_| Deed::Stall(Duration::from_millis(5));
+    let arguments = ["--rooms", "2", "--closed", "3", "--warmup", "0", "--duration", "500ms", "--idle", "2"];
+    let (code, report) = bench(script, &arguments).await;
+    assert_eq!(code, 0);
+    let accepted = report["whole_run"]["accepted"].as_u64().unwrap();
+    // One at a time, 5 ms each; the three in flight at the end count as well.
+    assert!((10..=103).contains(&accepted), "{accepted}");
+    assert_eq!(report["connections"], 6);
+}

@@ -1,0 +1,260 @@
+//! The program as scripts use it: arguments and standard input in; standard output, standard error and exit code out.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::{Value, json};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::scripted::{SOON, Scripted};
+
+fn command(server: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tui-client"));
+    command.args(arguments).env("DUET_SERVER", server).env("DUET_USER", "alice").env_remove("DUET_EMAIL");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs the program with `input` on its standard input while the test plays the server.
+fn run(server: &Scripted, arguments: &[&str], input: &[u8]) -> JoinHandle<Output> {
+    let (mut command, input) = (command(&server.url(), arguments), input.to_vec());
+    spawn_blocking(move || {
+        let mut child = command.spawn().unwrap();
+        // A program that reads nothing has closed it already.
+        let _ = child.stdin.take().unwrap().write_all(&input);
+        child.wait_with_output().unwrap()
+    })
+}
+
+async fn end(program: JoinHandle<Output>) -> (i32, String, String) {
+    let output = tokio::time::timeout(SOON, program).await.expect("the program ends").unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().expect("an exit code"), text(output.stdout), text(output.stderr))
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
+
+fn sent() -> Value {
+    json!({"status": "Message sent to room: room1"})
+}
+
+#[tokio::test]
+async fn send_ends_with_0_when_the_server_keeps_the_message() {
+    let mut server = Scripted::start().await;
+    let program = run(&server, &["send", "room1", "Hello,", "Room!", "--email", "a@example.org", "--id", "key-1"], b"");
+    let request = server.expect("POST /generate-token").await;
+    assert_eq!(request.body, json!({"username": "alice", "email": "a@example.org", "room_id": "room1"}));
+    request.ok(json!({"token": "t1"}));
+    let request = server.expect("POST /message").await;
+    assert_eq!(request.body, json!({"room_id": "room1", "content": "Hello, Room!"}));
+    assert_eq!(request.header("idempotency-key"), Some("key-1"));
+    request.ok(sent());
+    assert_eq!(end(program).await, (0, String::new(), String::new()));
+}
+
+#[tokio::test]
+async fn send_reads_standard_input_whole_and_tries_again_with_one_id() {
+    let mut server = Scripted::start().await;
+    let program = run(&server, &["send", "room1", "-"], "first\nsecond ü\n".as_bytes());
+    server.give_token("t1").await;
+    let request = server.expect("POST /message").await;
+    assert_eq!(request.body, json!({"room_id": "room1", "content": "first\nsecond ü"}));
+    let id = request.header("idempotency-key").expect("an id").to_owned();
+    request.drop_connection();
+    let request = server.expect("POST /message").await;
+    assert_eq!(request.header("idempotency-key"), Some(id.as_str()));
+    request.ok(sent());
+    assert_eq!(end(program).await, (0, String::new(), String::new()));
+}
+
+#[tokio::test]
+async fn send_ends_with_4_and_the_servers_sentence_when_it_is_refused() {
+    let mut server = Scripted::start().await;
+    let program = run(&server, &["send", "room1", "hi"], b"");
+    server.give_token("t1").await;
+    server.expect("POST /message").await.problem(413, "too_large", "say it \u{1b}[31mshorter");
+    let (code, out, err) = end(program).await;
+    assert_eq!((code, out.as_str()), (4, ""));
+    assert!(err.contains("shorter") && !err.contains('\u{1b}'), "{err:?}");
+}
+
+#[tokio::test]
+async fn send_ends_with_5_when_there_is_no_server() {
+    let server = Scripted::start().await;
+    let address = server.url();
+    server.stop();
+    let mut command = command(&address, &["send", "room1", "hi", "--timeout", "300ms"]);
+    let output = spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert_eq!(output.status.code(), Some(5));
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "tui-client: gave up after 300ms: refused\n");
+}
+
+#[tokio::test]
+async fn what_cannot_be_meant_ends_with_2() {
+    let server = Scripted::start().await;
+    let cases: [(&[&str], &[u8]); 6] = [
+        (&["send", "room1"], b""),
+        (&["send", "room1", ""], b""),
+        (&["send", "room1", "-"], b"\n"),
+        (&["send", "room1", "-"], b"\xff\xfe"),
+        (&["send", "..", "hi"], b""),
+        (&["send", "room1", "hi", "--user", ""], b""),
+    ];
+    for (arguments, input) in cases {
+        let (code, out, err) = end(run(&server, arguments, input)).await;
+        assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}: {err}");
+        assert!(!err.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn token_prints_the_token_alone() {
+    let mut server = Scripted::start().await;
+    let program = run(&server, &["token", "room1"], b"");
+    server.give_token("head.claims.signature").await;
+    assert_eq!(end(program).await, (0, "head.claims.signature\n".to_owned(), String::new()));
+}
+
+fn page(head: u64, seqs: std::ops::RangeInclusive<u64>) -> Value {
+    let message = |seq| {
+        json!({"seq": seq, "id": format!("id-{seq}"), "sender": "bob", "content": "hi",
+            "sent_at": "2026-11-22T14:02:11.125Z"})
+    };
+    json!({"room_id": "room1", "epoch": "e1", "head": head, "messages": seqs.map(message).collect::<Vec<_>>()})
+}
+
+#[track_caller]
+fn check_seqs(out: &str, seqs: std::ops::RangeInclusive<u64>) {
+    let read = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["seq"].as_u64().unwrap());
+    assert_eq!(read.collect::<Vec<_>>(), seqs.collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn history_pages_through_everything() {
+    let mut server = Scripted::start().await;
+    let program = run(&server, &["history", "room1", "--json", "--all"], b"");
+    server.give_token("t1").await;
+    let request = server.expect("GET /rooms/room1/messages").await;
+    assert_eq!(request.line, "GET /rooms/room1/messages?limit=500&after=0");
+    request.ok(page(700, 1..=500));
+    let request = server.expect("GET /rooms/room1/messages").await;
+    assert_eq!(request.line, "GET /rooms/room1/messages?limit=500&after=500");
+    request.ok(page(700, 501..=700));
+    let (code, out, _) = end(program).await;
+    assert_eq!(code, 0);
+    check_seqs(&out, 1..=700);
+}
+
+#[tokio::test]
+async fn history_goes_back_for_the_last_messages_and_prints_them_forwards() {
+    let mut server = Scripted::start().await;
+    let program = run(&server, &["history", "room1", "--json", "--last", "600"], b"");
+    server.give_token("t1").await;
+    let request = server.expect("GET /rooms/room1/messages").await;
+    assert_eq!(request.line, "GET /rooms/room1/messages?limit=500");
+    request.ok(page(700, 201..=700));
+    let request = server.expect("GET /rooms/room1/messages").await;
+    assert_eq!(request.line, "GET /rooms/room1/messages?limit=100&before=201");
+    request.ok(page(700, 101..=200));
+    check_seqs(&end(program).await.1, 101..=700);
+}
+
+#[tokio::test]
+async fn tail_follows_through_a_loss_and_ends_with_0_on_sigterm() {
+    let mut server = Scripted::start().await;
+    let mut child = command(&server.url(), &["tail", "room1", "--json", "--last", "2"]).spawn().unwrap();
+    server.give_token("t1").await;
+    let request = server.expect("GET /updates/room1").await;
+    assert_eq!(request.line, "GET /updates/room1?last=2");
+    let mut socket = request.upgrade(Some("duet.v1")).await;
+    socket.welcome("recent", 1).await;
+    socket.message(1, "one").await;
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let read = |mut out: BufReader<std::process::ChildStdout>| async {
+        spawn_blocking(move || {
+            let mut line = String::new();
+            out.read_line(&mut line).unwrap();
+            (out, serde_json::from_str::<Value>(&line).unwrap())
+        })
+        .await
+        .unwrap()
+    };
+    let line;
+    (out, line) = read(out).await;
+    assert_eq!((&line["v"], &line["type"], &line["content"]), (&json!(1), &json!("message"), &json!("one")));
+    drop(socket);
+    let mut socket = server.let_in().await;
+    socket.welcome("complete", 2).await;
+    socket.message(1, "one").await;
+    socket.message(2, "two").await;
+    let line;
+    (out, line) = read(out).await;
+    assert_eq!(line["content"], "two");
+    signal(&child, "-TERM");
+    // The server answers the close.
+    while socket.next().await.is_some() {}
+    let status = spawn_blocking(move || {
+        let status = child.wait().unwrap();
+        let mut rest = String::new();
+        out.read_to_string(&mut rest).unwrap();
+        let mut err = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        (status.code(), rest, err)
+    });
+    let (code, rest, err) = status.await.unwrap();
+    assert_eq!((code, rest.as_str()), (Some(0), ""));
+    assert_eq!(err, "tui-client: no connection (connection broken), trying again\ntui-client: connected again\n");
+}
+
+#[tokio::test]
+async fn tail_ends_with_0_when_nobody_reads_it_any_more() {
+    let mut server = Scripted::start().await;
+    let mut child = command(&server.url(), &["tail", "room1"]).spawn().unwrap();
+    drop(child.stdout.take());
+    server.give_token("t1").await;
+    let mut socket = server.let_in().await;
+    socket.welcome("live", 0).await;
+    socket.message(1, "into nothing").await;
+    while socket.next().await.is_some() {}
+    let output = spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()));
+}
+
+#[tokio::test]
+async fn tail_ends_with_3_when_the_room_is_full() {
+    let mut server = Scripted::start().await;
+    let program = run(&server, &["tail", "room1"], b"");
+    server.give_token("t1").await;
+    server.let_in().await.close(4001).await;
+    let (code, _, err) = end(program).await;
+    assert_eq!((code, err.as_str()), (3, "tui-client: room room1 holds two other users\n"));
+}
+
+#[tokio::test]
+async fn tail_ends_on_a_signal_while_its_pipe_is_full() {
+    let mut server = Scripted::start().await;
+    let mut child = command(&server.url(), &["tail", "room1"]).spawn().unwrap();
+    server.give_token("t1").await;
+    let mut socket = server.let_in().await;
+    socket.welcome("live", 0).await;
+    // A pipe holds 64 KiB by default.
+    for seq in 1..=4 {
+        socket.message(seq, &"x".repeat(60_000)).await;
+    }
+    let reading = tokio::spawn(async move { while socket.next().await.is_some() {} });
+    // The writing has begun, and nobody reads the rest.
+    let mut out = child.stdout.take().unwrap();
+    let (_out, read) = spawn_blocking(move || {
+        let read = out.read(&mut [0; 10]).unwrap();
+        (out, read)
+    })
+    .await
+    .unwrap();
+    assert_eq!(read, 10);
+    signal(&child, "-INT");
+    let status = tokio::time::timeout(SOON, spawn_blocking(move || child.wait().unwrap())).await;
+    assert_eq!(status.expect("it ends").unwrap().code(), Some(0));
+    reading.await.unwrap();
+}

@@ -1,0 +1,89 @@
+//! The network task as the screen sees it.
+
+use std::time::Duration;
+
+use shared::names::{Email, MessageId, RoomId, Username};
+use tokio::time::timeout;
+use tui_client::config::server;
+use tui_client::network::{Membership, Network, NetworkEvent, Request, start};
+
+use crate::scripted::{SOON, Scripted, ServerSocket};
+
+/// The client's side of a test.
+pub(crate) struct Client(pub(crate) Network);
+
+impl Client {
+    pub(crate) fn join(address: &str) -> Self {
+        Self::join_room(address, "room1")
+    }
+
+    pub(crate) fn join_room(address: &str, room: &str) -> Self {
+        let membership = Membership {
+            server: server(address).unwrap(),
+            room: RoomId::new(room).unwrap(),
+            user: Username::new("alice").unwrap(),
+            email: Email::new("alice@example.com").unwrap(),
+            last: 50,
+        };
+        Self(start(&membership).unwrap())
+    }
+
+    /// The next event; attempts and round trips are left out.
+    pub(crate) async fn next(&mut self) -> NetworkEvent {
+        self.next_within(SOON).await
+    }
+
+    pub(crate) async fn next_within(&mut self, time: Duration) -> NetworkEvent {
+        loop {
+            let event = timeout(time, self.0.events.recv()).await.expect("an event").expect("the task runs");
+            if !matches!(event, NetworkEvent::Connecting | NetworkEvent::RoundTrip(_)) {
+                return event;
+            }
+        }
+    }
+
+    /// The next event as a short text.
+    pub(crate) async fn hear(&mut self) -> String {
+        match self.next().await {
+            NetworkEvent::Welcomed(welcome) => format!("welcome {:?}", welcome.resume),
+            NetworkEvent::Message(message) => format!("{} {}", message.seq, message.content),
+            NetworkEvent::Lost { reason, .. } => format!("lost: {reason}"),
+            NetworkEvent::Refused(sentence) => format!("refused: {sentence}"),
+            NetworkEvent::Posted(id) => format!("posted {id}"),
+            NetworkEvent::PostRefused { id, reason } => format!("post {id} refused: {reason}"),
+            NetworkEvent::Gap(gap) => format!("gap {}-{}", gap.from, gap.to),
+            event @ (NetworkEvent::Connecting
+            | NetworkEvent::RoundTrip(_)
+            | NetworkEvent::Presence(_)
+            | NetworkEvent::RoomFull
+            | NetworkEvent::Page(_)
+            | NetworkEvent::PageFailed(_)) => format!("{event:?}"),
+        }
+    }
+
+    pub(crate) async fn ask(&self, request: Request) {
+        self.0.requests.send(request).await.unwrap();
+    }
+
+    pub(crate) async fn post(&self, id: &str, content: &str) {
+        self.ask(Request::Post { id: MessageId::new(id).unwrap(), content: content.to_owned() }).await;
+    }
+
+    pub(crate) async fn leave(self) {
+        let Network { requests, events, task } = self.0;
+        drop(requests);
+        timeout(Duration::from_secs(2), task).await.expect("the task ends").unwrap();
+        drop(events);
+    }
+}
+
+/// A client that is in the empty room, and its socket at the server.
+pub(crate) async fn joined() -> (Scripted, Client, ServerSocket) {
+    let mut server = Scripted::start().await;
+    let mut client = Client::join(&server.url());
+    server.give_token("t1").await;
+    let mut socket = server.let_in().await;
+    socket.welcome("recent", 0).await;
+    assert_eq!(client.hear().await, "welcome Recent");
+    (server, client, socket)
+}

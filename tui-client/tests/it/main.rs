@@ -1,0 +1,19 @@
+//! Everything of the client that needs sockets, a terminal or the built program.
+
+// Without it clippy holds the helpers of tests to the rules for code that runs.
+#![cfg(test)]
+
+mod anything;
+mod bench;
+mod cli;
+mod client;
+mod hostile;
+mod network;
+mod requests;
+mod screens;
+mod scripted;
+mod scrolling;
+mod stage;
+mod terminal;
+mod tmux;
+mod writing;

@@ -1,0 +1,247 @@
+//! How the network task comes in, and how it comes back, with a server that goes wrong in every way we know of.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::json;
+use shared::frames::SUBPROTOCOL;
+use tokio::time::{Instant, timeout};
+use tui_client::network::{NetworkEvent, Request};
+
+use crate::client::{Client, joined};
+use crate::scripted::{SOON, Scripted};
+
+#[tokio::test]
+async fn a_first_look_asks_as_the_contract_has_it() {
+    let mut server = Scripted::start().await;
+    let mut client = Client::join_room(&server.url(), "a/b ü");
+    let request = server.expect("POST /generate-token").await;
+    let who = json!({"username": "alice", "email": "alice@example.com", "room_id": "a/b ü"});
+    assert_eq!(request.body, who);
+    request.ok(json!({"token": "t1"}));
+    let request = server.expect("GET /updates/").await;
+    assert_eq!(request.line, "GET /updates/a%2Fb%20%C3%BC?last=50");
+    assert_eq!(request.header("authorization"), Some("Bearer t1"));
+    assert_eq!(request.header("sec-websocket-protocol"), Some(SUBPROTOCOL));
+    let mut socket = request.upgrade(Some(SUBPROTOCOL)).await;
+    socket.welcome("recent", 8).await;
+    socket.message(7, "seven").await;
+    socket.message(8, "eight").await;
+    assert_eq!(client.hear().await, "welcome Recent");
+    assert_eq!(client.hear().await, "7 seven");
+    assert_eq!(client.hear().await, "8 eight");
+}
+
+#[tokio::test]
+async fn after_a_break_it_goes_on_where_it_was_without_a_repeat() {
+    let (mut server, mut client, mut socket) = joined().await;
+    socket.message(1, "one").await;
+    assert_eq!(client.hear().await, "1 one");
+    let lost_at = Instant::now();
+    drop(socket);
+    assert_eq!(client.hear().await, "lost: connection broken");
+    let request = server.expect("GET /updates/room1").await;
+    assert!(lost_at.elapsed() < Duration::from_millis(500), "the first attempt comes at once");
+    assert_eq!(request.line, "GET /updates/room1?after=1&epoch=e1&last=50");
+    let mut socket = request.upgrade(Some(SUBPROTOCOL)).await;
+    socket.welcome("complete", 3).await;
+    for (seq, content) in [(1, "one"), (2, "two"), (2, "two"), (3, "three")] {
+        socket.message(seq, content).await;
+    }
+    for expected in ["welcome Complete", "2 two", "3 three"] {
+        assert_eq!(client.hear().await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_hole_is_never_shown_but_asked_for_again() {
+    let (mut server, mut client, mut socket) = joined().await;
+    socket.message(1, "one").await;
+    socket.message(3, "three").await;
+    assert_eq!(client.hear().await, "1 one");
+    assert_eq!(client.hear().await, "lost: a message was missing");
+    let request = server.expect("GET /updates/room1").await;
+    assert_eq!(request.line, "GET /updates/room1?after=1&epoch=e1&last=50");
+    let mut socket = request.upgrade(Some(SUBPROTOCOL)).await;
+    socket.welcome("complete", 3).await;
+    socket.send(json!({"type": "gap", "from": 2, "to": 2})).await;
+    socket.message(3, "three").await;
+    for expected in ["welcome Complete", "gap 2-2", "3 three"] {
+        assert_eq!(client.hear().await, expected);
+    }
+}
+
+#[tokio::test]
+async fn another_history_is_begun_anew() {
+    let (mut server, mut client, mut socket) = joined().await;
+    socket.message(1, "one").await;
+    assert_eq!(client.hear().await, "1 one");
+    drop(socket);
+    assert_eq!(client.hear().await, "lost: connection broken");
+    let mut socket = server.let_in().await;
+    socket.welcome_to("e2", "reset", 1).await;
+    socket.message(1, "another one").await;
+    assert_eq!(client.hear().await, "welcome Reset");
+    assert_eq!(client.hear().await, "1 another one");
+    drop(socket);
+    let request = server.expect("GET /updates/room1").await;
+    assert_eq!(request.line, "GET /updates/room1?after=1&epoch=e2&last=50");
+}
+
+#[tokio::test]
+async fn an_expired_token_is_renewed_without_a_word() {
+    let mut server = Scripted::start().await;
+    let mut client = Client::join(&server.url());
+    server.give_token("old").await;
+    server.expect("GET /updates/room1").await.problem(401, "token_expired", "the token has expired");
+    server.give_token("new").await;
+    let request = server.expect("GET /updates/room1").await;
+    assert_eq!(request.header("authorization"), Some("Bearer new"));
+    request.upgrade(Some(SUBPROTOCOL)).await.welcome("live", 0).await;
+    assert_eq!(client.hear().await, "welcome Live");
+
+    client.post("p1", "hello").await;
+    server.expect("POST /message").await.problem(401, "token_expired", "the token has expired");
+    server.give_token("newer").await;
+    let request = server.expect("POST /message").await;
+    assert_eq!(request.header("authorization"), Some("Bearer newer"));
+    request.ok(json!({"status": "Message sent to room: room1"}));
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_again_and_again_is_not_asked_for_in_a_loop() {
+    let mut server = Scripted::start().await;
+    let mut client = Client::join(&server.url());
+    for _ in 0..2 {
+        server.give_token("t").await;
+        server.expect("GET /updates/room1").await.problem(401, "token_invalid", "the signature is wrong");
+    }
+    assert_eq!(client.hear().await, "lost: token refused");
+}
+
+#[tokio::test]
+async fn a_name_that_is_refused_ends_with_the_servers_sentence() {
+    let mut server = Scripted::start().await;
+    let mut client = Client::join(&server.url());
+    server.expect("POST /generate-token").await.problem(422, "invalid_body", "take another name");
+    assert_eq!(client.hear().await, "refused: take another name");
+    assert!(!server.is_asked_within(Duration::from_millis(300)).await, "trying again changes nothing");
+    client.leave().await;
+}
+
+#[tokio::test]
+async fn a_full_room_waits_for_the_person() {
+    let mut server = Scripted::start().await;
+    let mut client = Client::join(&server.url());
+    server.give_token("t1").await;
+    server.let_in().await.close(4001).await;
+    assert_eq!(client.hear().await, "RoomFull");
+    assert!(!server.is_asked_within(Duration::from_millis(300)).await, "the room stays full until asked");
+    client.ask(Request::RetryNow).await;
+    server.let_in().await.welcome("live", 0).await;
+    assert_eq!(client.hear().await, "welcome Live");
+}
+
+#[tokio::test]
+async fn a_server_that_says_when_to_come_back_is_heard() {
+    let (mut server, mut client, mut socket) = joined().await;
+    socket.send(json!({"type": "bye", "reason": "the server restarts", "retry_after_ms": 700})).await;
+    let now = Timestamp::now();
+    socket.close(1012).await;
+    let NetworkEvent::Lost { reason, retry_at } = client.next().await else { panic!("not lost") };
+    assert_eq!(reason, "server restarting");
+    let wait = retry_at.duration_since(now).as_millis();
+    assert!((700..1500).contains(&wait), "{wait}");
+    assert!(!server.is_asked_within(Duration::from_millis(400)).await);
+    server.let_in().await;
+}
+
+#[tokio::test]
+async fn a_bye_without_return_is_final() {
+    let (_server, mut client, mut socket) = joined().await;
+    socket.send(json!({"type": "bye", "reason": "you were asked to leave"})).await;
+    socket.close(1000).await;
+    assert_eq!(client.hear().await, "refused: you were asked to leave");
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_is_tried_again_until_it_is_back() {
+    let (server, mut client, socket) = joined().await;
+    let address = server.address();
+    server.stop();
+    drop(socket);
+    assert_eq!(client.hear().await, "lost: connection broken");
+    assert_eq!(client.hear().await, "lost: refused");
+    let mut server = Scripted::start_at(&address).await;
+    client.ask(Request::RetryNow).await;
+    server.let_in().await.welcome("complete", 0).await;
+    while client.hear().await != "welcome Complete" {}
+}
+
+#[tokio::test]
+async fn a_name_that_no_server_has_is_said_in_words() {
+    let mut client = Client::join("http://duet.invalid:8000");
+    assert_eq!(client.hear().await, "lost: name not found");
+}
+
+#[tokio::test]
+async fn a_busy_server_is_asked_again_when_it_says() {
+    let mut server = Scripted::start().await;
+    let mut client = Client::join(&server.url());
+    server.expect("POST /generate-token").await.answer(503, "retry-after: 1\r\n", String::new());
+    assert_eq!(client.hear().await, "lost: server busy");
+    assert!(!server.is_asked_within(Duration::from_millis(700)).await);
+    server.give_token("t1").await;
+}
+
+#[tokio::test]
+async fn a_connection_that_went_silent_is_given_up() {
+    let (mut server, mut client, socket) = joined().await;
+    // From here on nobody reads the socket at the server, so nothing answers the pings. The clock runs as fast as it can.
+    tokio::time::pause();
+    let paused_at = Instant::now();
+    let NetworkEvent::Lost { reason, .. } = client.next_within(Duration::from_secs(60)).await else {
+        panic!("not lost")
+    };
+    assert_eq!(reason, "no answer");
+    let silence = paused_at.elapsed();
+    assert!((24..=27).contains(&silence.as_secs()), "{silence:?}");
+    tokio::time::resume();
+    server.let_in().await;
+    drop(socket);
+}
+
+#[tokio::test]
+async fn a_ping_tells_the_round_trip() {
+    let (_server, mut client, mut socket) = joined().await;
+    let answering = tokio::spawn(async move { while socket.next().await.is_some() {} });
+    let event = timeout(SOON, client.0.events.recv()).await.unwrap().unwrap();
+    let NetworkEvent::RoundTrip(time) = event else { panic!("no round trip, but {event:?}") };
+    assert!(time < SOON);
+    answering.abort();
+}
+
+#[tokio::test]
+async fn a_server_of_the_first_system_is_followed_in_plain_text() {
+    let mut server = Scripted::start().await;
+    let mut client = Client::join(&server.url());
+    server.give_token("t1").await;
+    let mut socket = server.expect("GET /updates/room1").await.upgrade(None).await;
+    assert_eq!(client.hear().await, "welcome Live");
+    socket.send_text("Hello, Room!").await;
+    assert_eq!(client.hear().await, "1 Hello, Room!");
+    drop(socket);
+    assert_eq!(client.hear().await, "lost: connection broken");
+    let mut socket = server.expect("GET /updates/room1").await.upgrade(None).await;
+    socket.send_text("{\"type\": \"message\"}").await;
+    assert_eq!(client.hear().await, "welcome Complete");
+    assert_eq!(client.hear().await, "2 {\"type\": \"message\"}");
+}
+
+#[tokio::test]
+async fn what_is_no_duet_server_is_said_so() {
+    let mut server = Scripted::start().await;
+    let mut client = Client::join(&server.url());
+    server.expect("POST /generate-token").await.answer(200, "", "<html>It works!</html>".to_owned());
+    assert_eq!(client.hear().await, "refused: the answer is not Duet's: is this the right --server?");
+}

@@ -1,0 +1,262 @@
+//! Pictures: what the room, the people and the connection look like.
+
+use std::time::Duration;
+
+use crossterm::event::KeyCode;
+use shared::frames::{Presence, PresenceState, Resume};
+use tui_client::app::Event;
+use tui_client::network::{NetworkEvent, Request};
+
+use crate::stage::{Stage, name, time};
+
+#[test]
+fn the_first_frame_needs_no_server() {
+    Stage::opens(60, 8).expect_screen(
+        "
+ room1   alice                                  connecting…
+
+
+
+
+
+ > ▏
+ Enter send · Alt+Enter new line · ? help
+",
+    );
+}
+
+#[test]
+fn a_conversation_stands_in_columns_and_names_are_told_once_for_a_run() {
+    Stage::joined(80, 20, 6)
+        .says(1, "14:02", "bob", "morning. did the deploy go through?")
+        .says(2, "14:02", "alice", "yes, twice\nthe second time with the right config")
+        .says(3, "14:05", "-", "build 812 is green, 4 min 12 s")
+        .says(4, "14:07", "bob", "try this\n\tfn main() {}")
+        .says(5, "14:08", "bob", "and read https://example.org/a/long/path")
+        .hears(NetworkEvent::RoundTrip(Duration::from_millis(12)))
+        .at("14:09")
+        .sends("on it")
+        .types("so I think we can ship it today, if the last test")
+        .expect_screen(
+            "
+ room1   alice · bob is here                                       live · 12 ms
+                               Sunday 22 November
+ 14:02  bob      morning. did the deploy go through?
+ 14:02  alice    yes, twice
+                 the second time with the right config
+ 14:05  outside  build 812 is green, 4 min 12 s
+ 14:07  bob      try this
+                     fn main() {}
+ 14:08           and read https://example.org/a/long/path
+ 14:09  alice    on it                                                  waiting
+
+
+
+
+
+
+
+ > so I think we can ship it today, if the last test▏
+
+ Enter send · Alt+Enter new line · F1 help
+",
+        );
+}
+
+#[test]
+fn an_empty_room_says_how_to_begin() {
+    Stage::opens(80, 10).welcome(0, &["alice"], Resume::Live).expect_screen(
+        "
+ room1   alice · nobody else is here                                       live
+
+ Nobody has written here yet. Write something below, or ask somebody in:
+
+ tui-client join room1 --user bob
+
+ A room holds two people, and any program that posts to it.
+
+ > ▏
+ Enter send · Alt+Enter new line · ? help
+",
+    );
+}
+
+#[test]
+fn a_room_is_not_called_empty_before_its_messages_have_come() {
+    Stage::opens(80, 10).expect_no_text("Nobody").welcome(3, &["alice"], Resume::Recent).expect_no_text("Nobody");
+}
+
+#[test]
+fn a_lost_connection_says_why_and_when_it_is_tried_again_and_nothing_else_moves() {
+    let stage = Stage::joined(110, 8, 1).says(1, "14:02", "bob", "hello").at("14:09");
+    let before = stage.screen();
+    let stage = stage.lost("refused", "14:09:03").expect_row(
+        0,
+        " room1   alice · bob was here 14:09                       no connection (refused) · again in 3 s · Ctrl+R now",
+    );
+    assert!(before.lines().skip(1).eq(stage.screen().lines().skip(1)));
+}
+
+#[test]
+fn the_countdown_ticks_once_a_second_and_only_while_there_is_one() {
+    let stage = Stage::joined(110, 8, 1);
+    assert_eq!(stage.state.next_tick(), None);
+    let stage = stage.at("14:09:00.250").lost("refused", "14:09:03");
+    assert_eq!(stage.state.next_tick(), Some(time("14:09:01")));
+    let stage = stage.at("14:09:01").happens(Event::Tick).expect_text("again in 2 s");
+    assert_eq!(stage.state.next_tick(), Some(time("14:09:02")));
+    let stage = stage.at("14:09:03").happens(Event::Tick).expect_text("again now");
+    assert_eq!(stage.state.next_tick(), None);
+    let stage = stage.hears(NetworkEvent::Connecting).expect_text("connecting again…");
+    assert_eq!(stage.welcome(1, &["alice", "bob"], Resume::Complete).state.next_tick(), None);
+}
+
+#[test]
+fn the_words_on_the_connection_get_shorter_before_anything_goes() {
+    for (width, expected) in [
+        (90, " room1   alice · bob was here 14:09    no connection (refused) · again in 3 s · Ctrl+R now"),
+        (80, " room1   alice · bob was here 14:09      no connection (refused) · again in 3 s"),
+        (70, " room1   alice · bob was here 14:09      no connection · again in 3 s"),
+        (52, " room1   alice · bob was here 14:09   no connection"),
+        (44, " room1      no connection · again in 3 s"),
+        (22, " room1  no connection"),
+    ] {
+        let stage = Stage::joined(width, 8, 1).at("14:09").lost("refused", "14:09:03");
+        let row = stage.screen().lines().next().unwrap_or_default().to_owned();
+        assert_eq!(row.split_whitespace().collect::<Vec<_>>(), expected.split_whitespace().collect::<Vec<_>>());
+        assert!(row.chars().count() < usize::from(width));
+    }
+}
+
+#[test]
+fn who_is_here_follows_what_the_server_says() {
+    let presence = |state, clock: &str, occupants: &[&str]| {
+        NetworkEvent::Presence(Presence {
+            user: name("bob"),
+            state,
+            since: time(clock),
+            occupants: occupants.iter().copied().map(name).collect(),
+        })
+    };
+    Stage::opens(80, 8)
+        .welcome(1, &["alice"], Resume::Recent)
+        .expect_text("alice · nobody else is here")
+        .hears(presence(PresenceState::Here, "14:01", &["alice", "bob"]))
+        .expect_text("alice · bob is here")
+        .hears(presence(PresenceState::Away, "14:02", &["alice", "bob"]))
+        .expect_text("alice · bob was here 14:02")
+        .hears(presence(PresenceState::Here, "14:03", &["alice", "bob"]))
+        .expect_text("alice · bob is here")
+        .hears(presence(PresenceState::Gone, "14:04", &["alice"]))
+        .expect_text("alice · bob was here 14:04")
+        .at("2026-11-23T09:00")
+        .expect_text("bob was here 14:04")
+        .happens(Event::Tick)
+        .expect_text("bob was here 22 November 14:04");
+}
+
+#[test]
+fn a_person_named_outside_is_told_from_a_voice_from_outside() {
+    Stage::joined(80, 10, 2)
+        .says(1, "14:02", "Outside", "I am a person")
+        .says(2, "14:03", "-", "I am a program\n 14:04  bob      I am not")
+        .expect_row(2, " 14:02  \"Outside\"  I am a person")
+        .expect_row(3, " 14:03  outside    I am a program")
+        .expect_row(4, "                    14:04  bob      I am not");
+}
+
+#[test]
+fn a_new_day_has_a_line_and_another_year_is_named() {
+    Stage::joined(80, 12, 3)
+        .says(1, "2025-12-31T23:59", "bob", "old")
+        .says(2, "2026-11-21T23:59", "bob", "yesterday")
+        .says(3, "2026-11-22T00:00", "bob", "today")
+        .expect_text("Wednesday 31 December 2025 23:59 bob old")
+        .expect_text("Saturday 21 November 23:59 bob yesterday")
+        .expect_text("Sunday 22 November 00:00 bob today");
+}
+
+#[test]
+fn a_narrow_screen_drops_the_time_and_puts_the_name_above() {
+    Stage::joined(40, 12, 3)
+        .says(1, "14:02", "bob", "morning. did the deploy go through, or not?")
+        .says(2, "14:02", "bob", "hello?")
+        .sends("yes")
+        .expect_screen(
+            "
+ room1   alice · bob is here       live
+           Sunday 22 November
+ bob
+   morning. did the deploy go through,
+   or not?
+   hello?
+ alice
+   yes                          waiting
+
+
+ > ▏
+ Enter send · ? help
+",
+        );
+}
+
+#[test]
+fn a_tiny_screen_has_the_last_message_and_the_composer() {
+    Stage::joined(18, 3, 3).says(1, "14:02", "bob", "morning. did the deploy go through?").expect_screen(
+        "
+morning. did the
+deploy go through?
+ > ▏
+",
+    );
+}
+
+#[test]
+fn a_full_room_is_a_sentence_and_a_way_to_try_again() {
+    let stage = Stage::opens(80, 10)
+        .hears(NetworkEvent::RoomFull)
+        .expect_text("the room is full")
+        .expect_text("room1 is full: two others are in it. Ctrl+R asks again for a seat.")
+        .sends("hello?")
+        .expect_requests(&[])
+        .expect_text("Not sent: you are not in the room. Ctrl+R tries to get in.")
+        .expect_text("> hello?▏")
+        .ctrl('r')
+        .expect_requests(&[Request::RetryNow])
+        .expect_text("connecting again…");
+    stage.ctrl('r').expect_requests(&[]);
+}
+
+#[test]
+fn a_refusal_is_a_sentence_and_harmless() {
+    Stage::opens(80, 10)
+        .hears(NetworkEvent::Refused("the server\u{1b}[2J has moved to http://x: give that to --server".into()))
+        .expect_text("not let in")
+        .expect_text("the server␛[2J has moved to http://x: give that to --server. Ctrl+R tries again.");
+}
+
+#[test]
+fn a_round_trip_draws_only_what_a_person_would_notice() {
+    let took = |stage: Stage, ms| stage.hears(NetworkEvent::RoundTrip(Duration::from_millis(ms)));
+    let stage = took(Stage::joined(80, 10, 1), 2);
+    assert!(stage.draws(), "the first figure is news");
+    let stage = took(stage, 19);
+    assert!(!stage.draws());
+    let stage = took(stage, 300);
+    assert!(stage.draws());
+    let stage = took(stage.expect_text("live · 300 ms"), 400);
+    assert!(!stage.draws());
+    took(stage, 1).expect_text("live · 1 ms");
+}
+
+#[test]
+fn wide_and_combined_characters_keep_the_columns() {
+    Stage::joined(62, 9, 2)
+        .says(1, "14:02", "bob", "👩\u{200d}👩\u{200d}👧\u{200d}👦 你好 e\u{301} 👍🏽 🇦🇺 ok")
+        .sends("你好 👍🏽")
+        .expect_row(2, " 14:02  bob      👩\u{200d}👩\u{200d}👧\u{200d}👦 你好 e\u{301} 👍🏽 🇦🇺 ok")
+        .expect_row(3, " 14:00  alice    你好 👍🏽                              waiting")
+        .types("你|")
+        .press(KeyCode::Left)
+        .expect_row(7, " > 你▏|");
+}

@@ -1,0 +1,218 @@
+//! A room, somebody at the keyboard, and the picture on the screen: what the tests of the screen are played on.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::layout::Size;
+use shared::frames::{Resume, Welcome};
+use shared::message::{Message, Seq};
+use shared::names::{MessageId, Username};
+use shared::rest::HistoryPage;
+use tui_client::app::update::update;
+use tui_client::app::{Effect, Event, Look, Palette, State};
+use tui_client::network::{Membership, NetworkEvent, Request};
+use tui_client::view::view;
+
+/// A room, somebody at the keyboard, and a clock that goes only when told.
+pub(crate) struct Stage {
+    pub(crate) state: State,
+    pub(crate) now: Timestamp,
+    pub(crate) effects: Vec<Effect>,
+}
+
+pub(crate) fn time(clock: &str) -> Timestamp {
+    let date = if clock.contains('T') { clock.to_owned() } else { format!("2026-11-22T{clock}") };
+    let seconds = if date.matches(':').count() == 1 { ":00Z" } else { "Z" };
+    format!("{date}{seconds}").parse().expect(clock)
+}
+
+pub(crate) fn name(name: &str) -> Username {
+    name.parse().expect(name)
+}
+
+impl Stage {
+    /// alice opens room1; nothing is known of the server yet.
+    pub(crate) fn opens(width: u16, height: u16) -> Self {
+        let membership = Membership {
+            server: "http://127.0.0.1:8000".parse().unwrap(),
+            room: "room1".parse().unwrap(),
+            user: name("alice"),
+            email: "".parse().unwrap(),
+            last: 50,
+        };
+        let look = Look { size: Size::new(width, height), palette: Palette::Sixteen, zone: TimeZone::UTC };
+        let now = time("14:00");
+        let state = State::new(&membership, MessageId::new("run").unwrap(), look, now);
+        Self { state, now, effects: Vec::new() }
+    }
+
+    /// alice is in, with bob, in a room whose newest message has place `head`.
+    pub(crate) fn joined(width: u16, height: u16, head: u64) -> Self {
+        Self::opens(width, height).welcome(head, &["alice", "bob"], Resume::Recent)
+    }
+
+    pub(crate) fn at(mut self, clock: &str) -> Self {
+        self.now = time(clock);
+        self
+    }
+
+    pub(crate) fn happens(mut self, event: Event) -> Self {
+        self.effects = update(&mut self.state, self.now, event);
+        self
+    }
+
+    pub(crate) fn hears(self, event: NetworkEvent) -> Self {
+        self.happens(Event::Network(event))
+    }
+
+    pub(crate) fn welcome(self, head: u64, occupants: &[&str], resume: Resume) -> Self {
+        self.hears(NetworkEvent::Welcomed(Welcome {
+            room_id: "room1".parse().unwrap(),
+            user: name("alice"),
+            epoch: "e".into(),
+            head: Seq(head),
+            occupants: occupants.iter().copied().map(name).collect(),
+            resume,
+            max_content_bytes: 1024,
+        }))
+    }
+
+    /// `who` is `-` for a voice from outside.
+    pub(crate) fn says(self, seq: u64, clock: &str, who: &str, content: &str) -> Self {
+        self.hears(NetworkEvent::Message(message(seq, clock, who, content)))
+    }
+
+    /// Places 1 to `count`, a minute apart, from bob.
+    pub(crate) fn bob_counts_to(mut self, count: u64) -> Self {
+        for seq in 1..=count {
+            self = self.says(seq, "14:00", "bob", &format!("message {seq}"));
+        }
+        self
+    }
+
+    pub(crate) fn lost(self, reason: &str, retry_at: &str) -> Self {
+        self.hears(NetworkEvent::Lost { reason: reason.into(), retry_at: time(retry_at) })
+    }
+
+    pub(crate) fn press(self, code: KeyCode) -> Self {
+        self.happens(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+    }
+
+    pub(crate) fn ctrl(self, c: char) -> Self {
+        self.happens(Event::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL)))
+    }
+
+    pub(crate) fn alt_enter(self) -> Self {
+        self.happens(Event::Key(KeyEvent::new(KeyCode::Enter, KeyModifiers::ALT)))
+    }
+
+    pub(crate) fn types(self, text: &str) -> Self {
+        text.chars().fold(self, |stage, c| stage.press(KeyCode::Char(c)))
+    }
+
+    pub(crate) fn sends(self, text: &str) -> Self {
+        self.types(text).press(KeyCode::Enter)
+    }
+
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        let requests = self.effects.iter();
+        requests.filter_map(|e| if let Effect::Request(request) = e { Some(request.clone()) } else { None }).collect()
+    }
+
+    pub(crate) fn draws(&self) -> bool {
+        self.effects.contains(&Effect::Draw)
+    }
+
+    pub(crate) fn screen(&self) -> String {
+        let size = self.state.size;
+        let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
+        terminal.draw(|frame| view(&self.state, frame)).unwrap();
+        let caret = terminal.get_cursor_position().unwrap();
+        let buffer = terminal.backend().buffer();
+        let mut picture = String::new();
+        for y in 0..size.height {
+            let mut row = String::new();
+            let mut covered = 0;
+            for x in 0..size.width {
+                if (caret.x, caret.y) == (x, y) {
+                    row.push('▏');
+                    if buffer[(x, y)].symbol() == " " {
+                        continue;
+                    }
+                }
+                if covered > 0 {
+                    covered -= 1;
+                    continue;
+                }
+                let symbol = buffer[(x, y)].symbol();
+                covered = tui_client::app::wrap::columns(symbol).saturating_sub(1);
+                row.push_str(symbol);
+            }
+            picture.push_str(row.trim_end());
+            picture.push('\n');
+        }
+        picture
+    }
+
+    /// The picture, rows without what is blank at their ends; `▏` is the caret.
+    #[track_caller]
+    pub(crate) fn expect_screen(self, expected: &str) -> Self {
+        let expected = expected.strip_prefix('\n').unwrap_or(expected);
+        let screen = self.screen();
+        assert!(screen == expected, "the screen is\n{screen}\nand not\n{expected}");
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_row(self, row: usize, expected: &str) -> Self {
+        let screen = self.screen();
+        assert_eq!(screen.lines().nth(row).unwrap_or_default(), expected, "in\n{screen}");
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_text(self, expected: &str) -> Self {
+        let screen = self.screen();
+        let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains(expected), "{expected:?} is not in\n{screen}");
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_no_text(self, unexpected: &str) -> Self {
+        let screen = self.screen();
+        assert!(!screen.contains(unexpected), "{unexpected:?} is in\n{screen}");
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_requests(self, expected: &[Request]) -> Self {
+        assert_eq!(self.requests(), expected);
+        self
+    }
+}
+
+pub(crate) fn message(seq: u64, clock: &str, who: &str, content: &str) -> Message {
+    Message {
+        seq: Seq(seq),
+        id: MessageId::new(format!("server-{seq}")).unwrap(),
+        sender: (who != "-").then(|| name(who)),
+        content: content.to_owned(),
+        sent_at: time(clock),
+    }
+}
+
+pub(crate) fn post(number: u64, content: &str) -> Request {
+    Request::Post { id: MessageId::new(format!("run-{number}")).unwrap(), content: content.to_owned() }
+}
+
+pub(crate) fn page(places: std::ops::Range<u64>) -> NetworkEvent {
+    NetworkEvent::Page(HistoryPage {
+        room_id: "room1".parse().unwrap(),
+        epoch: "e".into(),
+        head: Seq(1_000),
+        messages: places.map(|seq| message(seq, "14:00", "bob", &format!("message {seq}"))).collect(),
+    })
+}

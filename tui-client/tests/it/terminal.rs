@@ -1,0 +1,211 @@
+//! The built program in a real terminal: what it draws there, and that it leaves it as it was.
+
+use std::cell::Cell;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::json;
+use tui_client::terminal::{Terminal, size};
+
+use crate::hostile::{Deeds, corpus};
+use crate::scripted::{Scripted, ServerSocket};
+use crate::tmux::{Tmux, pid, runs};
+
+const CLIENT: &str = env!("CARGO_BIN_EXE_tui-client");
+/// Set in the process that is to panic.
+const PANIC: &str = "DUET_TEST_PANIC";
+
+/// A shell in which `before` was typed, and then alice's client, which has the terminal now.
+async fn joining(server: &Scripted) -> Tmux {
+    let tmux = Tmux::start().await;
+    tmux.shell("echo before");
+    tmux.expect("\nbefore").await;
+    let (command, _) = tmux.with_pid(&format!("{CLIENT} join room1 --user alice --server {}", server.url()));
+    tmux.shell(&format!("{command}; echo ended with $?"));
+    tmux.expect("Enter send").await;
+    tmux
+}
+
+/// As [`joining`], in a room in which bob has said `hello`.
+async fn joined(server: &mut Scripted) -> (Tmux, ServerSocket) {
+    let tmux = joining(server).await;
+    server.give_token("token").await;
+    let mut socket = server.let_in().await;
+    socket.welcome("recent", 1).await;
+    socket.message(1, "hello").await;
+    tmux.expect("hello").await;
+    (tmux, socket)
+}
+
+/// The shell is back with what it showed before, it echoes what is typed, and pastes are plain text again.
+async fn expect_as_before(tmux: &Tmux, words: &str) {
+    let screen = tmux.expect(words).await;
+    assert!(screen.contains("\nbefore"), "{screen}");
+    assert_eq!(tmux.modes(), "0 1");
+    tmux.shell("stty -a");
+    let settings = tmux.expect("echoctl").await;
+    for setting in [" icanon", " isig", " echo ", "opost", " icrnl", " ixon"] {
+        assert!(settings.replace('\n', " ").contains(setting), "no {setting}:\n{settings}");
+    }
+    let written = tmux.written();
+    for (on, off) in [(&b"\x1b[?2004h"[..], &b"\x1b[?2004l"[..]), (b"\x1b[?1049h", b"\x1b[?1049l")] {
+        let order = (find_last(&written, on), find_last(&written, off));
+        assert!(matches!(order, (Some(on), Some(off)) if on < off), "{order:?}");
+    }
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_use_instead() {
+    let mut command = Command::new(CLIENT);
+    command.args(["join", "room1", "--user", "alice"]).stdin(Stdio::null());
+    let output = command.output().unwrap();
+    assert!(!output.status.success());
+    assert_eq!(output.stdout, b"");
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(words.contains("`join` needs a terminal"), "{words}");
+}
+
+#[tokio::test]
+async fn the_first_frame_comes_before_any_answer_and_leaving_gives_the_terminal_back() {
+    let mut server = Scripted::start().await;
+    let tmux = joining(&server).await;
+    tmux.expect("connecting").await;
+    assert_eq!(tmux.modes(), "1 1");
+    server.give_token("token").await;
+    let mut socket = server.let_in().await;
+    socket.welcome("live", 0).await;
+    tmux.expect("Nobody has written here yet").await;
+    tmux.keys(&["C-c"]);
+    expect_as_before(&tmux, "ended with 0").await;
+}
+
+#[tokio::test]
+async fn what_is_typed_is_posted_and_what_is_said_is_seen() {
+    let mut server = Scripted::start().await;
+    let (tmux, mut socket) = joined(&mut server).await;
+    tmux.text("hi bob");
+    tmux.keys(&["M-Enter"]);
+    tmux.paste("one\ntwo");
+    tmux.expect("two").await;
+    tmux.keys(&["Enter"]);
+    let request = server.expect("POST /message").await;
+    assert_eq!(request.body, json!({"room_id": "room1", "content": "hi bob\none\ntwo"}));
+    tmux.expect("waiting").await;
+    request.ok(json!({"status": "Message sent to room: room1"}));
+    tmux.until("mark gone".to_owned(), || (!tmux.screen().contains("waiting")).then_some(())).await;
+    socket.message(2, "you too 👩\u{200d}👩\u{200d}👧\u{200d}👦 é").await;
+    tmux.expect("you too").await;
+    tmux.text("/quit");
+    tmux.keys(&["Enter"]);
+    expect_as_before(&tmux, "ended with 0").await;
+}
+
+#[tokio::test]
+async fn a_signal_gives_the_terminal_back() {
+    for (signal, code) in [("TERM", 143), ("HUP", 129), ("INT", 130)] {
+        let mut server = Scripted::start().await;
+        let (tmux, _socket) = joined(&mut server).await;
+        let (_, file) = tmux.with_pid("");
+        let pid = pid(&file).expect("the client's process id");
+        assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+        expect_as_before(&tmux, &format!("ended with {code}")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_that_is_closed_ends_the_program() {
+    // In a session of its own it gets no signal: all it sees is that nothing more can be read.
+    for session in ["", "setsid -w "] {
+        let server = Scripted::start().await;
+        let tmux = Tmux::start().await;
+        let (command, file) = tmux.with_pid(&format!("{CLIENT} join room1 --user alice --server {}", server.url()));
+        tmux.shell(&format!("{session}{command}"));
+        tmux.expect("Enter send").await;
+        let pid = pid(&file).expect("the client's process id");
+        assert!(runs(&pid));
+        tmux.close();
+        tmux.until(format!("the end of {session}{pid}"), || (!runs(&pid)).then_some(())).await;
+    }
+}
+
+#[tokio::test]
+async fn a_panic_gives_the_terminal_back_and_then_says_what_happened() {
+    if std::env::var_os(PANIC).is_some() {
+        let _terminal = Terminal::take(size()).unwrap();
+        panic!("a mistake");
+    }
+    let tmux = Tmux::start().await;
+    tmux.shell("echo before");
+    tmux.expect("\nbefore").await;
+    let program = std::env::current_exe().unwrap();
+    let name = "terminal::a_panic_gives_the_terminal_back_and_then_says_what_happened";
+    // Quiet, so that what was on the screen before stays on it.
+    tmux.shell(&format!("RUST_BACKTRACE=0 {PANIC}=1 {} --exact {name} --nocapture --quiet", program.display()));
+    expect_as_before(&tmux, "\na mistake").await;
+}
+
+#[tokio::test]
+async fn it_stops_for_the_shell_and_comes_back() {
+    let mut server = Scripted::start().await;
+    let (tmux, mut socket) = joined(&mut server).await;
+    let shell_is_back = || (tmux.modes() == "0 1").then_some(());
+    tmux.text("half a thought");
+    tmux.expect("half a thought").await;
+    tmux.keys(&["C-z"]);
+    tmux.until("shell".to_owned(), shell_is_back).await;
+    tmux.shell("echo still $((6 * 7))");
+    tmux.expect("still 42").await;
+    socket.message(2, "said meanwhile").await;
+    tmux.shell("fg");
+    let screen = tmux.expect("said meanwhile").await;
+    assert!(screen.contains("> half a thought"), "{screen}");
+    assert_eq!(tmux.modes(), "1 1");
+    tmux.keys(&["C-c", "C-c"]);
+    tmux.until("shell".to_owned(), shell_is_back).await;
+}
+
+#[tokio::test]
+async fn where_no_shell_waits_it_says_so_and_goes_on() {
+    let mut server = Scripted::start().await;
+    let tmux = Tmux::start().await;
+    // The shell gives its place to the client, so nobody is left who could continue it.
+    tmux.shell(&format!("exec {CLIENT} join room1 --user alice --server {}", server.url()));
+    tmux.expect("Enter send").await;
+    server.give_token("token").await;
+    tmux.keys(&["C-z"]);
+    tmux.expect("There is no shell here to go back to.").await;
+    assert_eq!(tmux.modes(), "1 1");
+}
+
+#[tokio::test]
+async fn hostile_text_reaches_a_real_terminal_as_text() {
+    let mut server = Scripted::start().await;
+    let (tmux, mut socket) = joined(&mut server).await;
+    let the_end = "a\u{1b}]52;c;aGk=\u{7}b\u{9b}2J the end".to_owned();
+    for (seq, text) in (2..).zip(corpus().into_iter().chain([the_end])) {
+        socket.message(seq, &text).await;
+    }
+    tmux.expect("a␛]52;c;aGk=␇b\u{fffd}2J the end").await;
+    tmux.keys(&["C-c"]);
+    tmux.expect("ended with 0").await;
+    let written = tmux.written();
+    let taken = find_last(&written, b"\x1b[?1049h").expect("the terminal was taken");
+    let given_back = find_last(&written, b"\x1b[?1049l").expect("the terminal was given back");
+    Deeds::of(written.get(taken..given_back).unwrap()).expect_only_ours(true);
+}
+
+#[tokio::test]
+async fn nothing_is_written_while_nothing_happens() {
+    let mut server = Scripted::start().await;
+    let (tmux, _socket) = joined(&mut server).await;
+    // Whatever the tty still holds of the frame with `hello` has passed when two looks see the same.
+    let seen = Cell::new(0);
+    let written = || Some(tmux.written().len()).filter(|written| seen.replace(*written) == *written);
+    let before = tmux.until("rest".to_owned(), written).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(tmux.written().len(), before);
+}
+
+fn find_last(bytes: &[u8], what: &[u8]) -> Option<usize> {
+    bytes.windows(what.len()).rposition(|window| window == what)
+}

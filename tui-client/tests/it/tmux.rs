@@ -1,0 +1,132 @@
+//! A terminal for the built program: a tmux of our own, as large as the test says.
+
+use std::panic::Location;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::scripted::SOON;
+
+/// One shell in one tmux server, both gone with the value.
+pub(crate) struct Tmux {
+    socket: PathBuf,
+    /// Every byte that was written to the terminal.
+    log: PathBuf,
+}
+
+impl Tmux {
+    /// A terminal of 80 columns and 24 rows in which a shell waits.
+    pub(crate) async fn start() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let files = std::env::temp_dir().join(format!("duet-test-{}-{number}", std::process::id()));
+        let tmux = Self { socket: files.with_extension("socket"), log: files.with_extension("log") };
+        let shell = "env PS1='shell$ ' ENV= LC_ALL=C.UTF-8 TERM=screen-256color sh -i";
+        tmux.run(&["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", shell]);
+        tmux.run(&["pipe-pane", &format!("cat >> '{}'", tmux.log.display())]);
+        tmux.expect("shell$").await;
+        tmux
+    }
+
+    /// Types a line into the shell.
+    pub(crate) fn shell(&self, line: &str) {
+        self.text(line);
+        self.keys(&["Enter"]);
+    }
+
+    /// Types a text as it is.
+    pub(crate) fn text(&self, text: &str) {
+        self.run(&["send-keys", "-l", text]);
+    }
+
+    /// Presses keys by tmux's names for them.
+    pub(crate) fn keys(&self, keys: &[&str]) {
+        self.run(&[&["send-keys"], keys].concat());
+    }
+
+    /// Pastes as the terminal of a person does.
+    pub(crate) fn paste(&self, text: &str) {
+        self.run(&["set-buffer", text]);
+        self.run(&["paste-buffer", "-p"]);
+    }
+
+    /// What is on the screen.
+    pub(crate) fn screen(&self) -> String {
+        String::from_utf8(self.run(&["capture-pane", "-p"]).stdout).unwrap()
+    }
+
+    /// Whether the terminal shows its alternate screen, and whether its cursor.
+    pub(crate) fn modes(&self) -> String {
+        let modes = self.run(&["display-message", "-p", "#{alternate_on} #{cursor_flag}"]);
+        String::from_utf8(modes.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Waits until the screen holds `text`, and gives the screen.
+    #[track_caller]
+    pub(crate) fn expect(&self, text: &str) -> impl Future<Output = String> {
+        self.until(format!("{text:?} on the screen"), move || {
+            Some(self.screen()).filter(|screen| screen.contains(text))
+        })
+    }
+
+    /// Waits until `look` sees something. The scripted servers of the tests run meanwhile.
+    #[track_caller]
+    pub(crate) fn until<T>(&self, what: String, look: impl Fn() -> Option<T>) -> impl Future<Output = T> {
+        let caller = Location::caller();
+        async move {
+            let deadline = Instant::now() + SOON;
+            loop {
+                if let Some(seen) = look() {
+                    return seen;
+                }
+                assert!(Instant::now() < deadline, "no {what} at {caller}:\n{}", self.screen());
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        }
+    }
+
+    /// Every byte that was written to the terminal so far.
+    pub(crate) fn written(&self) -> Vec<u8> {
+        std::fs::read(&self.log).unwrap()
+    }
+
+    /// A command line that leaves its process id in a file, and the way to that id.
+    pub(crate) fn with_pid(&self, command: &str) -> (String, PathBuf) {
+        let file = self.log.with_extension("pid");
+        (format!("sh -c 'echo $$ > {}; exec {command}'", file.display()), file)
+    }
+
+    /// Closes the terminal with whatever runs in it.
+    pub(crate) fn close(&self) {
+        self.run(&["kill-server"]);
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        let output = Command::new("tmux").arg("-S").arg(&self.socket).args(arguments).env_remove("TMUX").output();
+        let output = output.expect("tmux is installed");
+        assert!(output.status.success(), "tmux {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+}
+
+impl Drop for Tmux {
+    fn drop(&mut self) {
+        // Without a server there is nothing to end, and without files nothing to remove.
+        let _ = Command::new("tmux").arg("-S").arg(&self.socket).arg("kill-server").output();
+        for file in [&self.socket, &self.log, &self.log.with_extension("pid")] {
+            let _ = std::fs::remove_file(file);
+        }
+    }
+}
+
+/// The process id that a command line of [`Tmux::with_pid`] left.
+pub(crate) fn pid(file: &Path) -> Option<String> {
+    std::fs::read_to_string(file).ok().map(|pid| pid.trim().to_owned()).filter(|pid| !pid.is_empty())
+}
+
+/// Whether a process runs: it is there and not merely unburied.
+pub(crate) fn runs(pid: &str) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| !stat.rsplit(") ").next().unwrap_or_default().starts_with('Z'))
+}

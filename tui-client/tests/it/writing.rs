@@ -1,0 +1,164 @@
+//! Pictures: writing, pasting, sending, commands and leaving.
+
+use crossterm::event::KeyCode;
+use shared::names::MessageId;
+use tui_client::app::{Effect, Event};
+use tui_client::network::NetworkEvent;
+
+use crate::stage::{Stage, message, post};
+
+#[test]
+fn ours_waits_until_it_comes_back_and_is_never_seen_twice() {
+    let echo = |stage: Stage| {
+        let mut echo = message(7, "14:00", "alice", "on it");
+        echo.id = MessageId::new("run-1").unwrap();
+        stage.hears(NetworkEvent::Message(echo))
+    };
+    let sent = || {
+        Stage::joined(80, 8, 6).sends("on it").expect_requests(&[post(1, "on it")]).expect_text("alice on it waiting")
+    };
+    let accepted = |stage: Stage| stage.hears(NetworkEvent::Posted(MessageId::new("run-1").unwrap()));
+    for stage in [echo(accepted(sent())), accepted(echo(sent())), echo(sent())] {
+        let screen = stage.expect_no_text("waiting").screen();
+        assert_eq!(screen.matches("on it").count(), 1, "{screen}");
+    }
+    accepted(sent()).expect_no_text("waiting").expect_text("alice on it");
+}
+
+#[test]
+fn ours_keeps_its_words_in_place_when_the_mark_goes() {
+    let text = "a message that is long enough to be wrapped where the mark would stand if it were not kept free";
+    for width in [40, 80] {
+        let stage = Stage::joined(width, 14, 6).sends(text);
+        let before = stage.screen().replace("waiting", "");
+        let after = stage.hears(NetworkEvent::Posted(MessageId::new("run-1").unwrap())).screen();
+        let trimmed = |screen: &str| screen.lines().map(|row| row.trim_end().to_owned()).collect::<Vec<_>>();
+        assert_eq!(trimmed(&before), trimmed(&after));
+    }
+}
+
+#[test]
+fn a_refused_post_says_why_and_its_text_can_be_brought_back() {
+    Stage::joined(80, 12, 6)
+        .sends("too much")
+        .hears(NetworkEvent::PostRefused {
+            id: MessageId::new("run-1").unwrap(),
+            reason: "the content is longer than 5 bytes".into(),
+        })
+        .says(7, "14:01", "bob", "hm")
+        .expect_text("too much not sent: the content is longer than 5 bytes. Ctrl+Y brings the text back.")
+        .ctrl('y')
+        .expect_row(10, " > too much▏");
+}
+
+#[test]
+fn the_composer_grows_to_eight_rows_and_then_scrolls() {
+    let mut stage = Stage::joined(60, 20, 3).types("1");
+    for line in 2..=9 {
+        stage = stage.alt_enter().types(&line.to_string());
+    }
+    stage.expect_screen(
+        "
+ room1   alice · bob is here                           live
+
+
+
+
+
+
+
+
+
+ > 2
+   3
+   4
+   5
+   6
+   7
+   8
+   9▏
+
+ Enter send · Alt+Enter new line · F1 help
+",
+    );
+}
+
+#[test]
+fn a_paste_is_a_text_and_never_a_key() {
+    Stage::joined(80, 10, 3)
+        .happens(Event::Paste("one\r\ntwo\rthree\u{1b}[201~\u{7}\t.".into()))
+        .expect_requests(&[])
+        .press(KeyCode::Enter)
+        .expect_requests(&[post(1, "one\ntwo\nthree␛[201~␇\t.")]);
+}
+
+#[test]
+fn what_is_too_long_is_not_taken_and_nothing_is_lost() {
+    Stage::joined(80, 10, 3)
+        .types("draft")
+        .happens(Event::Paste("x".repeat(1_000_000)))
+        .expect_text("Not pasted: the message would be 977 KiB, and the room takes at most 1 KiB.")
+        .expect_text("> draft▏")
+        .types(&"y".repeat(1_020))
+        .press(KeyCode::Enter)
+        .expect_requests(&[])
+        .expect_text("Not sent: the message is 2 KiB, and the room takes at most 1 KiB. Shorten it")
+        .expect_text("yyyy▏");
+}
+
+#[test]
+fn a_slash_begins_a_command_and_two_begin_a_text() {
+    Stage::joined(80, 10, 3)
+        .sends("/quiet now")
+        .expect_requests(&[])
+        .expect_text("There is no command /quiet. /help shows those there are")
+        .expect_text("> /quiet now▏")
+        .ctrl('c')
+        .sends("//etc/hosts")
+        .expect_requests(&[post(1, "/etc/hosts")]);
+    let stage = Stage::joined(80, 10, 3).sends("/quit");
+    assert!(stage.effects.contains(&Effect::Quit));
+}
+
+#[test]
+fn ctrl_c_clears_a_draft_and_leaves_an_empty_one() {
+    let stage = Stage::joined(80, 10, 3)
+        .types("half a thought")
+        .ctrl('c')
+        .expect_text("Cleared. Ctrl+Y brings it back, Ctrl+C leaves the room.")
+        .ctrl('y')
+        .expect_text("> half a thought▏")
+        .ctrl('c')
+        .ctrl('c');
+    assert!(stage.effects.contains(&Effect::Quit));
+}
+
+#[test]
+fn leaving_asks_once_while_something_waits_to_be_sent() {
+    let stage = Stage::joined(80, 10, 3)
+        .sends("one")
+        .sends("two")
+        .ctrl('c')
+        .expect_text("2 messages are still waiting to be sent. Ctrl+C again leaves without.");
+    assert!(!stage.effects.contains(&Effect::Quit));
+    assert!(stage.ctrl('c').effects.contains(&Effect::Quit));
+}
+
+#[test]
+fn the_help_is_made_of_the_table_and_can_be_searched() {
+    Stage::joined(80, 30, 1)
+        .types("?")
+        .expect_text("Ctrl+R /retry connect now instead of waiting")
+        .types("older")
+        .expect_text("look for: older▏ PgUp scroll to older messages Esc goes back")
+        .press(KeyCode::Esc)
+        .expect_text("> ▏");
+    Stage::joined(80, 10, 1)
+        .types("a?")
+        .expect_text("> a?▏")
+        .press(KeyCode::F(1))
+        .expect_text("Keys and commands")
+        .press(KeyCode::PageDown)
+        .press(KeyCode::F(1))
+        .expect_text("> a?▏");
+}
