@@ -1,7 +1,7 @@
 //! The one thread that writes: a batch is a transaction. A second thread moves committed pages from the log to the
 //! database, so that a commit never waits for that.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
@@ -27,11 +27,14 @@ pub(super) enum Job {
 }
 
 /// How many pages of log call for a checkpoint (4 KiB each).
-const CHECKPOINT_PAGES: i64 = 2_000;
+const CHECKPOINT_PAGES: i64 = 4_000;
 
 /// How many pages of log make the writer itself wait for a checkpoint to reach the end, so that the log is begun anew
 /// instead of growing for as long as the load lasts.
 const RESTART_PAGES: i64 = 16_000;
+
+/// How many rooms the writer remembers: about a hundred bytes each.
+const REMEMBERED_ROOMS: usize = 10_000;
 
 /// Starts both threads. They end after [`Job::Close`], or when no job can come any more.
 pub(super) fn start(connection: Connection, path: PathBuf, jobs: mpsc::Receiver<Job>) -> std::io::Result<()> {
@@ -62,11 +65,12 @@ fn write(
     mut jobs: mpsc::Receiver<Job>,
     checkpoint: &std_mpsc::SyncSender<()>,
 ) -> (Connection, Option<oneshot::Sender<()>>) {
+    let mut rooms = Rooms::default();
     let mut commits = 0_u64;
     while let Some(job) = jobs.blocking_recv() {
         match job {
             Job::Append(messages, answer) => {
-                let result = append(&mut connection, &messages).map_err(HistoryError::from);
+                let result = append(&mut connection, &mut rooms, &messages).map_err(HistoryError::from);
                 // The intake waits for every answer; it is gone only when the server is.
                 let _ = answer.send(result);
                 commits += 1;
@@ -81,35 +85,67 @@ fn write(
     (connection, None)
 }
 
-/// Gives each message its place, in one transaction.
-fn append(connection: &mut Connection, messages: &[Incoming]) -> Result<Vec<Placed>, rusqlite::Error> {
-    let transaction = connection.transaction()?;
-    let mut rooms: HashMap<&RoomId, RoomRow> = HashMap::new();
-    let mut placed = Vec::with_capacity(messages.len());
-    for incoming in messages {
-        let row = match rooms.get_mut(&incoming.room) {
-            Some(row) => row,
-            None => rooms.entry(&incoming.room).or_insert(room_row(&transaction, &incoming.room)?),
-        };
-        let message = match known(&transaction, row.id, &incoming.id)? {
-            Some(message) => message,
-            None => insert(&transaction, row, incoming)?,
-        };
-        placed.push(Placed { room: incoming.room.clone(), message: Arc::new(message) });
-    }
-    for row in rooms.values() {
-        transaction.prepare_cached("UPDATE rooms SET head = ?2 WHERE id = ?1")?.execute((row.id, row.head))?;
-    }
-    transaction.commit()?;
-    Ok(placed)
-}
+/// The rooms that were written to of late. Only this thread writes, so what it remembers is what the database holds.
+#[derive(Debug, Default)]
+struct Rooms(HashMap<RoomId, RoomRow>);
 
+#[derive(Debug, Clone, Copy)]
 struct RoomRow {
     id: i64,
     head: i64,
 }
 
-fn room_row(transaction: &Transaction<'_>, room: &RoomId) -> Result<RoomRow, rusqlite::Error> {
+impl Rooms {
+    /// The row of a room, made when it is missing.
+    fn row(&mut self, transaction: &Transaction<'_>, room: &RoomId) -> Result<&mut RoomRow, rusqlite::Error> {
+        if !self.0.contains_key(room) {
+            let row = select_or_insert_room(transaction, room)?;
+            self.0.insert(room.clone(), row);
+        }
+        self.0.get_mut(room).ok_or(rusqlite::Error::QueryReturnedNoRows)
+    }
+}
+
+/// Gives each message its place, in one transaction.
+fn append(
+    connection: &mut Connection,
+    rooms: &mut Rooms,
+    messages: &[Incoming],
+) -> Result<Vec<Placed>, rusqlite::Error> {
+    let result = append_to(connection, rooms, messages);
+    if result.is_err() || rooms.0.len() > REMEMBERED_ROOMS {
+        // After an error they may be ahead of the database.
+        rooms.0.clear();
+    }
+    result
+}
+
+fn append_to(
+    connection: &mut Connection,
+    rooms: &mut Rooms,
+    messages: &[Incoming],
+) -> Result<Vec<Placed>, rusqlite::Error> {
+    let transaction = connection.transaction()?;
+    let mut placed = Vec::with_capacity(messages.len());
+    for incoming in messages {
+        let row = rooms.row(&transaction, &incoming.room)?;
+        let message = match insert(&transaction, row, incoming)? {
+            Some(message) => message,
+            None => known(&transaction, row.id, &incoming.id)?,
+        };
+        placed.push(Placed { room: incoming.room.clone(), message: Arc::new(message) });
+    }
+    let mut update = transaction.prepare_cached("UPDATE rooms SET head = ?2 WHERE id = ?1")?;
+    let written: HashSet<&RoomId> = messages.iter().map(|incoming| &incoming.room).collect();
+    for row in written.into_iter().filter_map(|room| rooms.0.get(room)) {
+        update.execute((row.id, row.head))?;
+    }
+    drop(update);
+    transaction.commit()?;
+    Ok(placed)
+}
+
+fn select_or_insert_room(transaction: &Transaction<'_>, room: &RoomId) -> Result<RoomRow, rusqlite::Error> {
     let row = transaction
         .prepare_cached("SELECT id, head FROM rooms WHERE name = ?1")?
         .query_row([room.as_str()], |row| Ok(RoomRow { id: row.get(0)?, head: row.get(1)? }))
@@ -121,18 +157,17 @@ fn room_row(transaction: &Transaction<'_>, room: &RoomId) -> Result<RoomRow, rus
     Ok(RoomRow { id: transaction.last_insert_rowid(), head: 0 })
 }
 
-fn known(transaction: &Transaction<'_>, room: i64, id: &MessageId) -> Result<Option<Message>, rusqlite::Error> {
-    transaction
-        .prepare_cached("SELECT seq, id, sender, content, sent_at FROM messages WHERE id = ?1 AND room = ?2")?
-        .query_row(params![id.as_str(), room], message)
-        .optional()
-}
-
-fn insert(transaction: &Transaction<'_>, row: &mut RoomRow, incoming: &Incoming) -> Result<Message, rusqlite::Error> {
+/// Gives a message the next place in its room; `None` when the room knows its id.
+fn insert(
+    transaction: &Transaction<'_>,
+    row: &mut RoomRow,
+    incoming: &Incoming,
+) -> Result<Option<Message>, rusqlite::Error> {
     let seq = row.head + 1;
-    transaction
+    let inserted = transaction
         .prepare_cached(
-            "INSERT INTO messages (room, seq, id, sender, content, sent_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO messages (room, seq, id, sender, content, sent_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (id, room) DO NOTHING",
         )?
         .execute(params![
             row.id,
@@ -142,14 +177,23 @@ fn insert(transaction: &Transaction<'_>, row: &mut RoomRow, incoming: &Incoming)
             incoming.content,
             incoming.sent_at.as_millisecond(),
         ])?;
+    if inserted == 0 {
+        return Ok(None);
+    }
     row.head = seq;
-    Ok(Message {
+    Ok(Some(Message {
         seq: Seq(seq.unsigned_abs()),
         id: incoming.id.clone(),
         sender: incoming.sender.clone(),
         content: incoming.content.clone(),
         sent_at: incoming.sent_at,
-    })
+    }))
+}
+
+fn known(transaction: &Transaction<'_>, room: i64, id: &MessageId) -> Result<Message, rusqlite::Error> {
+    transaction
+        .prepare_cached("SELECT seq, id, sender, content, sent_at FROM messages WHERE id = ?1 AND room = ?2")?
+        .query_row(params![id.as_str(), room], message)
 }
 
 /// Makes a message of a row `seq, id, sender, content, sent_at`.

@@ -27,6 +27,10 @@ pub(super) async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body, m
     let bytes = tokio::time::timeout(TIMEOUT, read(body, max))
         .await
         .map_err(|_| ApiError::RequestTimeout(TIMEOUT.as_secs()))??;
+    // serde takes an array for a structure as well.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(ApiError::InvalidBody("the body is not a JSON object".to_owned()));
+    }
     serde_json::from_slice(&bytes).map_err(|e| ApiError::InvalidBody(e.to_string()))
 }
 

@@ -6,10 +6,12 @@ import aio_pika
 import pytest
 from aio_pika import DeliveryMode
 from aiormq.exceptions import ChannelAccessRefused
-from conftest import Duet, server, until, virtual_host
+from conftest import RABBITMQ_API, Duet, server, until, virtual_host
 from faststream.rabbit import RabbitBroker, RabbitMessage, RabbitQueue
 
 SHORTLY = 5  # seconds for a message to come through
+
+pytestmark = pytest.mark.skipif(not RABBITMQ_API, reason="skipped: there is no RabbitMQ, see conftest.py")
 
 
 async def publish(amqp_url, body, **properties):
@@ -95,8 +97,9 @@ def test_a_faststream_peer_decodes_what_duet_publishes(room):
             await asyncio.to_thread(post_to_a_new_server, amqp_url)
 
     def post_to_a_new_server(amqp_url):
-        with server(amqp_url) as address:
-            Duet(address).post(room, "grüße")
+        with server(amqp_url, wait_for="/healthz") as address:
+            message = {"room_id": room, "content": "grüße"}
+            until(lambda: Duet(address).http("POST", "/message", json=message).status_code == 200)
             until(lambda: arrived)
 
     with virtual_host() as amqp_url:

@@ -200,7 +200,7 @@ async fn bad_input_is_answered_with_what_is_wrong() {
             ("/message", json!({ "room_id": 7, "content": "x" }), 422, "invalid_body"),
             ("/message", json!({ "room_id": "", "content": "x" }), 422, "invalid_body"),
             ("/message", json!({ "room_id": "a\u{1b}", "content": "x" }), 422, "invalid_body"),
-            ("/message", json!(["room1", "x", 3]), 422, "invalid_body"),
+            ("/message", json!(["room1", "x"]), 422, "invalid_body"),
             ("/message", big, 413, "too_large"),
             ("/message", huge, 413, "too_large"),
             ("/generate-token", json!({ "username": "alice", "room_id": "room1" }), 422, "invalid_body"),

@@ -13,6 +13,8 @@ mod contract;
 mod documents;
 mod history;
 mod process;
+mod rabbitmq;
+mod rabbitmq_faults;
 mod resume;
 mod seats;
 mod support;

@@ -2,8 +2,10 @@
 
 pub(crate) mod brokers;
 pub(crate) mod client;
+pub(crate) mod ends;
 pub(crate) mod process;
 pub(crate) mod rabbitmq;
+pub(crate) mod relay;
 pub(crate) mod server;
 
 use std::future::Future;

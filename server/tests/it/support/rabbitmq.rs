@@ -1,10 +1,292 @@
-//! (being written)
-pub(crate) struct Vhost(String);
-impl Vhost {
-    pub(crate) fn url(&self) -> &str {
-        &self.0
+//! A real RabbitMQ for tests: the one the environment names, or one of our own.
+
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use lapin::options::{
+    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, MutexGuard};
+
+use crate::support::soon;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/rabbitmq");
+
+/// Where a broker is: AMQP, its management API, and the folder it was started in.
+#[derive(Debug, Clone)]
+struct Place {
+    amqp: String,
+    api: String,
+    folder: String,
+}
+
+/// A part of a broker that is a test's own, removed with it.
+#[derive(Debug)]
+pub(crate) struct Vhost {
+    name: String,
+    url: String,
+    api: String,
+}
+
+/// A producer that is not Duet, and eyes on what lies in the queues.
+#[derive(Debug)]
+pub(crate) struct Amqp {
+    channel: Channel,
+    _connection: Connection,
+}
+
+/// A broker that may be killed and squeezed, one for all tests of that kind, one test at a time.
+#[derive(Debug)]
+pub(crate) struct Victim {
+    place: Place,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// A fresh vhost on the broker that all tests share. `None`, aloud, where there is no RabbitMQ.
+pub(crate) async fn vhost() -> Option<Vhost> {
+    static SHARED: OnceLock<Result<Place, String>> = OnceLock::new();
+    let place = SHARED.get_or_init(|| Place::of_environment().map_or_else(|| Place::started("shared"), Ok));
+    Some(Vhost::on(there_is(place)?).await)
+}
+
+/// The broker that may be hurt. `None`, aloud, where there is no RabbitMQ.
+pub(crate) async fn victim() -> Option<Victim> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    static PLACE: OnceLock<Result<Place, String>> = OnceLock::new();
+    let turn = TURN.lock().await;
+    let place = there_is(PLACE.get_or_init(|| Place::started("victim")))?;
+    let victim = Victim { place: place.clone(), _turn: turn };
+    // The test before may have failed half-way.
+    victim.start().await;
+    victim.set_memory_limit(&["absolute", "1GB"]).await;
+    Some(victim)
+}
+
+/// The broker, or `None` and why. Past the test harness, which shows nothing that a passing test has printed.
+fn there_is(place: &Result<Place, String>) -> Option<&Place> {
+    place.as_ref().map_err(|why| writeln!(std::io::stderr(), "skipped: {why}").unwrap()).ok()
+}
+
+impl Place {
+    fn of_environment() -> Option<Self> {
+        let get = |name| std::env::var(name).ok();
+        let (amqp, api) = (get("AMQP_URL")?, get("DUET_TEST_RABBITMQ_API")?);
+        Some(Self { amqp, api, folder: get("DUET_TEST_RABBITMQ_DIR").unwrap_or_default() })
+    }
+
+    /// Starts one that ends with this process.
+    fn started(name: &str) -> Result<Self, String> {
+        sweep();
+        let me = std::process::id().to_string();
+        let folder = format!("{}/rabbitmq-{name}-{me}", env!("CARGO_TARGET_TMPDIR"));
+        let start = Command::new(SCRIPT).args(["start", "--quiet", "--dir", &folder, "--owner", &me]).output().unwrap();
+        if !start.status.success() {
+            return Err(String::from_utf8_lossy(&start.stderr).trim().to_owned());
+        }
+        let exports = String::from_utf8(start.stdout).unwrap();
+        let exports: HashMap<_, _> =
+            exports.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('=')).collect();
+        let get = |name| (*exports.get(name).unwrap()).to_owned();
+        Ok(Self { amqp: get("AMQP_URL"), api: get("DUET_TEST_RABBITMQ_API"), folder })
     }
 }
-pub(crate) async fn vhost() -> Option<Vhost> {
-    None
+
+/// Removes the folders of brokers that have ended with an earlier process.
+fn sweep() {
+    for entry in std::fs::read_dir(env!("CARGO_TARGET_TMPDIR")).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        let Some((_, owner)) = name.strip_prefix("rabbitmq-").and_then(|rest| rest.split_once('-')) else { continue };
+        let in_use = Path::new("/proc").join(owner).exists() || entry.path().join("broker.pid").exists();
+        if !in_use {
+            // Another process may have swept it at the same time.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+impl Vhost {
+    async fn on(place: &Place) -> Self {
+        let name = format!("duet-test-{}", uuid::Uuid::new_v4());
+        let url = format!("{}/{name}", place.amqp.trim_end_matches('/'));
+        let vhost = Self { name, url, api: place.api.clone() };
+        vhost.api(Method::PUT, &format!("/vhosts/{}", vhost.name)).await;
+        vhost
+    }
+
+    /// What goes into `AMQP_URL`.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The same by way of another port.
+    pub(crate) fn url_by(&self, port: u16) -> String {
+        let host = self.url.split_once('@').unwrap().1;
+        self.url.replacen(host.split_once('/').unwrap().0, &format!("127.0.0.1:{port}"), 1)
+    }
+
+    /// The port of the broker.
+    pub(crate) fn port(&self) -> u16 {
+        let host = self.url.split_once('@').unwrap().1.split_once('/').unwrap().0;
+        host.split_once(':').map_or(5672, |(_, port)| port.parse().unwrap())
+    }
+
+    /// What the management API says of a queue.
+    pub(crate) async fn queue(&self, queue: &str) -> Value {
+        self.api(Method::GET, &format!("/queues/{}/{queue}", self.name)).await
+    }
+
+    /// Closes the connection of this name, as an operator can.
+    pub(crate) async fn close_connection(&self, name: &str) {
+        let path = format!("/vhosts/{}/connections", self.name);
+        let is_it = |connection: &&Value| connection["client_properties"]["connection_name"] == name;
+        // The management page learns of connections with some delay.
+        soon(async {
+            loop {
+                let connections = self.api(Method::GET, &path).await;
+                if let Some(connection) = connections.as_array().unwrap().iter().find(is_it) {
+                    let id = connection["name"].as_str().unwrap();
+                    return self.api(Method::DELETE, &format!("/connections/{id}")).await;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        })
+        .await;
+    }
+
+    pub(crate) async fn amqp(&self) -> Amqp {
+        Amqp::connect(&self.url).await
+    }
+
+    async fn api(&self, method: Method, path: &str) -> Value {
+        let url = format!("{}{}", self.api, path.replace(' ', "%20").replace('>', "%3E"));
+        let response = soon(reqwest::Client::new().request(method, url).send()).await.unwrap();
+        let (status, body) = (response.status(), soon(response.text()).await.unwrap());
+        assert!(status.is_success() || status == 404, "{path}: {status} {body}");
+        serde_json::from_str(&body).unwrap_or(json!(null))
+    }
+}
+
+impl Drop for Vhost {
+    fn drop(&mut self) {
+        let url = format!("{}/vhosts/{}", self.api, self.name);
+        let remove = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            // One that stays behind does no harm; the broker may be down.
+            let _ = runtime.block_on(reqwest::Client::new().delete(url).send());
+        };
+        std::thread::spawn(remove).join().unwrap();
+    }
+}
+
+impl Amqp {
+    async fn connect(url: &str) -> Self {
+        let connection = soon(Connection::connect(url, ConnectionProperties::default())).await.unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+        Self { channel, _connection: connection }
+    }
+
+    /// Declares `messages`.
+    pub(crate) async fn declare(&self, durable: bool, kind: Option<&str>) {
+        let options = QueueDeclareOptions { durable, ..QueueDeclareOptions::default() };
+        let mut arguments = FieldTable::default();
+        if let Some(kind) = kind {
+            arguments.insert("x-queue-type".into(), AMQPValue::LongString(kind.into()));
+        }
+        soon(self.channel.queue_declare("messages".into(), options, arguments)).await.unwrap();
+    }
+
+    pub(crate) async fn delete(&self, queue: &str) {
+        soon(self.channel.queue_delete(queue.into(), QueueDeleteOptions::default())).await.unwrap();
+    }
+
+    /// Publishes to `messages`.
+    pub(crate) async fn publish(&self, body: &[u8], properties: BasicProperties) {
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let publish = self.channel.basic_publish("".into(), "messages".into(), options, body, properties);
+        let confirmation = soon(async { publish.await.unwrap().await.unwrap() }).await;
+        assert!(confirmation.is_ack() && confirmation.take_message().is_none(), "there is no queue");
+    }
+
+    /// Waits for a message and takes it out of a queue.
+    pub(crate) async fn next(&self, queue: &str) -> (BasicProperties, String) {
+        soon(async {
+            loop {
+                if let Some(message) = self.get(queue).await {
+                    return message;
+                }
+            }
+        })
+        .await
+    }
+
+    /// Takes the next message out of a queue, if there is one.
+    pub(crate) async fn get(&self, queue: &str) -> Option<(BasicProperties, String)> {
+        let got = soon(self.channel.basic_get(queue.into(), BasicGetOptions { no_ack: true })).await.unwrap()?;
+        Some((got.delivery.properties, String::from_utf8(got.delivery.data).unwrap()))
+    }
+
+    /// Empties `messages` and gives the contents.
+    pub(crate) async fn drain(&self) -> Vec<String> {
+        let mut contents = Vec::new();
+        while let Some((_, body)) = self.get("messages").await {
+            let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+            contents.push(body["content"].as_str().unwrap().to_owned());
+        }
+        contents
+    }
+}
+
+impl Victim {
+    pub(crate) async fn vhost(&self) -> Vhost {
+        Vhost::on(&self.place).await
+    }
+
+    pub(crate) async fn kill(&self) {
+        run(self.script("kill")).await;
+    }
+
+    pub(crate) async fn start(&self) {
+        let mut start = self.script("start");
+        start.args(["--owner", &std::process::id().to_string()]);
+        run(start).await;
+    }
+
+    /// A part of the machine's memory, or `absolute` and an amount. Publishers are blocked beyond it.
+    pub(crate) async fn set_memory_limit(&self, limit: &[&str]) {
+        let folder = &self.place.folder;
+        let mut command = if let Ok(container) = std::fs::read_to_string(format!("{folder}/container")) {
+            let mut docker = Command::new("docker");
+            docker.args(["exec", container.trim(), "rabbitmqctl"]);
+            docker
+        } else {
+            let ports = std::fs::read_to_string(format!("{folder}/ports")).unwrap();
+            let mut ctl = Command::new("/usr/lib/rabbitmq/bin/rabbitmqctl");
+            ctl.env("HOME", format!("{folder}/home")).env("ERL_EPMD_PORT", ports.split_whitespace().last().unwrap());
+            ctl.args(["-n", "duet@localhost"]);
+            ctl
+        };
+        command.arg("set_vm_memory_high_watermark").args(limit);
+        run(command).await;
+    }
+
+    fn script(&self, what: &str) -> Command {
+        let mut command = Command::new(SCRIPT);
+        command.args([what, "--quiet", "--dir", &self.place.folder]);
+        command
+    }
+}
+
+/// Runs to the end, on a thread of its own: the test's connections go on meanwhile.
+async fn run(mut command: Command) {
+    let done = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert!(done.status.success(), "{done:?}");
 }

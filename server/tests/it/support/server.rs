@@ -34,7 +34,11 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let data = folder.path().to_str().unwrap();
         let fixed = ["duet-server", "--secret-key", SECRET, "--durability", "relaxed", "--data-dir", data];
-        let settings = Settings::try_parse_from([&fixed, arguments].concat()).unwrap();
+        let mut settings = Settings::try_parse_from([&fixed, arguments].concat()).unwrap();
+        if !arguments.contains(&"--amqp-url") {
+            // The environment may name the broker that the tests of RabbitMQ use.
+            settings.amqp_url = None;
+        }
         let stop = CancellationToken::new();
         let task = tokio::spawn(node::run(settings, listener, stop.clone().cancelled_owned()));
         Self { address, stop, task }

@@ -1,0 +1,109 @@
+//! Whether messages pass RabbitMQ, out of the state of both connections; said in the log once each time it changes.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tracing::{debug, info, warn};
+
+use crate::broker::BrokerState;
+use crate::broker::rabbitmq::connection::Address;
+
+/// Which of the two connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    /// Messages go in.
+    Publishing,
+    /// Messages come out.
+    Intake,
+}
+
+/// The state of both connections.
+#[derive(Debug)]
+pub(super) struct Health {
+    url: String,
+    links: Mutex<Links>,
+}
+
+#[derive(Debug)]
+struct Links {
+    publishing: BrokerState,
+    intake: BrokerState,
+    said: Said,
+}
+
+/// What the log says last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    Nothing,
+    Away,
+    Back,
+}
+
+impl Health {
+    /// Starts out as not connected yet, which is not worth a word in the log.
+    pub(super) fn new(address: &Address) -> Self {
+        let connecting = BrokerState::NotReady("not connected to RabbitMQ yet".to_owned());
+        let links = Links { publishing: connecting.clone(), intake: connecting, said: Said::Nothing };
+        Self { url: address.to_string(), links: Mutex::new(links) }
+    }
+
+    /// Messages pass this connection.
+    pub(super) fn ready(&self, link: Link) {
+        let mut links = self.lock();
+        links.set(link, BrokerState::Ready);
+        if links.both() == BrokerState::Ready && links.said != Said::Back {
+            links.said = Said::Back;
+            info!(url = self.url, "messages pass RabbitMQ");
+        }
+    }
+
+    /// Messages do not pass this connection, for `reason`.
+    pub(super) fn away(&self, link: Link, reason: &str) {
+        let mut links = self.lock();
+        links.set(link, BrokerState::NotReady(reason.to_owned()));
+        if links.said == Said::Away {
+            debug!(?link, reason, "still not");
+        } else {
+            links.said = Said::Away;
+            warn!(url = self.url, reason, "messages do not pass RabbitMQ");
+        }
+    }
+
+    /// The state of both. Where neither is ready, that of publishing.
+    pub(super) fn state(&self) -> BrokerState {
+        self.lock().both()
+    }
+
+    /// Why messages do not pass this connection; empty when they do.
+    pub(super) fn reason(&self, link: Link) -> String {
+        match self.lock().get(link) {
+            BrokerState::Ready => String::new(),
+            BrokerState::NotReady(reason) => reason.clone(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Links> {
+        // Whoever panicked here had only copied a state, so what it left is whole.
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Links {
+    fn get(&self, link: Link) -> &BrokerState {
+        match link {
+            Link::Publishing => &self.publishing,
+            Link::Intake => &self.intake,
+        }
+    }
+
+    fn set(&mut self, link: Link, state: BrokerState) {
+        match link {
+            Link::Publishing => self.publishing = state,
+            Link::Intake => self.intake = state,
+        }
+    }
+
+    fn both(&self) -> BrokerState {
+        let either = if self.publishing == BrokerState::Ready { &self.intake } else { &self.publishing };
+        either.clone()
+    }
+}

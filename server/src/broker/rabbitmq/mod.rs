@@ -1,0 +1,239 @@
+//! RabbitMQ: messages go in through the queue `messages` and come out of it, by whomever they were published.
+//!
+//! Two connections, for a broker that is short of memory or disk blocks a connection that publishes, and a blocked
+//! one would carry no acknowledgements either. Each is looked after by a task of its own that connects again and
+//! again. lapin's own recovery is not used: it does not bring back a channel that the broker has closed, tells nobody
+//! when it begins or ends, and stops for good where the first connection fails.
+
+mod confirms;
+mod connection;
+mod dead;
+mod health;
+mod publisher;
+mod subscription;
+mod wire;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lapin::message::Delivery;
+use lapin::options::BasicAckOptions;
+use lapin::types::DeliveryTag;
+use lapin::{BasicProperties, Channel};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+use crate::access::tokens::Tokens;
+use crate::broker::rabbitmq::connection::{Address, AddressError, Backoff};
+use crate::broker::rabbitmq::health::Health;
+use crate::broker::rabbitmq::publisher::{Publisher, Publishing, WAITING_POSTS};
+use crate::broker::rabbitmq::subscription::{Intake, Subscription};
+use crate::broker::rabbitmq::wire::Reader;
+use crate::broker::{Batch, BrokerState, Incoming, PublishError};
+use crate::clock;
+
+/// The queue that carries messages in, shared with every other producer.
+const MESSAGES: &str = "messages";
+
+/// The queue for what is not a message.
+const DEAD: &str = "messages.dead";
+
+/// How long an acknowledgement may take to be written.
+const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What there is to set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    address: Address,
+    max_content_bytes: usize,
+}
+
+/// Why RabbitMQ cannot be used with these settings: a sentence that says what to set, without the password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("AMQP_URL {0}")]
+pub struct SettingsError(#[from] AddressError);
+
+/// The way in. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct RabbitMq {
+    publisher: Publisher,
+    tokens: Arc<Tokens>,
+    health: Arc<Health>,
+}
+
+/// The way out: the messages of the queue `messages`, in its order.
+#[derive(Debug)]
+pub struct Deliveries {
+    subscriptions: mpsc::Receiver<Box<Subscription>>,
+    current: Option<Box<Subscription>>,
+    taken: Option<Taken>,
+    publisher: Publisher,
+    reader: Reader,
+}
+
+/// What is owed to RabbitMQ for a batch.
+#[derive(Debug)]
+pub struct Receipt {
+    channel: Arc<Channel>,
+    last: DeliveryTag,
+}
+
+/// A batch whose poison has not been put aside yet.
+#[derive(Debug)]
+struct Taken {
+    messages: Vec<Incoming>,
+    poison: VecDeque<Poison>,
+    receipt: Receipt,
+}
+
+#[derive(Debug)]
+struct Poison {
+    properties: BasicProperties,
+    body: Vec<u8>,
+    reason: String,
+}
+
+/// Makes both ends, and tasks on `tasks` that connect them and keep them connected until `stop`.
+///
+/// Returns at once, whether RabbitMQ is there or not.
+#[must_use]
+pub fn open(
+    settings: Settings,
+    tokens: Arc<Tokens>,
+    tasks: &TaskTracker,
+    stop: CancellationToken,
+) -> (RabbitMq, Deliveries) {
+    let Settings { address, max_content_bytes } = settings;
+    let health = Arc::new(Health::new(&address));
+    let (posts, waiting) = mpsc::channel(WAITING_POSTS);
+    let publisher = Publisher::new(posts);
+    tasks.spawn(Publishing::new(address.clone(), waiting, Arc::clone(&health), stop.clone()).run());
+    // One, for there is at most one subscription that nobody reads yet.
+    let (handed_over, subscriptions) = mpsc::channel(1);
+    tasks.spawn(Intake::new(address, handed_over, Arc::clone(&health), stop).run());
+    let reader = Reader::new(Arc::clone(&tokens), max_content_bytes);
+    let deliveries = Deliveries { subscriptions, current: None, taken: None, publisher: publisher.clone(), reader };
+    (RabbitMq { publisher, tokens, health }, deliveries)
+}
+
+impl Settings {
+    /// RabbitMQ at `url`, an AMQP URL, and the longest content that is taken from the queue, in bytes of UTF-8.
+    ///
+    /// # Errors
+    /// When `url` is not an AMQP URL.
+    pub fn new(url: &str, max_content_bytes: usize) -> Result<Self, SettingsError> {
+        Ok(Self { address: url.parse()?, max_content_bytes })
+    }
+}
+
+impl RabbitMq {
+    /// Waits until RabbitMQ has confirmed that it keeps the message.
+    ///
+    /// # Errors
+    /// At once while RabbitMQ is away or has blocked publishers; later when it does not keep the message, does not
+    /// confirm it in time, or goes away before it has.
+    pub async fn publish(&self, message: Incoming) -> Result<(), PublishError> {
+        let (properties, body) = wire::write(message, &self.tokens)?;
+        self.publisher.publish(MESSAGES, properties, body).await
+    }
+
+    /// Whether messages get in and out now.
+    #[must_use]
+    pub fn state(&self) -> BrokerState {
+        self.health.state()
+    }
+}
+
+impl Deliveries {
+    /// Waits for messages and takes all that are there, up to 256. `None` after [`Deliveries::close`] and at the stop.
+    /// Dropping the future loses nothing.
+    ///
+    /// A batch must be acknowledged before the one after it, for an acknowledgement counts for all that came before.
+    pub async fn next(&mut self) -> Option<Batch> {
+        loop {
+            if self.taken.is_none() {
+                self.taken = Some(self.take().await?);
+            }
+            self.put_poison_aside().await;
+            let Taken { messages, receipt, .. } = self.taken.take()?;
+            if !messages.is_empty() {
+                return Some(Batch { messages, receipt: crate::broker::Receipt::RabbitMq(receipt) });
+            }
+            receipt.acknowledge().await;
+        }
+    }
+
+    /// Ends the subscription. What has not been acknowledged stays in the queue.
+    pub fn close(&mut self) {
+        self.subscriptions.close();
+        // The channel keeps one that was handed over and not read yet.
+        drop((self.current.take(), self.subscriptions.try_recv()));
+        self.taken = None;
+    }
+
+    async fn take(&mut self) -> Option<Taken> {
+        loop {
+            let subscription = match &mut self.current {
+                Some(subscription) => subscription,
+                None => self.current.insert(self.subscriptions.recv().await?),
+            };
+            match subscription.take().await {
+                Ok((deliveries, receipt)) => return Some(self.sort(deliveries, receipt)),
+                Err(reason) => {
+                    if let Some(subscription) = self.current.take() {
+                        subscription.end(reason);
+                    }
+                }
+            }
+        }
+    }
+
+    fn sort(&self, deliveries: Vec<Delivery>, receipt: Receipt) -> Taken {
+        let now = clock::timestamp();
+        let mut taken = Taken { messages: Vec::with_capacity(deliveries.len()), poison: VecDeque::new(), receipt };
+        for Delivery { properties, data, .. } in deliveries {
+            match self.reader.read(&properties, &data, now) {
+                Ok(message) => taken.messages.push(message),
+                Err(reason) => taken.poison.push_back(Poison { properties, body: data, reason }),
+            }
+        }
+        taken
+    }
+
+    /// Waits until all poison of the batch lies in the queue of the dead, however long that takes: acknowledged
+    /// before, it would be lost.
+    async fn put_poison_aside(&mut self) {
+        let Some(taken) = &mut self.taken else { return };
+        let mut backoff = Backoff::new();
+        while let Some(Poison { properties, body, reason }) = taken.poison.front() {
+            match self.publisher.publish(DEAD, dead::properties(properties, reason), body.clone()).await {
+                Ok(()) => {
+                    warn!(reason, bytes = body.len(), queue = DEAD, "put aside what is not a message");
+                    taken.poison.pop_front();
+                    backoff.reset();
+                }
+                Err(error) => {
+                    debug!(%error, queue = DEAD, "what is not a message cannot be put aside; the intake waits");
+                    sleep(backoff.pause()).await;
+                }
+            }
+        }
+    }
+}
+
+impl Receipt {
+    /// Acknowledges the batch, and with it all before. Where the connection is gone it does nothing: RabbitMQ delivers
+    /// the messages again, with the same ids.
+    pub async fn acknowledge(self) {
+        let written = self.channel.basic_ack(self.last, BasicAckOptions { multiple: true });
+        match timeout(ACKNOWLEDGE_TIMEOUT, written).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => debug!(%error, "not acknowledged; the messages come again"),
+            Err(_) => debug!("not acknowledged in time; the messages may come again"),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The way in: one task that owns the publishing connection and its only channel.
+//!
+//! One task, for lapin mixes up the confirms of a channel that several tasks publish on. It publishes all that waits,
+//! one after the other without waiting for confirms, and answers each post when its own confirm comes.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use lapin::options::ConfirmSelectOptions;
+use lapin::{BasicProperties, Channel, Connection, Event};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::broker::PublishError;
+use crate::broker::rabbitmq::confirms::{Confirms, answer};
+use crate::broker::rabbitmq::connection::{self, Address, Backoff, Line, LinkError};
+use crate::broker::rabbitmq::health::{Health, Link};
+
+/// How many posts may wait for the task: about as many as it publishes at one go. More wait in their own requests.
+pub(super) const WAITING_POSTS: usize = 1024;
+
+/// How long posts that are in hand at the stop may take.
+const STOP_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Something to publish, and who waits for the answer.
+#[derive(Debug)]
+pub(super) struct Post {
+    pub(super) queue: &'static str,
+    pub(super) properties: BasicProperties,
+    pub(super) body: Vec<u8>,
+    pub(super) answer: Answer,
+}
+
+/// Where the one who waits is told how it went.
+pub(super) type Answer = oneshot::Sender<Result<(), PublishError>>;
+
+/// Hands posts to the task. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Publisher {
+    posts: mpsc::Sender<Post>,
+}
+
+/// The task.
+#[derive(Debug)]
+pub(super) struct Publishing {
+    address: Address,
+    posts: mpsc::Receiver<Post>,
+    health: Arc<Health>,
+    stop: CancellationToken,
+}
+
+impl Publisher {
+    /// Publishes by way of `posts`.
+    pub(super) fn new(posts: mpsc::Sender<Post>) -> Self {
+        Self { posts }
+    }
+
+    /// Puts a message into `queue` and waits until RabbitMQ has confirmed it.
+    pub(super) async fn publish(
+        &self,
+        queue: &'static str,
+        properties: BasicProperties,
+        body: Vec<u8>,
+    ) -> Result<(), PublishError> {
+        let (answer, confirmed) = oneshot::channel();
+        // No time limit here: the task takes each post, and answers it within its own.
+        self.posts.send(Post { queue, properties, body, answer }).await.map_err(|_| stopping())?;
+        confirmed.await.unwrap_or_else(|_| Err(stopping()))
+    }
+}
+
+impl Publishing {
+    /// Takes posts from `posts` until `stop`.
+    pub(super) fn new(
+        address: Address,
+        posts: mpsc::Receiver<Post>,
+        health: Arc<Health>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { address, posts, health, stop }
+    }
+
+    /// Connects, publishes while that lasts, and connects again.
+    pub(super) async fn run(mut self) {
+        let mut backoff = Backoff::new();
+        while let Some(opened) = self.refusing(open(self.address.clone())).await {
+            match opened {
+                Err(error) => self.health.away(Link::Publishing, &error.to_string()),
+                Ok((line, channel)) => {
+                    backoff.reset();
+                    self.health.ready(Link::Publishing);
+                    let mut confirms = Confirms::new(&channel);
+                    let Err(reason) = self.serve(&line.connection, &mut confirms).await else {
+                        self.finish(&line.connection, &mut confirms).await;
+                        return line.close().await;
+                    };
+                    self.health.away(Link::Publishing, &reason);
+                    confirms.refuse(&reason);
+                    self.refusing(line.close()).await;
+                }
+            }
+            if self.refusing(sleep(backoff.pause())).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Waits for `work`, and meanwhile refuses each post at once. `None` at the stop.
+    async fn refusing<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return Some(done),
+                () = self.stop.cancelled() => return None,
+                Some(post) = self.posts.recv() => refuse(post.answer, &self.health.reason(Link::Publishing)),
+            }
+        }
+    }
+
+    /// Publishes and answers until the stop, or until the connection is of no more use, and then says why.
+    async fn serve(&mut self, connection: &Connection, confirms: &mut Confirms<'_>) -> Result<(), String> {
+        let mut events = pin!(connection.events_listener());
+        let mut blocked = None;
+        let mut taken = Vec::new();
+        loop {
+            let room = if blocked.is_some() { WAITING_POSTS } else { confirms.room() };
+            let overdue = confirms.overdue();
+            tokio::select! {
+                biased;
+                confirmed = confirms.next() => answer(confirmed)?,
+                event = events.next() => match event {
+                    Some(Event::ConnectionBlocked(why)) => {
+                        let reason = format!("RabbitMQ has blocked publishers: {why}");
+                        self.health.away(Link::Publishing, &reason);
+                        confirms.refuse(&reason);
+                        blocked = Some(reason);
+                    }
+                    Some(Event::ConnectionUnblocked) => {
+                        blocked = None;
+                        confirms.restart_clocks();
+                        self.health.ready(Link::Publishing);
+                    }
+                    Some(Event::Error(error)) => return Err(connection::describe(&error)),
+                    Some(_) => {}
+                    None => return Err("the connection to RabbitMQ ended".to_owned()),
+                },
+                () = overdue, if blocked.is_none() => {
+                    return Err("RabbitMQ did not confirm a message in time".to_owned());
+                }
+                () = self.stop.cancelled() => return Ok(()),
+                taken_now = self.posts.recv_many(&mut taken, room), if room > 0 => {
+                    if taken_now == 0 {
+                        // Nobody is left who could post.
+                        return Ok(());
+                    }
+                    for post in taken.drain(..) {
+                        match &blocked {
+                            Some(reason) => refuse(post.answer, reason),
+                            None => confirms.publish(post),
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets no further post in, and brings those that are in hand to their end.
+    async fn finish(&mut self, connection: &Connection, confirms: &mut Confirms<'_>) {
+        self.posts.close();
+        while let Some(post) = self.posts.recv().await {
+            confirms.publish(post);
+        }
+        let finishing = async {
+            while !confirms.is_empty() {
+                answer(confirms.next().await)?;
+            }
+            Ok::<(), String>(())
+        };
+        let limit = if connection.status().blocked() { Duration::ZERO } else { STOP_TIMEOUT };
+        if !matches!(timeout(limit, finishing).await, Ok(Ok(()))) {
+            confirms.refuse("the server is shutting down");
+        }
+    }
+}
+
+/// A channel that confirms, on a connection of its own.
+async fn open(address: Address) -> Result<(Line, Channel), LinkError> {
+    let line = connection::connect(&address, "duet-server, publishing").await?;
+    let channel = line.connection.create_channel().await?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    Ok((line, channel))
+}
+
+/// Tells the one who waits that the message is not known to be safe.
+pub(super) fn refuse(answer: Answer, reason: &str) {
+    // Nobody waits for the answer any more; it would have been a refusal anyway.
+    let _ = answer.send(Err(PublishError::Unavailable(reason.to_owned())));
+}
+
+fn stopping() -> PublishError {
+    PublishError::Unavailable("the server is shutting down".to_owned())
+}

@@ -1,0 +1,163 @@
+//! The exclusive consumer on `messages`, and the task that sees to it that there is one.
+//!
+//! The task hands each subscription over to [`Deliveries`](super::Deliveries), which reads it without a task between,
+//! so that a batch is all that has arrived while the last one was being kept.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::ReadyChunks;
+use futures_util::{Stream, StreamExt};
+use lapin::message::Delivery;
+use lapin::options::{BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use lapin::{Channel, Connection, Consumer, Event};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use crate::broker::rabbitmq::connection::{self, Address, Backoff, LinkError, describe};
+use crate::broker::rabbitmq::health::{Health, Link};
+use crate::broker::rabbitmq::{MESSAGES, Receipt};
+
+/// How many messages RabbitMQ sends ahead: twice a batch, so that the next one is here when the last one is kept.
+const PREFETCH: u16 = 512;
+
+/// How many messages go into one batch at the most. Larger ones make each commit slower without saving much.
+const MAX_BATCH: usize = 256;
+
+/// How often to ask for a queue that another consumer has.
+const TAKEOVER_PAUSE: Duration = Duration::from_secs(1);
+
+/// A consumer at work.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    channel: Arc<Channel>,
+    deliveries: ReadyChunks<Consumer>,
+    /// Tells the task why the subscription is over. Dropped without a word, nobody wants another one.
+    over: oneshot::Sender<String>,
+}
+
+/// The task.
+#[derive(Debug)]
+pub(super) struct Intake {
+    address: Address,
+    subscriptions: mpsc::Sender<Box<Subscription>>,
+    health: Arc<Health>,
+    stop: CancellationToken,
+}
+
+impl Subscription {
+    /// Waits for deliveries and takes all that are there. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// Why there are no more.
+    pub(super) async fn take(&mut self) -> Result<(Vec<Delivery>, Receipt), String> {
+        let Some(delivered) = self.deliveries.next().await else {
+            return Err(format!("RabbitMQ has ended the subscription to the queue `{MESSAGES}`"));
+        };
+        let deliveries: Vec<Delivery> =
+            delivered.into_iter().collect::<lapin::Result<_>>().map_err(|error| describe(&error))?;
+        match deliveries.last() {
+            // What is left of a broken connection comes again. Taken now, a message without an id would come twice.
+            Some(last) if self.channel.status().connected() => {
+                let receipt = Receipt { channel: Arc::clone(&self.channel), last: last.delivery_tag };
+                Ok((deliveries, receipt))
+            }
+            _ => Err("the connection to RabbitMQ has ended".to_owned()),
+        }
+    }
+
+    /// Tells the task that this one is over, and why.
+    pub(super) fn end(self, reason: String) {
+        // The task knows already, or has ended.
+        let _ = self.over.send(reason);
+    }
+}
+
+impl Intake {
+    /// Hands each subscription over by `subscriptions`, until `stop` or until nobody takes them.
+    pub(super) fn new(
+        address: Address,
+        subscriptions: mpsc::Sender<Box<Subscription>>,
+        health: Arc<Health>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { address, subscriptions, health, stop }
+    }
+
+    /// Connects and subscribes, and does so again when that is over.
+    pub(super) async fn run(self) {
+        let mut backoff = Backoff::new();
+        let connect = || connection::connect(&self.address, "duet-server, intake");
+        while let Some(connected) = self.stop.run_until_cancelled(connect()).await {
+            let over = match connected {
+                Err(error) => Err(error),
+                Ok(line) => {
+                    let subscribing = self.subscribe(&line.connection, &mut backoff);
+                    let over = self.stop.run_until_cancelled(subscribing).await;
+                    line.close().await;
+                    over.unwrap_or(Ok(()))
+                }
+            };
+            let Err(error) = over else { return };
+            self.health.away(Link::Intake, &error.to_string());
+            if self.stop.run_until_cancelled(sleep(backoff.pause())).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Subscribes as soon as no other consumer has the queue, hands the subscription over, and waits until it is over.
+    /// `Ok` when nobody wants another one.
+    async fn subscribe(&self, connection: &Connection, backoff: &mut Backoff) -> Result<(), LinkError> {
+        let (channel, consumer) = self.consume(connection).await?;
+        // Not before: each refusal of the queue is an error event, too.
+        let events = connection.events_listener();
+        backoff.reset();
+        self.health.ready(Link::Intake);
+        let (over, is_over) = oneshot::channel();
+        let (channel, deliveries) = (Arc::new(channel), consumer.ready_chunks(MAX_BATCH));
+        if self.subscriptions.send(Box::new(Subscription { channel, deliveries, over })).await.is_err() {
+            return Ok(());
+        }
+        tokio::select! {
+            // Seen even while nobody reads the subscription, for history may be away as well.
+            error = first_error(events) => Err(error),
+            reason = is_over => reason.map_or(Ok(()), |reason| Err(LinkError::Away(reason))),
+        }
+    }
+
+    async fn consume(&self, connection: &Connection) -> Result<(Channel, Consumer), LinkError> {
+        loop {
+            match try_to_consume(connection).await {
+                Err(taken @ LinkError::Taken) => {
+                    self.health.away(Link::Intake, &taken.to_string());
+                    sleep(TAKEOVER_PAUSE).await;
+                }
+                consuming => return consuming,
+            }
+        }
+    }
+}
+
+async fn try_to_consume(connection: &Connection) -> Result<(Channel, Consumer), LinkError> {
+    let channel = connection.create_channel().await?;
+    channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
+    // Two that consume at once would break a sender's order.
+    let exclusive = BasicConsumeOptions { exclusive: true, ..BasicConsumeOptions::default() };
+    let tag = "duet-intake".into();
+    let consumer = channel.basic_consume(MESSAGES.into(), tag, exclusive, FieldTable::default()).await?;
+    Ok((channel, consumer))
+}
+
+async fn first_error(events: impl Stream<Item = Event>) -> LinkError {
+    let mut events = pin!(events);
+    while let Some(event) = events.next().await {
+        if let Event::Error(error) = event {
+            return error.into();
+        }
+    }
+    LinkError::Away("the connection to RabbitMQ has ended".to_owned())
+}
