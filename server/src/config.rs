@@ -78,6 +78,12 @@ impl std::str::FromStr for Secret {
 }
 
 impl Settings {
+    /// RabbitMQ's address, if there is one; an empty text is none.
+    #[must_use]
+    pub fn amqp_url(&self) -> Option<&str> {
+        self.amqp_url.as_ref().map(Secret::expose).filter(|url| !url.is_empty())
+    }
+
     /// The folder to keep things in.
     ///
     /// # Errors

@@ -105,11 +105,11 @@ fn open_broker(
     tasks: &TaskTracker,
     stop: &CancellationToken,
 ) -> Result<(Broker, Deliveries), NodeError> {
-    let Some(url) = &settings.amqp_url else {
+    let Some(url) = settings.amqp_url() else {
         let (broker, deliveries) = embedded::open();
         return Ok((Broker::Embedded(broker), Deliveries::Embedded(deliveries)));
     };
-    let rabbitmq = rabbitmq::Settings::new(url.expose(), settings.max_content_bytes)?;
+    let rabbitmq = rabbitmq::Settings::new(url, settings.max_content_bytes)?;
     let (broker, deliveries) = rabbitmq::open(rabbitmq, Arc::clone(tokens), tasks, stop.clone());
     Ok((Broker::RabbitMq(broker), Deliveries::RabbitMq(deliveries)))
 }
@@ -141,7 +141,7 @@ async fn serve(listener: TcpListener, app: &Arc<App>, stop: impl Future<Output =
 }
 
 fn announce_start(settings: &Settings, address: SocketAddr) {
-    let broker = if settings.amqp_url.is_some() { "RabbitMQ" } else { "embedded" };
+    let broker = if settings.amqp_url().is_some() { "RabbitMQ" } else { "embedded" };
     info!(%address, broker, durability = ?settings.durability, "listening; see http://{address}/docs");
 }
 

@@ -16,4 +16,5 @@ mod scrolling;
 mod stage;
 mod terminal;
 mod tmux;
+mod together;
 mod writing;

@@ -70,7 +70,8 @@ pub(crate) async fn victim() -> Option<Victim> {
     Some(victim)
 }
 
-/// The broker, or `None` and why. Past the test harness, which shows nothing that a passing test has printed.
+/// The broker, or `None` and why.
+#[expect(clippy::explicit_write, reason = "the harness shows nothing that a passing test has printed")]
 fn there_is(place: &Result<Place, String>) -> Option<&Place> {
     place.as_ref().map_err(|why| writeln!(std::io::stderr(), "skipped: {why}").unwrap()).ok()
 }

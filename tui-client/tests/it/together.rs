@@ -1,0 +1,137 @@
+//! The built client with the built server: two people, two terminals, and a server that dies between them.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::tmux::Tmux;
+
+const CLIENT: &str = env!("CARGO_BIN_EXE_tui-client");
+
+/// A `duet-server` on its embedded broker, killed with the value.
+struct Server {
+    child: Child,
+    address: SocketAddr,
+    folder: PathBuf,
+}
+
+impl Server {
+    /// Starts one with its history in `folder`. Port 0 takes a free port.
+    fn start(listen: &str, folder: &Path) -> Self {
+        let program = Path::new(CLIENT).with_file_name("duet-server");
+        let mut child = Command::new(&program)
+            .env_clear()
+            .args(["--listen", listen, "--data-dir"])
+            .arg(folder)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| panic!("{}: {e}; build it with cargo build --workspace", program.display()));
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let line = lines.find(|line| line.contains("address=")).expect("the server says where it listens");
+        let address = line.split("address=").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+        // It logs on, and must not wait for us.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, address, folder: folder.to_owned() }
+    }
+
+    fn fresh() -> Self {
+        static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Self::start("127.0.0.1:0", &std::env::temp_dir().join(format!("duet-together-{}-{number}", std::process::id())))
+    }
+
+    /// `kill -9`.
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    async fn joined_by(&self, user: &str) -> Tmux {
+        let tmux = Tmux::start().await;
+        tmux.shell(&format!("{CLIENT} join room1 --user {user} --server http://{}", self.address));
+        tmux.expect("live").await;
+        tmux
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        // A folder that stays behind does no harm.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn say(tmux: &Tmux, text: &str) {
+    tmux.text(text);
+    tmux.keys(&["Enter"]);
+}
+
+#[tokio::test]
+async fn two_people_talk() {
+    let server = Server::fresh();
+    let alice = server.joined_by("alice").await;
+    alice.expect("nobody else is here").await;
+    let bob = server.joined_by("bob").await;
+    alice.expect("bob is here").await;
+    say(&alice, "did the deploy go through?");
+    bob.expect("alice  did the deploy go through?").await;
+    say(&bob, "yes, twice");
+    alice.expect("bob    yes, twice").await;
+    // A third user is told in a sentence, and the two go on.
+    let carol = Tmux::start().await;
+    carol.shell(&format!("{CLIENT} join room1 --user carol --server http://{}", server.address));
+    carol.expect("full").await;
+    say(&bob, "/quit");
+    alice.expect("bob was here").await;
+}
+
+#[tokio::test]
+async fn a_server_that_was_killed_comes_back_without_a_hole_or_a_repeat() {
+    let mut server = Server::fresh();
+    let alice = server.joined_by("alice").await;
+    let bob = server.joined_by("bob").await;
+    say(&alice, "message one");
+    bob.expect("message one").await;
+    server.kill();
+    alice.expect("no connection").await;
+    say(&alice, "message two");
+    alice.expect("waiting").await;
+    say(&alice, "message three");
+
+    let (listen, folder) = (server.address.to_string(), server.folder.clone());
+    let server = Server::start(&listen, &folder);
+    bob.expect("message three").await;
+    alice.expect("live").await;
+    say(&bob, "message four");
+    alice.expect("message four").await;
+    for screen in [alice.screen(), bob.screen()] {
+        let said: Vec<&str> = screen.lines().filter_map(|line| line.split("message ").nth(1)).collect();
+        let said: Vec<&str> = said.iter().map(|line| line.split_whitespace().next().unwrap()).collect();
+        assert_eq!(said, ["one", "two", "three", "four"], "{screen}");
+        assert!(!screen.contains("waiting"), "{screen}");
+    }
+    drop(server);
+}
+
+#[tokio::test]
+async fn what_send_sends_history_and_tail_give() {
+    let server = Server::fresh();
+    let url = format!("http://{}", server.address);
+    let run = |arguments: &[&str]| {
+        let output = Command::new(CLIENT).args(arguments).args(["--server", &url]).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for text in ["build 811 is red", "build 812 is green"] {
+        run(&["send", "room1", text, "--user", "ci"]);
+    }
+    let history = run(&["history", "room1", "--user", "ci", "--json"]);
+    let contents: Vec<serde_json::Value> = history
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["content"].take())
+        .collect();
+    assert_eq!(contents, ["build 811 is red", "build 812 is green"]);
+    assert_eq!(run(&["token", "room1", "--user", "ci"]).trim().split('.').count(), 3);
+}
