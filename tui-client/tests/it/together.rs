@@ -68,6 +68,11 @@ fn say(tmux: &Tmux, text: &str) {
     tmux.keys(&["Enter"]);
 }
 
+/// The words of the first line that has `word`.
+fn line_with<'a>(screen: &'a str, word: &str) -> Vec<&'a str> {
+    screen.lines().find(|line| line.contains(word)).unwrap().split_whitespace().collect()
+}
+
 #[tokio::test]
 async fn two_people_talk() {
     let server = Server::fresh();
@@ -76,9 +81,11 @@ async fn two_people_talk() {
     let bob = server.joined_by("bob").await;
     alice.expect("bob is here").await;
     say(&alice, "did the deploy go through?");
-    bob.expect("alice  did the deploy go through?").await;
+    let screen = bob.expect("did the deploy go through?").await;
+    assert_eq!(line_with(&screen, "deploy")[1..], ["alice", "did", "the", "deploy", "go", "through?"]);
     say(&bob, "yes, twice");
-    alice.expect("bob    yes, twice").await;
+    let screen = alice.expect("yes, twice").await;
+    assert_eq!(line_with(&screen, "twice")[1..], ["bob", "yes,", "twice"]);
     // A third user is told in a sentence, and the two go on.
     let carol = Tmux::start().await;
     carol.shell(&format!("{CLIENT} join room1 --user carol --server http://{}", server.address));
