@@ -78,7 +78,7 @@ pub async fn run(settings: Settings, listener: TcpListener, stop: impl Future<Ou
         stopping: CancellationToken::new(),
     });
     announce_start(&settings, address);
-    serve(listener, &app, stop).await?;
+    let served = serve(listener, &app, stop).await;
 
     stop_intake.cancel();
     finish("intake", FINISH_INTAKE, intake).await;
@@ -96,7 +96,7 @@ pub async fn run(settings: Settings, listener: TcpListener, stop: impl Future<Ou
     };
     finish("the rest", FINISH_REST, rest).await;
     info!("stopped");
-    Ok(())
+    served
 }
 
 fn open_broker(

@@ -15,7 +15,7 @@ pub const LIFETIME_SECONDS: i64 = 3600;
 /// The shortest key that HS256 may be used with, in bytes (RFC 7518 §3.2).
 pub const MIN_KEY_BYTES: usize = 32;
 
-/// What a token says. The same claims as in the first system.
+/// What a token says of its bearer. The same claims as in the first system.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// Who.
@@ -25,8 +25,16 @@ pub struct Claims {
     pub email: Email,
     /// The one room the token is for.
     pub room_id: RoomId,
-    /// When it ends, in seconds since 1970.
-    pub exp: i64,
+}
+
+/// The claims with the end of the token. Only to be written: in a token made elsewhere the end may have a fraction,
+/// and the library that checks it takes both.
+#[derive(Serialize)]
+struct Expiring {
+    #[serde(flatten)]
+    claims: Claims,
+    /// In seconds since 1970.
+    exp: i64,
 }
 
 /// Why a token is not accepted.
@@ -74,8 +82,9 @@ impl Tokens {
     /// When the signing library fails, which it does not for HS256.
     pub fn issue(&self, request: TokenRequest, now: Timestamp) -> Result<String, jsonwebtoken::errors::Error> {
         let TokenRequest { username, email, room_id } = request;
-        let claims = Claims { username, email, room_id, exp: now.as_second() + LIFETIME_SECONDS };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
+        let claims = Claims { username, email, room_id };
+        let token = Expiring { claims, exp: now.as_second() + LIFETIME_SECONDS };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &token, &self.encoding)
     }
 
     /// Reads a token and checks signature, algorithm and end.
