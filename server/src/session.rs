@@ -11,16 +11,13 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::clock;
 use crate::hub::encoder;
 use crate::hub::seat::Seat;
 use crate::rooms::Voice;
 
-/// How often a ping goes out (RFC 6455 §5.5.2).
+/// How often a ping goes out (RFC 6455 §5.5.2). A peer that has said nothing, not even a pong, when the next one is due
+/// counts as gone.
 const PING_EVERY: Duration = Duration::from_secs(10);
-
-/// How long a peer may say nothing, not even a pong, before it counts as gone: within 30 s with the pings above.
-const SILENCE: Duration = Duration::from_secs(19);
 
 /// How long a write may make no progress. A reader slower than that is closed; it comes back and resumes.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -64,35 +61,34 @@ async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>,
     {
         return end;
     }
-    let mut heard = clock::now().instant;
     let mut ping = interval(PING_EVERY);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first tick is at once.
     ping.reset();
+    let mut is_pong_due = false;
     loop {
         tokio::select! {
+            // What has come in counts before a pong is missed, and however much goes out, it is read.
             biased;
             () = stop.cancelled() => return End::Stopping,
+            received = socket.recv() => {
+                match received {
+                    Some(Ok(Message::Close(_))) => return End::Closed,
+                    // What a client says here has no meaning; it shows that it is alive.
+                    Some(Ok(_)) => is_pong_due = false,
+                    Some(Err(_)) | None => return End::Vanished,
+                }
+            }
             frames = seat.next_frames() => {
                 if let Err(end) = send(socket, frames).await {
                     return end;
                 }
             }
-            received = socket.recv() => {
-                match received {
-                    Some(Ok(Message::Close(_))) => return End::Closed,
-                    // What a client says here has no meaning; it shows that it is alive.
-                    Some(Ok(_)) => heard = clock::now().instant,
-                    Some(Err(_)) | None => return End::Vanished,
-                }
-            }
             _ = ping.tick() => {
-                if clock::now().instant.duration_since(heard) > SILENCE {
+                if is_pong_due || socket.send(Message::Ping(Bytes::new())).await.is_err() {
                     return End::Vanished;
                 }
-                if socket.send(Message::Ping(Bytes::new())).await.is_err() {
-                    return End::Vanished;
-                }
+                is_pong_due = true;
             }
         }
     }

@@ -32,7 +32,7 @@ pub(super) struct Asked {
     tag = "messages",
     params(
         ("room_id" = String, Path, description = "The room", example = "room1"),
-        ("after" = Option<u64>, Query, description = "The first messages after this place", example = 16),
+        ("after" = Option<u64>, Query, description = "The first messages after this place"),
         ("before" = Option<u64>, Query, description = "The last messages before this place; not together with `after`"),
         ("limit" = Option<u32>, Query, description = "At most this many, 1 to 500; 100 when absent", example = 100),
     ),

@@ -25,6 +25,7 @@ const AROUND_CONTENT: usize = 4 * 1024;
 ///
 /// No token is needed. With a valid token of the room the message carries its user's name; without one it is shown as
 /// coming from outside.
+// Optional headers have no `example`: Swagger UI would send it, and a second post with the same key is no second message.
 #[utoipa::path(
     post,
     path = "/message",
@@ -32,9 +33,9 @@ const AROUND_CONTENT: usize = 4 * 1024;
     request_body(content = Post, description = "The room and the text"),
     params(
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeated post the same message: 1 to 255 bytes, \
-            a UUID at best", example = "019ab3c2-7d1e-7c3a-9f5e-2b6d8a4c1e0f"),
+            a UUID at best, such as 019ab3c2-7d1e-7c3a-9f5e-2b6d8a4c1e0f"),
         ("Prefer" = Option<String>, Header, description = "`handling=strict`: refuse a token that is not valid for this room \
-            instead of passing it over", example = "handling=strict"),
+            instead of passing it over"),
     ),
     security((), ("token" = [])),
     responses(
