@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
@@ -14,14 +14,18 @@ use crate::history::Durability;
 /// Where the made key is kept, within the data folder.
 const KEY_FILE: &str = "secret.key";
 
+/// The one setting that is no flag.
+const LOG_HELP: &str = "Environment:\n  RUST_LOG  what is logged to standard error: error, warn, info (the default), debug, \
+    or a level for each module, such as info,server::session=debug";
+
 /// Duet's server: rooms for two over WebSocket, carried by RabbitMQ.
 ///
 /// Without any setting it listens on 127.0.0.1:8000, carries messages itself and keeps them in SQLite.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "duet-server", version)]
+#[command(name = "duet-server", version, after_help = LOG_HELP)]
 pub struct Settings {
     /// Address and port to listen on; port 0 takes a free one
-    #[arg(long, env = "DUET_LISTEN", default_value = "127.0.0.1:8000", value_name = "ADDRESS")]
+    #[arg(long, env = "DUET_LISTEN", default_value = "127.0.0.1:8000", value_name = "ADDRESS", value_parser = listen)]
     pub listen: SocketAddr,
 
     /// RabbitMQ to take messages from, amqp://user:password@host:port/vhost; without it messages are carried within
@@ -89,7 +93,7 @@ impl Settings {
     /// # Errors
     /// When none is set and there is no home to put one in.
     pub fn data_folder(&self) -> Result<PathBuf, ConfigError> {
-        if let Some(folder) = &self.data_dir {
+        if let Some(folder) = self.data_dir.as_ref().filter(|folder| !folder.as_os_str().is_empty()) {
             return Ok(folder.clone());
         }
         let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -126,13 +130,18 @@ impl Settings {
     }
 }
 
+/// Reads an address to listen on.
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write an IP address and a port, such as 127.0.0.1:8000 or [::]:8000".to_owned())
+}
+
 /// Reads the key kept in `folder`, or makes it. Nobody else may read the file.
 fn kept_key(folder: &Path) -> Result<(Secret, String), ConfigError> {
     let path = folder.join(KEY_FILE);
     let failed = |e: std::io::Error| {
         ConfigError(format!("cannot keep the key in {}: {e}; set SECRET_KEY or DUET_DATA_DIR", path.display()))
     };
-    std::fs::create_dir_all(folder).map_err(failed)?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
         Ok(mut file) => {
             let key: [u8; 32] = rand::random();

@@ -19,25 +19,46 @@ const MAX_RETRY: Duration = Duration::from_secs(5);
 
 /// Runs until `stop`; what the embedded broker has taken by then is still kept.
 pub async fn run(mut deliveries: Deliveries, history: History, hub: Hub, stop: CancellationToken) {
+    let mut trouble = Trouble::default();
     loop {
         let batch = tokio::select! {
             batch = deliveries.next() => batch,
             () = stop.cancelled() => break,
         };
         match batch {
-            Some(batch) => take(batch, &history, &hub, &stop).await,
+            Some(batch) => take(batch, &history, &hub, &mut trouble, &stop).await,
             None => return,
         }
     }
     deliveries.close();
     while let Some(batch) = deliveries.next().await {
-        take(batch, &history, &hub, &stop).await;
+        take(batch, &history, &hub, &mut trouble, &stop).await;
     }
 }
 
-async fn take(batch: Batch, history: &History, hub: &Hub, stop: &CancellationToken) {
+/// Whether history fails, so that the log says it once.
+#[derive(Debug, Default)]
+struct Trouble {
+    is_said: bool,
+}
+
+impl Trouble {
+    fn begins(&mut self, error: &HistoryError) {
+        if !std::mem::replace(&mut self.is_said, true) {
+            warn!(%error, "history does not take messages; see that its data folder is there and has room");
+        }
+    }
+
+    fn is_over(&mut self) {
+        if std::mem::take(&mut self.is_said) {
+            info!("history takes messages again");
+        }
+    }
+}
+
+async fn take(batch: Batch, history: &History, hub: &Hub, trouble: &mut Trouble, stop: &CancellationToken) {
     let Batch { messages, receipt } = batch;
-    if let Some((placed, receipt)) = keep(messages.into(), receipt, history, stop).await {
+    if let Some((placed, receipt)) = keep(messages.into(), receipt, history, trouble, stop).await {
         for (room, messages) in by_room(placed) {
             hub.announce(room, messages).await;
         }
@@ -51,22 +72,19 @@ async fn keep(
     messages: Arc<[Incoming]>,
     mut receipt: Receipt,
     history: &History,
+    trouble: &mut Trouble,
     stop: &CancellationToken,
 ) -> Option<(Vec<Placed>, Receipt)> {
     let mut wait = RETRY;
     loop {
         let error = match history.append(Arc::clone(&messages)).await {
             Ok(placed) => {
-                if wait > RETRY {
-                    info!("history takes messages again");
-                }
+                trouble.is_over();
                 return Some((placed, receipt));
             }
             Err(error) => error,
         };
-        if wait == RETRY {
-            warn!(%error, messages = messages.len(), "history does not take messages");
-        }
+        trouble.begins(&error);
         receipt = receipt.refuse(&refusal(&error))?;
         tokio::select! {
             () = tokio::time::sleep(wait) => wait = (wait * 2).min(MAX_RETRY),

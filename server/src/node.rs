@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,7 +78,7 @@ pub async fn run(settings: Settings, listener: TcpListener, stop: impl Future<Ou
         stop_sessions: CancellationToken::new(),
         stopping: CancellationToken::new(),
     });
-    announce_start(&settings, address);
+    announce_start(&settings, address, &folder);
     let served = serve(listener, &app, stop).await;
 
     stop_intake.cancel();
@@ -140,9 +141,10 @@ async fn serve(listener: TcpListener, app: &Arc<App>, stop: impl Future<Output =
     Ok(())
 }
 
-fn announce_start(settings: &Settings, address: SocketAddr) {
+fn announce_start(settings: &Settings, address: SocketAddr, folder: &Path) {
     let broker = if settings.amqp_url().is_some() { "RabbitMQ" } else { "embedded" };
-    info!(%address, broker, durability = ?settings.durability, "listening; see http://{address}/docs");
+    let (data, durability) = (folder.display(), settings.durability);
+    info!(%address, broker, %data, ?durability, "listening; see http://{address}/docs");
 }
 
 async fn finish(what: &str, limit: Duration, work: impl Future) {

@@ -12,11 +12,11 @@ pub const DEFAULT_SERVER: &str = "http://127.0.0.1:8000";
 /// Which room, and the settings every command shares.
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
-    /// The room; it is created when it does not exist
+    /// The room
     #[arg(value_parser = room)]
     pub room: RoomId,
 
-    /// The name to be seen under [default: your login name]
+    /// The name to be seen under [default: $USER]
     #[arg(short, long, env = "DUET_USER", value_name = "NAME")]
     pub user: Option<Username>,
 
@@ -33,7 +33,7 @@ pub struct Settings {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// No flag, no variable, and no login name either.
-    #[error("there is no login name here to go by: say who you are with --user NAME or DUET_USER")]
+    #[error("USER is not set here: say who you are with --user NAME or DUET_USER")]
     NoUser,
 }
 

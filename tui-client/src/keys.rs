@@ -1,7 +1,9 @@
 //! The keyboard, read by a thread of its own.
 //!
 //! crossterm reads a terminal that has gone away over and over, without an end and without a word. So it is asked only
-//! when there is something to read, and never by the loop, which has to go on and put things in order.
+//! when there is something to read, and never by the loop, which has to go on and put things in order. Its feature
+//! `use-dev-tty` is on for the way it waits: the other one forgets what is past the first kilobyte of a paste until the
+//! next key.
 
 use std::io;
 use std::thread;
@@ -15,6 +17,9 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 /// How many events may wait for the loop, which takes all of them at once: a paste that the terminal does not mark as
 /// one comes key by key.
 const WAITING_EVENTS: usize = 1024;
+
+/// How long to look for a further event. crossterm does not look at all in no time.
+const BRIEFLY: Duration = Duration::from_millis(1);
 
 /// Starts reading. The events end when the terminal is gone.
 ///
@@ -33,7 +38,7 @@ pub fn read() -> io::Result<Receiver<io::Result<Event>>> {
 
 fn pass_on(events: &Sender<io::Result<Event>>) -> io::Result<()> {
     while is_there(&io::stdin())? {
-        while event::poll(Duration::ZERO)? {
+        while event::poll(BRIEFLY)? {
             if events.blocking_send(Ok(event::read()?)).is_err() {
                 return Ok(());
             }

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::app::update::update;
-use crate::app::{Effect, Event, Look, Palette, State};
+use crate::app::{Connection, Effect, Event, Look, Palette, State};
 use crate::keys;
 use crate::network::error::ApiError;
 use crate::network::{self, Membership, Network, NetworkEvent, Request};
@@ -37,6 +37,8 @@ const STOPPING: Duration = Duration::from_millis(200);
 pub enum Ended {
     /// The person left.
     Quit,
+    /// The person left, and had not got in: the room held two others.
+    RoomFull,
     /// A signal of this number asked for it.
     Signal(i32),
 }
@@ -233,7 +235,10 @@ impl Program {
                 Effect::Draw => self.picture = self.due(haste),
                 Effect::Repaint => self.terminal.repaint()?,
                 Effect::Suspend => self.stop()?,
-                Effect::Quit => return Ok(ControlFlow::Break(Ended::Quit)),
+                Effect::Quit => {
+                    let is_full = self.state.connection == Connection::Full;
+                    return Ok(ControlFlow::Break(if is_full { Ended::RoomFull } else { Ended::Quit }));
+                }
             }
         }
         Ok(ControlFlow::Continue(()))

@@ -118,7 +118,7 @@ impl History {
         }
     }
 
-    /// Whether the last commit went well; otherwise what was wrong, for the operator.
+    /// What was wrong with the last commit, for the operator, if it failed within the last seconds.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         match self {

@@ -1,14 +1,17 @@
 //! History in one SQLite file: one thread that writes, a few connections that read (WAL, so neither waits for the
 //! other), and a lock that keeps a second server out.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use shared::names::RoomId;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::broker::Incoming;
+use crate::clock;
 use crate::history::reader::Readers;
 use crate::history::writer::{self, Job};
 use crate::history::{Durability, HistoryError, Page, Placed, Span, schema};
@@ -18,8 +21,16 @@ const FILE: &str = "duet.db";
 /// The lock's file within the folder.
 const LOCK: &str = "duet.lock";
 
+/// What people say is nobody else's business on a machine with several users.
+const OWNER_ALONE_FOLDER: u32 = 0o700;
+const OWNER_ALONE_FILE: u32 = 0o600;
+
 /// How many batches may wait for the writer. The one intake sends one at a time.
 const WAITING_BATCHES: usize = 4;
+
+/// How long a failed commit counts as trouble. Not for ever: where nobody sends messages to a server in trouble, no
+/// commit would show that it is over.
+const TROUBLE_LASTS: Duration = Duration::from_secs(10);
 
 /// A handle to the file's threads.
 #[derive(Debug, Clone)]
@@ -32,7 +43,8 @@ struct Shared {
     epoch: String,
     writer: mpsc::Sender<Job>,
     readers: Readers,
-    trouble: Mutex<Option<String>>,
+    /// The last commit's error and when it was, if it failed.
+    trouble: Mutex<Option<(Instant, String)>>,
     /// Held as long as any handle lives.
     _lock: File,
 }
@@ -44,10 +56,14 @@ impl Sqlite {
     /// [`HistoryError::Open`] with what to do about it.
     pub(super) fn open(folder: &Path, durability: Durability) -> Result<Self, HistoryError> {
         let shown = folder.display();
-        std::fs::create_dir_all(folder)
+        DirBuilder::new()
+            .recursive(true)
+            .mode(OWNER_ALONE_FOLDER)
+            .create(folder)
             .map_err(|e| HistoryError::Open(format!("cannot make the data folder {shown}: {e}; set DUET_DATA_DIR")))?;
         let lock = lock(folder)?;
         let path = folder.join(FILE);
+        make(&path)?;
         let (connection, epoch) = schema::open(&path, durability)
             .map_err(|e| HistoryError::Open(format!("cannot open the history {}: {e}", path.display())))?;
         let (writer, jobs) = mpsc::channel(WAITING_BATCHES);
@@ -65,7 +81,7 @@ impl Sqlite {
         let (answer, placed) = oneshot::channel();
         self.shared.writer.send(Job::Append(messages, answer)).await.map_err(|_| HistoryError::Closed)?;
         let result = placed.await.unwrap_or(Err(HistoryError::Closed));
-        let trouble = result.as_ref().err().map(ToString::to_string);
+        let trouble = result.as_ref().err().map(|error| (clock::now().instant, error.to_string()));
         *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
         result
     }
@@ -75,7 +91,9 @@ impl Sqlite {
     }
 
     pub(super) fn trouble(&self) -> Option<String> {
-        self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let trouble = self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_recent = |at: Instant| clock::now().instant.duration_since(at) < TROUBLE_LASTS;
+        trouble.filter(|(at, _)| is_recent(*at)).map(|(_, error)| error)
     }
 
     pub(super) async fn close(&self) {
@@ -88,18 +106,22 @@ impl Sqlite {
     }
 }
 
+/// Opens a file, and makes it, for its owner alone, when it is missing. SQLite makes its other files like the first.
+fn make(path: &Path) -> Result<File, HistoryError> {
+    let options = OpenOptions::new().create(true).truncate(false).write(true).mode(OWNER_ALONE_FILE).clone();
+    options.open(path).map_err(|e| HistoryError::Open(format!("cannot use {}: {e}; set DUET_DATA_DIR", path.display())))
+}
+
 fn lock(folder: &Path) -> Result<File, HistoryError> {
     let path = folder.join(LOCK);
-    let refused =
-        |e: std::io::Error| HistoryError::Open(format!("cannot use {}: {e}; set DUET_DATA_DIR", path.display()));
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(refused)?;
+    let file = make(&path)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(HistoryError::Open(format!(
             "another duet-server uses the data folder {}: stop it, or set DUET_DATA_DIR to a folder of this one's own; \
-             servers that share a history need PostgreSQL",
+             several servers on one history need PostgreSQL, which this version does not know yet",
             folder.display()
         ))),
-        Err(TryLockError::Error(e)) => Err(refused(e)),
+        Err(TryLockError::Error(e)) => Err(HistoryError::Open(format!("cannot lock {}: {e}", path.display()))),
     }
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use axum::response::Redirect;
 use axum::routing::{any, get, post};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -52,6 +53,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/message", post(message::post_message))
         .route("/updates/{room_id}", any(updates::updates))
         .route("/rooms/{room_id}/messages", get(history::messages))
+        .route("/", get(async || Redirect::temporary("/docs")))
         .route("/docs", get(docs::page))
         .route("/docs/{file}", get(docs::file))
         .route("/openapi.json", get(docs::openapi))

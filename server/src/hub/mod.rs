@@ -177,8 +177,8 @@ impl Loop {
     }
 
     fn send(&mut self, session: SessionId, frame: Frame) {
-        let Some(link) = self.links.get(&session).filter(|link| link.takes_frames()) else { return };
-        if !link.put(self.encoder.encode(&frame, link.voice)) {
+        let Some(link) = self.links.get(&session) else { return };
+        if !(link.takes_frames() && link.put(self.encoder.encode(&frame, link.voice))) {
             let mut nothing = Vec::new();
             self.rooms.handle(clock::now(), Input::QueueFull(link.room.clone(), session, frame), &mut nothing);
         }

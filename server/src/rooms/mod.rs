@@ -106,7 +106,8 @@ pub enum Input {
     Read(RoomId, Seq, Page),
     /// [`Output::Read`] came to nothing.
     ReadFailed(RoomId),
-    /// A connection's queue did not take this frame, nor any after it.
+    /// A connection's queue did not take this frame. Said of each frame from the first that found no room, until
+    /// [`Input::Drained`].
     QueueFull(RoomId, SessionId, Frame),
     /// A connection whose queue was full has sent all of it.
     Drained(RoomId, SessionId),
@@ -145,7 +146,7 @@ pub enum Output {
     Refuse(SessionId),
     /// History could not be read. The session is forgotten already.
     Fail(SessionId),
-    /// Send a frame; if its queue is full, say [`Input::QueueFull`] and send it nothing more until it is drained.
+    /// Send a frame. If its queue is full, say [`Input::QueueFull`] of this and every further frame until it is drained.
     Send(SessionId, Frame),
     /// Read up to [`PAGE_MESSAGES`] messages after a place. One a room is under way, but for a room that was left and
     /// entered again meanwhile; the answer to the earlier read does no harm there.

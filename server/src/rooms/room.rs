@@ -225,15 +225,18 @@ impl Room {
         self.furthest_behind().is_some()
     }
 
-    /// A queue did not take `frame`: the session is as far as it was before it.
+    /// A queue did not take `frame`: the session is no further than it was before it.
     pub(super) fn queue_full(&mut self, id: SessionId, frame: &Frame) {
         let Some(session) = self.sessions.iter_mut().find(|session| session.id == id) else { return };
         session.is_stalled = true;
-        match frame {
-            Frame::Message(message) => session.progress = Progress::In(message.seq.back(1)),
-            Frame::Gap(gap) => session.progress = Progress::In(gap.from.back(1)),
+        let before = match frame {
+            Frame::Message(message) => message.seq.back(1),
+            Frame::Gap(gap) => gap.from.back(1),
             // Told again when the queue is drained.
-            Frame::Presence(_) => {}
+            Frame::Presence(_) => return,
+        };
+        if let Progress::In(cursor) = &mut session.progress {
+            *cursor = before.min(*cursor);
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use proptest::prelude::*;
-use shared::frames::Resume;
+use shared::frames::{Presence, PresenceState, Resume};
 use shared::message::{Message, Seq};
 use shared::names::{MessageId, RoomId, Username};
 
@@ -269,10 +269,7 @@ impl World {
         // A session that has left may still be sent what was decided before the core heard of it.
         let Some(session) = self.sessions.get_mut(&id) else { return };
         assert!(session.is_in, "sent a frame before it was let in");
-        if session.is_full {
-            return;
-        }
-        if session.queue.len() < QUEUE {
+        if !session.is_full && session.queue.len() < QUEUE {
             session.queue.push_back(frame);
         } else {
             session.is_full = true;
@@ -324,8 +321,27 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+#[test]
+fn a_session_goes_back_to_before_the_first_message_that_its_queue_did_not_take() {
+    let mut world = World::new();
+    world.join(0, Voice::DuetV1, Begin::Live);
+    world.begin_read();
+    world.end_read(false);
+    let id = SessionId(1);
+    let presence = Presence { user: user(1), state: PresenceState::Here, since: world.now.wall, occupants: vec![] };
+    let mut out = Vec::new();
+    world.rooms.handle(world.now, Input::Heard(room(), vec![message(1), message(2)]), &mut out);
+    // The first frame that finds no room is of another kind, and what was decided together with it is lost as well.
+    for frame in [Frame::Presence(presence), Frame::Message(message(1)), Frame::Message(message(2))] {
+        world.rooms.handle(world.now, Input::QueueFull(room(), id, frame), &mut out);
+    }
+    out.clear();
+    world.rooms.handle(world.now, Input::Drained(room(), id), &mut out);
+    assert!(out.contains(&Output::Read(room(), Seq::START)), "{out:?}");
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_session_hears_every_message_once_and_in_order(steps in prop::collection::vec(step(), 1..120)) {

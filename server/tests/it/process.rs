@@ -102,6 +102,19 @@ async fn a_stopped_server_leaves_one_file_of_history() {
 }
 
 #[test]
+fn what_is_said_is_kept_for_the_owner_of_the_folder_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let data = folder.path().join("made").join("by the server");
+    let _server = Process::start(&folder, &["--data-dir", data.to_str().unwrap()]);
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    for file in ["duet.db", "duet.db-wal", "duet.lock", "secret.key"] {
+        assert_eq!(mode(&data.join(file)), 0o600, "{file}");
+    }
+}
+
+#[test]
 fn a_second_server_on_the_same_history_is_refused_with_the_way_out() {
     let folder = Folder::new();
     let _first = Process::start(&folder, &[]);

@@ -37,6 +37,9 @@ pub(crate) fn arrive(state: &mut State, event: NetworkEvent) -> Picture {
         NetworkEvent::RoomFull => lost(state, Connection::Full),
         NetworkEvent::Refused(sentence) => lost(state, Connection::Refused(full_stop(sanitize::line(&sentence)))),
         NetworkEvent::Posted(id) => state.log.accept(&id),
+        NetworkEvent::PostDelayed(reason) => {
+            state.notice = Some(format!("Still waiting: {}", full_stop(sanitize::line(&reason))));
+        }
         NetworkEvent::PostRefused { id, reason } => {
             if let Some(content) = state.log.refuse(&id, full_stop(sanitize::line(&reason))) {
                 state.composer.keep(content);

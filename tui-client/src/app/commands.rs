@@ -83,7 +83,7 @@ pub const COMMANDS: &[Command] = &[
         name: Some("help"),
         keys: &[plain(KeyCode::Char('?')), plain(KeyCode::F(1))],
         when: When::DraftIsEmpty,
-        help: "show this help (F1 does while you write)",
+        help: "this help; F1 while you write; ?? writes a ?",
         action: Action::Help,
     },
     hidden(When::Always, &[plain(KeyCode::F(1))], Action::Help),

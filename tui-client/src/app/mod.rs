@@ -43,6 +43,8 @@ pub struct State {
     pub user: Username,
     /// Our name, harmless.
     pub me: Arc<str>,
+    /// The server's address, harmless.
+    pub server: String,
     /// The command by which somebody else joins this room.
     pub invitation: String,
     /// How the connection is.
@@ -193,6 +195,7 @@ impl State {
             room: sanitize::name(membership.room.as_str()),
             me: sanitize::name(membership.user.as_str()).into(),
             user: membership.user.clone(),
+            server: sanitize::line(membership.server.as_str().trim_end_matches('/')),
             invitation: invitation::line(membership),
             connection: Connection::Connecting,
             round_trip: None,
@@ -233,6 +236,13 @@ impl State {
     #[must_use]
     pub fn is_empty_room(&self) -> bool {
         self.head == Some(Seq::START) && self.log.is_empty()
+    }
+
+    /// Whether no attempt has found a server yet.
+    #[must_use]
+    pub fn never_got_through(&self) -> bool {
+        let is_trying = matches!(self.connection, Connection::Lost { .. } | Connection::Reconnecting);
+        is_trying && self.head.is_none() && self.log.is_empty()
     }
 
     fn next_message_id(&mut self) -> Option<MessageId> {

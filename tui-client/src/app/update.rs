@@ -144,7 +144,7 @@ fn send(state: &mut State, effects: &mut Vec<Effect>) {
 }
 
 fn run_command(state: &mut State, command: &str, effects: &mut Vec<Effect>) {
-    let name = command.split_whitespace().next().unwrap_or_default();
+    let (name, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
     let Some(action) = commands::of_name(name) else {
         state.notice = Some(format!(
             "There is no command /{}. /help shows those there are; // at the beginning sends a text that begins with /.",
@@ -152,6 +152,10 @@ fn run_command(state: &mut State, command: &str, effects: &mut Vec<Effect>) {
         ));
         return;
     };
+    if !rest.trim().is_empty() {
+        state.notice = Some(format!("/{name} stands alone. // at the beginning sends a text that begins with /."));
+        return;
+    }
     state.composer.take();
     act(state, action, effects);
 }
@@ -199,6 +203,11 @@ fn press_in_help(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
     let Screen::Help { search, top } = &mut state.screen else { return };
     let page = usize::from(layout::help_rows(state.size)).max(1);
     match (commands::of_key(key, search.is_empty()), key.code) {
+        // Otherwise no message could begin with one.
+        (Some(Action::Help), KeyCode::Char(c)) => {
+            state.screen = Screen::Chat;
+            state.composer.type_char(c);
+        }
         (Some(Action::Help | Action::Quit | Action::Send | Action::ClearDraft), _) | (_, KeyCode::Esc) => {
             state.screen = Screen::Chat;
         }

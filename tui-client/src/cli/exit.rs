@@ -32,7 +32,8 @@ Exit codes:
   2  the command line is not understood
   3  the room holds two other users
   4  the server refused
-  5  no connection, or no answer in time";
+  5  no connection, or no answer in time
+  128 and a signal's number, when join was ended by a signal";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

@@ -1,9 +1,8 @@
 //! Messages as lines: for people, or as one JSON object each for programs.
 
 use std::fmt::Write;
-use std::io::{self, IsTerminal};
+use std::io;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use shared::frames::Gap;
@@ -16,17 +15,17 @@ use crate::cli::exit::{Exit, Failure};
 /// The version of the JSON lines. Fields may be added under the same number; it rises when one changes its meaning.
 const VERSION: u8 = 1;
 
+/// Who speaks when no token says who; a person of that name is put in quotes.
+const OUTSIDE: &str = "(outside)";
+
 /// How messages are written.
 #[derive(Debug, Clone)]
 pub(crate) enum Style {
     /// One JSON object a line.
     Json,
-    /// For people: time, name, text.
-    Words {
-        zone: TimeZone,
-        /// Whether a terminal reads them, so that the text of others has to be made harmless.
-        on_terminal: bool,
-    },
+    /// For people: date and time, name, text. Harmless wherever it goes, for what goes into a pipe comes to a terminal in
+    /// the end; what has to be exact is for programs, and is JSON.
+    Words { zone: TimeZone },
 }
 
 #[derive(Serialize)]
@@ -40,7 +39,7 @@ enum Line<'a> {
         /// `null` for a message from outside.
         sender: Option<&'a Username>,
         content: &'a str,
-        sent_at: Timestamp,
+        sent_at: String,
     },
     Gap {
         v: u8,
@@ -51,29 +50,27 @@ enum Line<'a> {
 }
 
 impl Style {
-    /// The style for standard output: JSON, or words that are harmless where a terminal reads them.
+    /// The style for standard output.
     pub(crate) fn for_stdout(json: bool) -> Self {
-        if json {
-            return Self::Json;
-        }
-        Self::Words { zone: TimeZone::system(), on_terminal: io::stdout().is_terminal() }
+        if json { Self::Json } else { Self::Words { zone: TimeZone::system() } }
     }
 
     pub(crate) fn message(&self, room: &RoomId, message: &Message, out: &mut String) {
         let Message { seq, id, sender, content, sent_at } = message;
         match self {
             Self::Json => {
-                let (sender, sent_at) = (sender.as_ref(), *sent_at);
+                let (sender, sent_at) = (sender.as_ref(), format!("{sent_at:.3}"));
                 json(&Line::Message { v: VERSION, room, seq: *seq, id, sender, content, sent_at }, out);
             }
-            Self::Words { zone, on_terminal } => {
-                let time = sent_at.to_zoned(zone.clone()).strftime("%H:%M").to_string();
-                let name = sender.as_ref().map_or("(outside)", Username::as_str);
-                if *on_terminal {
-                    line(out, &format!("{time} {}  {}", sanitize::name(name), sanitize::body(content)));
-                } else {
-                    line(out, &format!("{time} {name}  {content}"));
-                }
+            Self::Words { zone } => {
+                let time = sent_at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M");
+                let name = match sender {
+                    None => OUTSIDE.to_owned(),
+                    Some(sender) if sender.as_str() == OUTSIDE => format!("\"{OUTSIDE}\""),
+                    Some(sender) => sanitize::name(sender.as_str()),
+                };
+                // Indented, so that no line of a message passes for a message.
+                line(out, &format!("{time} {name}  {}", sanitize::body(content).replace('\n', "\n    ")));
             }
         }
     }
@@ -177,15 +174,23 @@ mod tests {
     }
 
     #[test]
-    fn a_line_for_people_has_time_name_and_text() {
-        let words = Style::Words { zone: TimeZone::UTC, on_terminal: false };
-        check(&words, &message(Some("alice"), "on it"), "14:02 alice  on it\n");
-        check(&words, &message(None, "build is green"), "14:02 (outside)  build is green\n");
+    fn a_line_for_people_has_date_time_name_and_text() {
+        let words = Style::Words { zone: TimeZone::UTC };
+        check(&words, &message(Some("alice"), "on it"), "2026-11-22 14:02 alice  on it\n");
+        check(&words, &message(None, "build is green"), "2026-11-22 14:02 (outside)  build is green\n");
     }
 
     #[test]
-    fn a_line_on_a_terminal_is_harmless() {
-        let words = Style::Words { zone: TimeZone::UTC, on_terminal: true };
+    fn no_message_passes_for_another_ones() {
+        let words = Style::Words { zone: TimeZone::UTC };
+        let forged = message(Some("mallory"), "ok\n2026-11-22 14:03 alice  yes");
+        check(&words, &forged, "2026-11-22 14:02 mallory  ok\n    2026-11-22 14:03 alice  yes\n");
+        check(&words, &message(Some("(outside)"), "hi"), "2026-11-22 14:02 \"(outside)\"  hi\n");
+    }
+
+    #[test]
+    fn a_line_for_people_is_harmless() {
+        let words = Style::Words { zone: TimeZone::UTC };
         let mut out = String::new();
         words.message(
             &RoomId::new("room1").unwrap(),
@@ -200,7 +205,7 @@ mod tests {
         let (room, gap) = (RoomId::new("room1").unwrap(), Gap { from: Seq(3), to: Seq(7) });
         let mut out = String::new();
         Style::Json.gap(&room, gap, &mut out);
-        Style::Words { zone: TimeZone::UTC, on_terminal: false }.gap(&room, gap, &mut out);
+        Style::Words { zone: TimeZone::UTC }.gap(&room, gap, &mut out);
         let json = r#"{"type":"gap","v":1,"room":"room1","from":3,"to":7}"#;
         assert_eq!(out, format!("{json}\n-- messages 3 to 7 are no longer kept --\n"));
     }

@@ -66,7 +66,10 @@ impl Cli {
                 Ok(Ended::Signal(number)) => {
                     return ExitCode::from(128u8.saturating_add(u8::try_from(number).unwrap_or(0)));
                 }
-                result => result.map(|_| ()),
+                // The screen has said so.
+                Ok(Ended::RoomFull) => return Exit::RoomFull.into(),
+                Ok(Ended::Quit) => Ok(()),
+                Err(failure) => Err(failure),
             },
             Command::Send(send) => send.run(),
             Command::Tail(tail) => tail.run(),

@@ -3,9 +3,12 @@
 use std::io::Write;
 
 use clap::Args;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use shared::frames::Resume;
 use shared::names::RoomId;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
 use crate::cli::exit::{EXIT_CODES, Exit, Failure};
@@ -41,6 +44,7 @@ impl Tail {
             let follower = Follower::new(Style::for_stdout(self.json), membership.room.clone());
             let result = tokio::select! {
                 result = follower.follow(&mut network) => result,
+                () = nobody_reads() => Ok(()),
                 () = stop.asked() => Ok(()),
             };
             let Network { requests, events, task } = network;
@@ -49,6 +53,23 @@ impl Tail {
             _ = task.await;
             result
         })
+    }
+}
+
+/// Waits until the pipe or the terminal that standard output goes to is closed at its other end. A room that is silent
+/// would not show it, and the seat would stay taken.
+async fn nobody_reads() {
+    let (word, closed) = oneshot::channel();
+    std::thread::spawn(move || {
+        let stdout = std::io::stdout();
+        // Asked for nothing, poll tells of errors and hang-ups alone.
+        let mut waiting = [PollFd::new(&stdout, PollFlags::empty())];
+        while poll(&mut waiting, None) == Err(Errno::INTR) {}
+        // Nobody waits any more when the program is ending.
+        let _ = word.send(());
+    });
+    if closed.await.is_err() {
+        std::future::pending().await
     }
 }
 
@@ -127,6 +148,7 @@ impl Follower {
             | NetworkEvent::Presence(_)
             | NetworkEvent::RoundTrip(_)
             | NetworkEvent::Posted(_)
+            | NetworkEvent::PostDelayed(_)
             | NetworkEvent::PostRefused { .. }
             | NetworkEvent::Page(_)
             | NetworkEvent::PageFailed(_) => {}

@@ -40,7 +40,7 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, problem: Option<&
     };
     match status.as_u16() {
         401 => ApiError::Token(sentence()),
-        408 | 429 | 500..=599 => ApiError::Busy {
+        408 | 429 | 500 | 502..=504 => ApiError::Busy {
             words: if status == 500 { "server error" } else { "server busy" }.to_owned(),
             detail: sentence(),
             retry_after: header(headers, RETRY_AFTER).and_then(|s| s.parse().ok()).map(Duration::from_secs),

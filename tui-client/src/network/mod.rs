@@ -80,7 +80,9 @@ pub enum NetworkEvent {
     Refused(String),
     /// A post was accepted: the server keeps it. Its message also arrives as [`NetworkEvent::Message`], before or after.
     Posted(MessageId),
-    /// A post will never be accepted: a sentence that says why. One that only has to wait is not reported.
+    /// The server answers, and cannot take a post now: its sentence. It is tried again.
+    PostDelayed(String),
+    /// A post will never be accepted: a sentence that says why.
     PostRefused {
         /// Which.
         id: MessageId,

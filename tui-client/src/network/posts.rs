@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, pending};
 use shared::names::MessageId;
@@ -86,10 +87,17 @@ impl Posts {
             Err(ApiError::Refused(reason)) => {
                 return self.waiting.pop_front().map(|(id, _)| NetworkEvent::PostRefused { id, reason });
             }
-            Err(ApiError::Busy { retry_after, .. }) => retry_after,
+            Err(ApiError::Busy { retry_after, detail, .. }) => {
+                self.wait(retry_after);
+                return Some(NetworkEvent::PostDelayed(detail));
+            }
             Err(ApiError::Unreachable(_) | ApiError::Token(_)) => None,
         };
-        self.try_at = Instant::now() + self.backoff.next_wait(rand::random(), retry_after);
+        self.wait(retry_after);
         None
+    }
+
+    fn wait(&mut self, retry_after: Option<Duration>) {
+        self.try_at = Instant::now() + self.backoff.next_wait(rand::random(), retry_after);
     }
 }

@@ -8,13 +8,21 @@ use ratatui::layout::Rect;
 
 use crate::app::layout::{self, Columns, Shape};
 use crate::app::rows::{self, Block, Body, Message};
-use crate::app::{State, wrap};
+use crate::app::{PeerPresence, State, wrap};
 use crate::view::paint;
 use crate::view::theme::Theme;
 
 pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
     if state.is_empty_room() {
         return beginning(state, theme, area, buffer);
+    }
+    if state.never_got_through() {
+        let lines = [
+            &format!("No server was reached at {}.", state.server),
+            "",
+            "Start one there with duet-server, or name another one with --server URL.",
+        ];
+        return paragraph(&lines, state, theme, area, buffer);
     }
     let columns = layout::columns(state);
     let window = usize::from(area.height);
@@ -129,6 +137,9 @@ impl Canvas<'_> {
 
 /// What an empty room says.
 fn beginning(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    if state.peer.as_ref().is_some_and(|peer| peer.presence == PeerPresence::Here) {
+        return paragraph(&["Nobody has written here yet. Write something below."], state, theme, area, buffer);
+    }
     let lines = [
         "Nobody has written here yet. Write something below, or ask somebody in:",
         "",
@@ -136,10 +147,15 @@ fn beginning(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
         "",
         "A room holds two people, and any program that posts to it.",
     ];
+    paragraph(&lines, state, theme, area, buffer);
+}
+
+/// Sentences where messages will be.
+fn paragraph(lines: &[&str], state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let width = usize::from(area.width).saturating_sub(2).max(1);
     let mut y = 1;
     for line in lines {
-        let style = if *line == *state.invitation { theme.strong() } else { theme.quiet() };
+        let style = if **line == *state.invitation { theme.strong() } else { theme.quiet() };
         for row in wrap::rows(line, width) {
             paint::text(buffer, area, 1, y, line.get(row).unwrap_or_default(), style);
             y = y.saturating_add(1);

@@ -50,6 +50,7 @@ impl Client {
             NetworkEvent::Lost { reason, .. } => format!("lost: {reason}"),
             NetworkEvent::Refused(sentence) => format!("refused: {sentence}"),
             NetworkEvent::Posted(id) => format!("posted {id}"),
+            NetworkEvent::PostDelayed(reason) => format!("posts wait: {reason}"),
             NetworkEvent::PostRefused { id, reason } => format!("post {id} refused: {reason}"),
             NetworkEvent::Gap(gap) => format!("gap {}-{}", gap.from, gap.to),
             event @ (NetworkEvent::Connecting

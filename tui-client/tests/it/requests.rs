@@ -17,7 +17,8 @@ async fn posts_go_out_in_order_and_again_with_the_same_id() {
     client.post("p1", "first").await;
     client.post("p2", "second").await;
     server.expect("POST /message").await.drop_connection();
-    server.expect("POST /message").await.answer(503, "", String::new());
+    server.expect("POST /message").await.problem(503, "unavailable", "RabbitMQ is not reachable");
+    assert_eq!(client.hear().await, "posts wait: RabbitMQ is not reachable");
     let request = server.expect("POST /message").await;
     assert_eq!(request.body, json!({"room_id": "room1", "content": "first"}));
     assert_eq!(request.header("idempotency-key"), Some("p1"));

@@ -260,3 +260,19 @@ fn wide_and_combined_characters_keep_the_columns() {
         .press(KeyCode::Left)
         .expect_row(7, " > 你▏|");
 }
+
+#[test]
+fn where_no_server_is_found_the_screen_names_the_address_and_a_way_on() {
+    Stage::opens(80, 12)
+        .lost("refused", "14:03")
+        .expect_text("No server was reached at http://")
+        .expect_text("Start one there with duet-server");
+}
+
+#[test]
+fn an_empty_room_invites_nobody_when_both_are_there() {
+    Stage::opens(80, 12)
+        .welcome(0, &["alice", "bob"], shared::frames::Resume::Recent)
+        .expect_text("Write something below.")
+        .expect_no_text("tui-client join");
+}

@@ -113,6 +113,16 @@ async fn a_signal_gives_the_terminal_back() {
 }
 
 #[tokio::test]
+async fn a_paste_that_is_not_marked_as_one_is_read_to_its_end() {
+    let mut server = Scripted::start().await;
+    let (tmux, _socket) = joined(&mut server).await;
+    tmux.paste_unmarked(&format!("{} the end", "x".repeat(3_000)));
+    tmux.expect("the end").await;
+    tmux.keys(&["C-c", "C-c"]);
+    tmux.expect("ended with 0").await;
+}
+
+#[tokio::test]
 async fn a_terminal_that_is_closed_ends_the_program() {
     // In a session of its own it gets no signal: all it sees is that nothing more can be read.
     for session in ["", "setsid -w "] {

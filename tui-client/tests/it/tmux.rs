@@ -51,6 +51,12 @@ impl Tmux {
         self.run(&["paste-buffer", "-p"]);
     }
 
+    /// Pastes as a terminal does that knows nothing of bracketed paste.
+    pub(crate) fn paste_unmarked(&self, text: &str) {
+        self.run(&["set-buffer", text]);
+        self.run(&["paste-buffer"]);
+    }
+
     /// What is on the screen.
     pub(crate) fn screen(&self) -> String {
         String::from_utf8(self.run(&["capture-pane", "-p"]).stdout).unwrap()

@@ -88,8 +88,10 @@ async fn two_people_talk() {
     assert_eq!(line_with(&screen, "twice")[1..], ["bob", "yes,", "twice"]);
     // A third user is told in a sentence, and the two go on.
     let carol = Tmux::start().await;
-    carol.shell(&format!("{CLIENT} join room1 --user carol --server http://{}", server.address));
-    carol.expect("full").await;
+    carol.shell(&format!("{CLIENT} join room1 --user carol --server http://{}; echo ended with $?", server.address));
+    carol.expect("the room is full").await;
+    carol.keys(&["C-c"]);
+    carol.expect("ended with 3").await;
     say(&bob, "/quit");
     alice.expect("bob was here").await;
 }
@@ -113,11 +115,12 @@ async fn a_server_that_was_killed_comes_back_without_a_hole_or_a_repeat() {
     alice.expect("live").await;
     say(&bob, "message four");
     alice.expect("message four").await;
-    for screen in [alice.screen(), bob.screen()] {
+    for person in [&alice, &bob] {
+        let settled = || Some(person.screen()).filter(|screen| !screen.contains("waiting"));
+        let screen = person.until("nothing waits".to_owned(), settled).await;
         let said: Vec<&str> = screen.lines().filter_map(|line| line.split("message ").nth(1)).collect();
         let said: Vec<&str> = said.iter().map(|line| line.split_whitespace().next().unwrap()).collect();
         assert_eq!(said, ["one", "two", "three", "four"], "{screen}");
-        assert!(!screen.contains("waiting"), "{screen}");
     }
     drop(server);
 }

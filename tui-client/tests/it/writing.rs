@@ -162,3 +162,24 @@ fn the_help_is_made_of_the_table_and_can_be_searched() {
         .press(KeyCode::F(1))
         .expect_text("> a?▏");
 }
+
+#[test]
+fn a_second_question_mark_is_the_beginning_of_a_message() {
+    Stage::joined(80, 12, 6).types("??").expect_text("> ?▏").sends(" really").expect_requests(&[post(1, "? really")]);
+}
+
+#[test]
+fn a_command_with_words_behind_it_is_not_done() {
+    Stage::joined(80, 12, 6)
+        .sends("/quit now please")
+        .expect_text("/quit stands alone.")
+        .expect_text("> /quit now please▏");
+}
+
+#[test]
+fn a_post_that_has_to_wait_says_why() {
+    Stage::joined(80, 12, 6)
+        .sends("hello?")
+        .hears(NetworkEvent::PostDelayed("RabbitMQ is not reachable: connection refused".to_owned()))
+        .expect_text("Still waiting: RabbitMQ is not reachable: connection refused.");
+}
