@@ -15,6 +15,9 @@ use crate::network::NetworkEvent;
 /// Round trips below this are all the same to a person.
 const UNNOTICEABLE: Duration = Duration::from_millis(20);
 
+/// How the sentence begins that says why a post is not accepted yet.
+const STILL_WAITING: &str = "Still waiting:";
+
 /// Whether the picture has to be drawn anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Picture {
@@ -36,9 +39,13 @@ pub(crate) fn arrive(state: &mut State, event: NetworkEvent) -> Picture {
         }
         NetworkEvent::RoomFull => lost(state, Connection::Full),
         NetworkEvent::Refused(sentence) => lost(state, Connection::Refused(full_stop(sanitize::line(&sentence)))),
-        NetworkEvent::Posted(id) => state.log.accept(&id),
+        NetworkEvent::Posted(id) => {
+            state.log.accept(&id);
+            // What it waited for is there.
+            state.notice.take_if(|notice| notice.starts_with(STILL_WAITING));
+        }
         NetworkEvent::PostDelayed(reason) => {
-            state.notice = Some(format!("Still waiting: {}", full_stop(sanitize::line(&reason))));
+            state.notice = Some(format!("{STILL_WAITING} {}", full_stop(sanitize::line(&reason))));
         }
         NetworkEvent::PostRefused { id, reason } => {
             if let Some(content) = state.log.refuse(&id, full_stop(sanitize::line(&reason))) {

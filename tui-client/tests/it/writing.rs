@@ -181,5 +181,7 @@ fn a_post_that_has_to_wait_says_why() {
     Stage::joined(80, 12, 6)
         .sends("hello?")
         .hears(NetworkEvent::PostDelayed("RabbitMQ is not reachable: connection refused".to_owned()))
-        .expect_text("Still waiting: RabbitMQ is not reachable: connection refused.");
+        .expect_text("Still waiting: RabbitMQ is not reachable: connection refused.")
+        .hears(NetworkEvent::Posted(MessageId::new("run-1").unwrap()))
+        .expect_no_text("Still waiting");
 }
