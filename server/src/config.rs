@@ -88,11 +88,24 @@ impl Settings {
         self.amqp_url.as_ref().map(Secret::expose).filter(|url| !url.is_empty())
     }
 
-    /// The folder to keep things in.
+    /// The folder to keep things in. Made when it is missing, for its owner alone: what people say is nobody else's
+    /// business on a machine with several users.
     ///
     /// # Errors
-    /// When none is set and there is no home to put one in.
+    /// When none is set and there is no home to put one in, or when it cannot be made.
     pub fn data_folder(&self) -> Result<PathBuf, ConfigError> {
+        let folder = self.named_data_folder()?;
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        made.map_err(|e| {
+            ConfigError(format!(
+                "cannot make the data folder {}: {e}; set DUET_DATA_DIR to another one",
+                folder.display()
+            ))
+        })?;
+        Ok(folder)
+    }
+
+    fn named_data_folder(&self) -> Result<PathBuf, ConfigError> {
         if let Some(folder) = self.data_dir.as_ref().filter(|folder| !folder.as_os_str().is_empty()) {
             return Ok(folder.clone());
         }
@@ -141,7 +154,6 @@ fn kept_key(folder: &Path) -> Result<(Secret, String), ConfigError> {
     let failed = |e: std::io::Error| {
         ConfigError(format!("cannot keep the key in {}: {e}; set SECRET_KEY or DUET_DATA_DIR", path.display()))
     };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
         Ok(mut file) => {
             let key: [u8; 32] = rand::random();

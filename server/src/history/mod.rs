@@ -80,7 +80,7 @@ pub enum History {
 }
 
 impl History {
-    /// Opens the history in `folder`, making both when they are missing.
+    /// Opens the history in `folder`, which is there, and makes it when it is missing.
     ///
     /// # Errors
     /// [`HistoryError::Open`] when another server uses it, when it is of a later version, or when the folder cannot be

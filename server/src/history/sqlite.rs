@@ -1,8 +1,8 @@
 //! History in one SQLite file: one thread that writes, a few connections that read (WAL, so neither waits for the
 //! other), and a lock that keeps a second server out.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,10 +20,6 @@ use crate::history::{Durability, HistoryError, Page, Placed, Span, schema};
 const FILE: &str = "duet.db";
 /// The lock's file within the folder.
 const LOCK: &str = "duet.lock";
-
-/// What people say is nobody else's business on a machine with several users.
-const OWNER_ALONE_FOLDER: u32 = 0o700;
-const OWNER_ALONE_FILE: u32 = 0o600;
 
 /// How many batches may wait for the writer. The one intake sends one at a time.
 const WAITING_BATCHES: usize = 4;
@@ -50,17 +46,11 @@ struct Shared {
 }
 
 impl Sqlite {
-    /// Opens or makes the database in `folder`.
+    /// Opens or makes the database in `folder`, which is there.
     ///
     /// # Errors
     /// [`HistoryError::Open`] with what to do about it.
     pub(super) fn open(folder: &Path, durability: Durability) -> Result<Self, HistoryError> {
-        let shown = folder.display();
-        DirBuilder::new()
-            .recursive(true)
-            .mode(OWNER_ALONE_FOLDER)
-            .create(folder)
-            .map_err(|e| HistoryError::Open(format!("cannot make the data folder {shown}: {e}; set DUET_DATA_DIR")))?;
         let lock = lock(folder)?;
         let path = folder.join(FILE);
         make(&path)?;
@@ -108,8 +98,8 @@ impl Sqlite {
 
 /// Opens a file, and makes it, for its owner alone, when it is missing. SQLite makes its other files like the first.
 fn make(path: &Path) -> Result<File, HistoryError> {
-    let options = OpenOptions::new().create(true).truncate(false).write(true).mode(OWNER_ALONE_FILE).clone();
-    options.open(path).map_err(|e| HistoryError::Open(format!("cannot use {}: {e}; set DUET_DATA_DIR", path.display())))
+    let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
+    opened.map_err(|e| HistoryError::Open(format!("cannot use {}: {e}; set DUET_DATA_DIR", path.display())))
 }
 
 fn lock(folder: &Path) -> Result<File, HistoryError> {
