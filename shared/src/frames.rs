@@ -12,6 +12,9 @@ use crate::names::{RoomId, Username};
 /// The name of the subprotocol.
 pub const SUBPROTOCOL: &str = "duet.v1";
 
+/// How many users' receipts a room tells of: the two who are there, and those who were there before them.
+pub const MAX_RECEIPTS: usize = 8;
+
 /// What the server sends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -22,10 +25,23 @@ pub enum ServerFrame {
     Message(Message),
     /// Who is in the room has changed.
     Presence(Presence),
+    /// Somebody's client has come further.
+    Receipt(Receipt),
     /// Messages that history no longer has.
     Gap(Gap),
     /// The server is about to close this connection.
     Bye(Bye),
+    /// A frame of a later version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a client sends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ClientFrame {
+    /// How far this client has come.
+    Receipt(Reached),
     /// A frame of a later version.
     #[serde(other)]
     Unknown,
@@ -44,6 +60,9 @@ pub struct Welcome {
     pub head: Seq,
     /// The users who hold a seat, this one included, by name.
     pub occupants: Vec<Username>,
+    /// How far users of the room have come, those who moved last first, at most [`MAX_RECEIPTS`].
+    #[serde(default)]
+    pub receipts: Vec<Receipt>,
     /// What the frames after this one begin with.
     pub resume: Resume,
     /// The longest content that `POST /message` takes, in bytes of UTF-8.
@@ -88,6 +107,37 @@ pub enum PresenceState {
     Away,
     /// The seat is free.
     Gone,
+}
+
+/// How far a client has come in the messages of its room. Neither place ever goes back, and one the room does not have
+/// yet counts as its newest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reached {
+    /// Every message up to this place has arrived, those of a gap aside.
+    #[serde(default)]
+    pub delivered: Seq,
+    /// Every message up to this place has been shown to the person. What was read was delivered.
+    #[serde(default)]
+    pub read: Seq,
+}
+
+impl Reached {
+    /// The further of both, for each place, with nothing beyond `head` and nothing read that was not delivered.
+    #[must_use]
+    pub fn and(self, other: Self, head: Seq) -> Self {
+        let read = self.read.max(other.read.min(head));
+        Self { delivered: self.delivered.max(other.delivered.min(head)).max(read), read }
+    }
+}
+
+/// How far a user has come, by whichever of their connections came furthest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// Who.
+    pub user: Username,
+    /// How far.
+    #[serde(flatten)]
+    pub reached: Reached,
 }
 
 /// Messages that cannot be had any more.
@@ -143,6 +193,25 @@ mod tests {
     fn a_field_of_a_later_version_is_ignored() {
         let frame: ServerFrame = serde_json::from_str(r#"{"type":"gap","from":3,"to":7,"why":"expired"}"#).unwrap();
         assert_eq!(frame, ServerFrame::Gap(Gap { from: Seq(3), to: Seq(7) }));
+    }
+
+    #[test]
+    fn a_receipt_goes_forward_only_and_not_beyond_the_room() {
+        let reached = |delivered, read| Reached { delivered: Seq(delivered), read: Seq(read) };
+        let head = Seq(10);
+        assert_eq!(reached(3, 2).and(reached(5, 1), head), reached(5, 2));
+        assert_eq!(reached(3, 2).and(reached(0, 7), head), reached(7, 7));
+        assert_eq!(reached(3, 2).and(reached(99, 99), head), reached(10, 10));
+        assert_eq!(reached(12, 12).and(reached(0, 0), head), reached(12, 12));
+    }
+
+    #[test]
+    fn a_receipt_names_its_user_beside_the_places() {
+        let text = r#"{"type":"receipt","user":"bob","delivered":18,"read":17}"#;
+        let frame: ServerFrame = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&frame).unwrap(), text);
+        let frame: ClientFrame = serde_json::from_str(r#"{"type":"receipt","read":17}"#).unwrap();
+        assert_eq!(frame, ClientFrame::Receipt(Reached { delivered: Seq::START, read: Seq(17) }));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use shared::error::Problem;
-use shared::frames::ServerFrame;
+use shared::frames::{ClientFrame, ServerFrame};
 
 use crate::support::Folder;
 use crate::support::client::Client;
@@ -101,18 +101,20 @@ fn every_example_in_the_protocol_is_what_it_says() {
     each::<shared::rest::PostAnswer>("PostAnswer", 1);
     each::<shared::rest::HistoryPage>("HistoryPage", 1);
     each::<Problem>("Problem", 1);
-    let frames: Vec<ServerFrame> = each("ServerFrame", 5);
+    let frames: Vec<ServerFrame> = each("ServerFrame", 6);
     for frame in &frames {
         assert_ne!(*frame, ServerFrame::Unknown);
     }
     let kinds: std::collections::HashSet<_> = frames.iter().map(std::mem::discriminant).collect();
-    assert_eq!(kinds.len(), 5, "an example of each frame");
+    assert_eq!(kinds.len(), 6, "an example of each frame");
+    assert_ne!(each::<ClientFrame>("ClientFrame", 1), [ClientFrame::Unknown]);
 }
 
 #[test]
 fn no_block_of_json_in_the_protocol_goes_unchecked() {
     let text = include_str!("../../../docs/protocol.md");
-    let known = ["TokenRequest", "TokenAnswer", "Post", "PostAnswer", "HistoryPage", "Problem", "ServerFrame"];
+    let known =
+        ["TokenRequest", "TokenAnswer", "Post", "PostAnswer", "HistoryPage", "Problem", "ServerFrame", "ClientFrame"];
     for (number, line) in text.lines().enumerate().filter(|(_, line)| line.starts_with("```json")) {
         let kind = line.strip_prefix("```json ").unwrap_or_default();
         assert!(known.contains(&kind), "line {}: ```json is to be followed by one of {known:?}", number + 1);

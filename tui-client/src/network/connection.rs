@@ -227,6 +227,7 @@ impl Connection {
                     self.tell(NetworkEvent::Gap(gap));
                 }
             }
+            ServerFrame::Receipt(_) => {}
             ServerFrame::Bye(bye) => self.bye = Some(bye),
             ServerFrame::Unknown => {}
         }

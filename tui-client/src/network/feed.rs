@@ -79,7 +79,16 @@ mod tests {
     fn welcome(resume: Resume, head: u64) -> Welcome {
         let (room_id, user) = (RoomId::new("room1").unwrap(), Username::new("alice").unwrap());
         let occupants = vec![user.clone()];
-        Welcome { room_id, user, epoch: "e".to_owned(), head: Seq(head), occupants, resume, max_content_bytes: 65536 }
+        Welcome {
+            room_id,
+            user,
+            epoch: "e".to_owned(),
+            head: Seq(head),
+            occupants,
+            receipts: vec![],
+            resume,
+            max_content_bytes: 65536,
+        }
     }
 
     fn feed(resume: Resume, head: u64) -> Feed {

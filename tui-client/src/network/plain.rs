@@ -34,6 +34,7 @@ impl Plain {
             user: who.username.clone(),
             epoch: EPOCH.to_owned(),
             head: seq,
+            receipts: vec![],
             occupants: vec![who.username.clone()],
             resume,
             max_content_bytes: MAX_CONTENT_BYTES,

@@ -73,6 +73,7 @@ impl Stage {
             user: name("alice"),
             epoch: "e".into(),
             head: Seq(head),
+            receipts: vec![],
             occupants: occupants.iter().copied().map(name).collect(),
             resume,
             max_content_bytes: 1024,
