@@ -1,6 +1,7 @@
 //! The truth: a message exists once history has given it the next place in its room.
 
 mod reader;
+mod receipts;
 mod schema;
 mod sqlite;
 mod writer;
@@ -8,6 +9,7 @@ mod writer;
 use std::path::Path;
 use std::sync::Arc;
 
+use shared::frames::Receipt;
 use shared::message::{Message, Seq};
 use shared::names::RoomId;
 
@@ -118,7 +120,28 @@ impl History {
         }
     }
 
-    /// What was wrong with the last commit, for the operator, if it failed within the last seconds.
+    /// How far users of a room have come: those who moved last first, at most [`shared::frames::MAX_RECEIPTS`].
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn receipts(&self, room: &RoomId) -> Result<Vec<Receipt>, HistoryError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.receipts(room).await,
+        }
+    }
+
+    /// Keeps how far users have come, all together. Places only ever rise, up to the head of the room; a room that is
+    /// not known is passed over.
+    ///
+    /// # Errors
+    /// When nothing was kept. That is no [`History::trouble`]: messages are taken all the same.
+    pub async fn keep_receipts(&self, receipts: Vec<(RoomId, Receipt)>) -> Result<(), HistoryError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.keep_receipts(receipts).await,
+        }
+    }
+
+    /// What was wrong with the last commit of messages, for the operator, if it failed within the last seconds.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         match self {

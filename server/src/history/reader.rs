@@ -25,20 +25,24 @@ impl Readers {
         Self { path: path.into(), permits: Arc::new(Semaphore::new(READERS)), idle: Arc::default() }
     }
 
-    pub(super) async fn page(&self, room: RoomId, span: Span, limit: u32) -> Result<Page, HistoryError> {
+    /// Reads on a connection of its own.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error> + Send + 'static,
+    ) -> Result<T, HistoryError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| HistoryError::Closed)?;
         let (path, idle) = (Arc::clone(&self.path), Arc::clone(&self.idle));
-        let read = move || {
+        let work = move || {
             let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut connection = taken.map_or_else(|| schema::open_reader(&path), Ok)?;
-            let page = page(&mut connection, &room, span, limit)?;
+            let result = read(&mut connection)?;
             // Only a connection that did well is used again.
             idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             drop(permit);
-            Ok(page)
+            Ok(result)
         };
         // The join fails only when the read panicked or the runtime is ending.
-        tokio::task::spawn_blocking(read).await.unwrap_or(Err(HistoryError::Closed))
+        tokio::task::spawn_blocking(work).await.unwrap_or(Err(HistoryError::Closed))
     }
 
     pub(super) fn close(&self) {
@@ -47,7 +51,13 @@ impl Readers {
     }
 }
 
-fn page(connection: &mut Connection, room: &RoomId, span: Span, limit: u32) -> Result<Page, rusqlite::Error> {
+/// Up to `limit` messages of a room, with its head as it was in the same moment.
+pub(super) fn page(
+    connection: &mut Connection,
+    room: &RoomId,
+    span: Span,
+    limit: u32,
+) -> Result<Page, rusqlite::Error> {
     // One transaction: head and messages of the same moment.
     let transaction = connection.transaction()?;
     let found = transaction

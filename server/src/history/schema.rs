@@ -8,7 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use crate::history::Durability;
 
 /// Step N takes schema N to schema N + 1 (`PRAGMA user_version`). Steps are added, never changed.
-const STEPS: &[&str] = &[include_str!("migrations/sqlite-1.sql")];
+const STEPS: &[&str] = &[include_str!("migrations/sqlite-1.sql"), include_str!("migrations/sqlite-2.sql")];
 
 /// How long a connection waits for a lock that another holds for a moment.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -60,7 +60,8 @@ fn synchronous(durability: Durability) -> &'static str {
     }
 }
 
-fn migrate(connection: &mut Connection) -> Result<(), SchemaError> {
+/// Brings the schema up to date.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), SchemaError> {
     let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let mut version = 0_u32;
     for step in STEPS {

@@ -7,14 +7,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use shared::frames::Receipt;
 use shared::names::RoomId;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::broker::Incoming;
 use crate::clock;
-use crate::history::reader::Readers;
+use crate::history::reader::{self, Readers};
 use crate::history::writer::{self, Job};
-use crate::history::{Durability, HistoryError, Page, Placed, Span, schema};
+use crate::history::{Durability, HistoryError, Page, Placed, Span, receipts, schema};
 
 /// The database's file within the folder.
 const FILE: &str = "duet.db";
@@ -77,7 +78,19 @@ impl Sqlite {
     }
 
     pub(super) async fn page(&self, room: &RoomId, span: Span, limit: u32) -> Result<Page, HistoryError> {
-        self.shared.readers.page(room.clone(), span, limit).await
+        let room = room.clone();
+        self.shared.readers.read(move |connection| reader::page(connection, &room, span, limit)).await
+    }
+
+    pub(super) async fn receipts(&self, room: &RoomId) -> Result<Vec<Receipt>, HistoryError> {
+        let room = room.clone();
+        self.shared.readers.read(move |connection| receipts::read(connection, &room)).await
+    }
+
+    pub(super) async fn keep_receipts(&self, receipts: Vec<(RoomId, Receipt)>) -> Result<(), HistoryError> {
+        let (answer, kept) = oneshot::channel();
+        self.shared.writer.send(Job::KeepReceipts(receipts, answer)).await.map_err(|_| HistoryError::Closed)?;
+        kept.await.unwrap_or(Err(HistoryError::Closed))
     }
 
     pub(super) fn trouble(&self) -> Option<String> {

@@ -9,19 +9,22 @@ use std::thread;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use shared::frames::Receipt;
 use shared::message::{Message, Seq};
 use shared::names::{MessageId, RoomId, Username};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, warn};
 
 use crate::broker::Incoming;
-use crate::history::{HistoryError, Placed, schema};
+use crate::history::{HistoryError, Placed, receipts, schema};
 
 /// What the thread is asked to do.
 #[derive(Debug)]
 pub(super) enum Job {
     /// Commit these and say which places they got.
     Append(Arc<[Incoming]>, oneshot::Sender<Result<Vec<Placed>, HistoryError>>),
+    /// Keep how far users have come.
+    KeepReceipts(Vec<(RoomId, Receipt)>, oneshot::Sender<Result<(), HistoryError>>),
     /// Take no more.
     Close(oneshot::Sender<()>),
 }
@@ -78,6 +81,10 @@ fn write(
                 if commits.is_multiple_of(16) {
                     tend_log(&connection, checkpoint);
                 }
+            }
+            Job::KeepReceipts(kept, answer) => {
+                // Whoever asked may be gone; the receipts are kept all the same.
+                let _ = answer.send(receipts::keep(&mut connection, &kept).map_err(HistoryError::from));
             }
             Job::Close(answer) => return (connection, Some(answer)),
         }
@@ -207,7 +214,7 @@ pub(super) fn message(row: &rusqlite::Row<'_>) -> Result<Message, rusqlite::Erro
     })
 }
 
-fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+pub(super) fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
 }
 
