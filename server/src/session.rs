@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
 use futures_util::SinkExt;
-use shared::frames::{Bye, CloseCode, ServerFrame};
+use shared::frames::{Bye, ClientFrame, CloseCode, ServerFrame};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -24,6 +24,9 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a peer may take to answer our close (RFC 6455 §7.1.1).
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The longest frame that is looked into, in bytes. Those there are take less than a tenth of it.
+const MAX_FRAME_BYTES: usize = 1024;
 
 /// When clients of a server that goes away are to come back, in milliseconds: spread, so that they do not come at once.
 const RETRY_AFTER_MS: std::ops::Range<u64> = 500..2_000;
@@ -74,8 +77,11 @@ async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>,
             received = socket.recv() => {
                 match received {
                     Some(Ok(Message::Close(_))) => return End::Closed,
-                    // What a client says here has no meaning; it shows that it is alive.
-                    Some(Ok(_)) => is_pong_due = false,
+                    Some(Ok(message)) => {
+                        // Whatever it says, it shows that it is alive.
+                        is_pong_due = false;
+                        hear(seat, &message).await;
+                    }
                     Some(Err(_)) | None => return End::Vanished,
                 }
             }
@@ -91,6 +97,19 @@ async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>,
                 is_pong_due = true;
             }
         }
+    }
+}
+
+/// Takes in what a client of `duet.v1` says; what others say has no meaning.
+async fn hear(seat: &Seat, message: &Message) {
+    let (Voice::DuetV1, Message::Text(text)) = (seat.voice, message) else { return };
+    if text.len() > MAX_FRAME_BYTES {
+        return;
+    }
+    match serde_json::from_str(text) {
+        Ok(ClientFrame::Receipt(reached)) => seat.reached(reached).await,
+        // Of a later version, or no frame at all.
+        Ok(ClientFrame::Unknown) | Err(_) => {}
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::ws::Utf8Bytes;
 use serde::Serialize;
-use shared::frames::{Gap, Presence};
+use shared::frames::{Gap, Presence, Receipt};
 use shared::message::Message;
 
 use crate::rooms::{Frame, Voice};
@@ -23,6 +23,7 @@ pub(super) struct Encoder {
 enum Borrowed<'a> {
     Message(&'a Message),
     Presence(&'a Presence),
+    Receipt(&'a Receipt),
     Gap(&'a Gap),
 }
 
@@ -32,6 +33,7 @@ impl Encoder {
         match frame {
             Frame::Message(message) => self.message(message, voice),
             Frame::Presence(presence) => json(&Borrowed::Presence(presence)),
+            Frame::Receipt(receipt) => json(&Borrowed::Receipt(receipt)),
             Frame::Gap(gap) => json(&Borrowed::Gap(gap)),
         }
     }
@@ -56,7 +58,7 @@ pub fn json(frame: &impl Serialize) -> Utf8Bytes {
 
 #[cfg(test)]
 mod tests {
-    use shared::frames::{PresenceState, ServerFrame};
+    use shared::frames::{PresenceState, Reached, ServerFrame};
     use shared::message::Seq;
     use shared::names::{MessageId, Username};
 
@@ -84,6 +86,9 @@ mod tests {
         check(&Frame::Message(message()), &ServerFrame::Message((*message()).clone()));
         let gap = Gap { from: Seq(3), to: Seq(7) };
         check(&Frame::Gap(gap), &ServerFrame::Gap(gap));
+        let reached = Reached { delivered: Seq(7), read: Seq(6) };
+        let receipt = Receipt { user: Username::new("bob").unwrap(), reached };
+        check(&Frame::Receipt(receipt.clone()), &ServerFrame::Receipt(receipt));
         let presence = Presence {
             user: Username::new("bob").unwrap(),
             state: PresenceState::Away,

@@ -4,22 +4,26 @@
 
 pub mod encoder;
 pub mod seat;
+mod unkept;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
+use shared::frames::Receipt;
 use shared::message::{Message, Seq};
 use shared::names::{RoomId, Username};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::clock;
-use crate::history::{History, Span};
+use crate::history::{History, HistoryError, Span};
 use crate::hub::encoder::Encoder;
 use crate::hub::seat::{Link, Seat};
+use crate::hub::unkept::Unkept;
 use crate::rooms::{Frame, Input, Join, Leaving, Output, PAGE_MESSAGES, Page, Rooms, SessionId, Start, Voice};
 
 /// How many inputs may wait for the hub. Each takes microseconds; a burst of joins or messages waits with its senders.
@@ -27,6 +31,10 @@ const WAITING_INPUTS: usize = 1024;
 
 /// How many inputs the hub takes at a time.
 const INPUTS_AT_ONCE: usize = 64;
+
+/// How long a receipt may wait to be kept, with all that come meanwhile. A server that is killed forgets those; clients
+/// say them again when they are back.
+const KEEP_WITHIN: Duration = Duration::from_secs(1);
 
 /// A handle to the loop. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -49,6 +57,8 @@ enum Event {
     Join(Join, Answer),
     Left(RoomId, SessionId, Leaving),
     Drained(RoomId, SessionId),
+    /// Receipts have been kept, or not.
+    Kept(Result<(), HistoryError>),
     Input(Input),
 }
 
@@ -63,6 +73,8 @@ impl Hub {
             joining: HashMap::new(),
             links: HashMap::new(),
             encoder: Encoder::default(),
+            unkept: Unkept::default(),
+            keep_at: None,
             hub: hub.clone(),
             history,
             tasks: tasks.clone(),
@@ -104,6 +116,9 @@ struct Loop {
     /// Those who are in.
     links: HashMap<SessionId, Link>,
     encoder: Encoder,
+    unkept: Unkept,
+    /// When to keep them, unless that is under way or there are none.
+    keep_at: Option<Instant>,
     hub: Hub,
     history: History,
     tasks: TaskTracker,
@@ -114,15 +129,14 @@ impl Loop {
         let mut events = Vec::with_capacity(INPUTS_AT_ONCE);
         let mut out = Vec::new();
         loop {
-            let tick = self.rooms.next_tick();
-            let sleep = tokio::time::sleep_until(tick.unwrap_or_else(|| clock::now().instant).into());
             tokio::select! {
                 _ = waiting.recv_many(&mut events, INPUTS_AT_ONCE) => {}
-                () = sleep, if tick.is_some() => events.push(Event::Input(Input::Tick)),
-                () = stop.cancelled() => return,
+                () = until(self.rooms.next_tick()) => events.push(Event::Input(Input::Tick)),
+                () = until(self.keep_at) => self.keep(),
+                () = stop.cancelled() => return self.keep_the_rest().await,
             }
             for event in events.drain(..) {
-                let input = self.note(event);
+                let Some(input) = self.note(event) else { continue };
                 self.rooms.handle(clock::now(), input, &mut out);
                 for output in out.drain(..) {
                     self.perform(output);
@@ -131,9 +145,9 @@ impl Loop {
         }
     }
 
-    /// Keeps what is the hub's in step with what the core is about to hear.
-    fn note(&mut self, event: Event) -> Input {
-        match event {
+    /// Keeps what is the hub's in step with what the core is about to hear, if that concerns the core.
+    fn note(&mut self, event: Event) -> Option<Input> {
+        Some(match event {
             Event::Join(join, answer) => {
                 self.joining.insert(join.session, (join.clone(), answer));
                 Input::Joined(join)
@@ -148,8 +162,12 @@ impl Loop {
                 }
                 Input::Drained(room, session)
             }
+            Event::Kept(result) => {
+                self.kept(result);
+                return None;
+            }
             Event::Input(input) => input,
-        }
+        })
     }
 
     fn perform(&mut self, output: Output) {
@@ -166,6 +184,43 @@ impl Loop {
             Output::Fail(session) => self.refuse(session, JoinError::Unavailable),
             Output::Send(session, frame) => self.send(session, frame),
             Output::Read(room, after) => self.read(room, after),
+            Output::Keep(room, receipt) => {
+                // One that comes while others are on their way is kept after them.
+                if !self.unkept.is_there() {
+                    self.keep_at = Some(clock::now().instant + KEEP_WITHIN);
+                }
+                self.unkept.note(room, receipt);
+            }
+        }
+    }
+
+    /// Gives history what it does not have.
+    fn keep(&mut self) {
+        self.keep_at = None;
+        let (hub, history, receipts) = (self.hub.clone(), self.history.clone(), self.unkept.leave());
+        self.tasks.spawn(async move {
+            let result = history.keep_receipts(receipts).await;
+            hub.say(Event::Kept(result)).await;
+        });
+    }
+
+    fn kept(&mut self, result: Result<(), HistoryError>) {
+        match result {
+            Ok(()) => self.unkept.kept(),
+            Err(error) => {
+                debug!(%error, "receipts are not kept yet");
+                self.unkept.not_kept();
+            }
+        }
+        if self.unkept.is_there() {
+            self.keep_at = Some(clock::now().instant + KEEP_WITHIN);
+        }
+    }
+
+    async fn keep_the_rest(mut self) {
+        self.unkept.not_kept();
+        if let Err(error) = self.history.keep_receipts(self.unkept.leave()).await {
+            warn!(%error, "the last receipts are not kept; clients say them again");
         }
     }
 
@@ -186,11 +241,14 @@ impl Loop {
 
     fn read(&self, room: RoomId, after: Seq) {
         let (hub, history) = (self.hub.clone(), self.history.clone());
+        // Now, for what is kept while the page is being read may stand in neither.
+        let unkept: Vec<Receipt> = self.unkept.of(&room).collect();
         self.tasks.spawn(async move {
-            let input = match history.page(&room, Span::After(after), PAGE_MESSAGES).await {
-                Ok(page) => {
-                    let messages = page.messages.into_iter().map(Arc::new).collect();
-                    Input::Read(room, after, Page { head: page.head, messages })
+            let input = match read(&history, &room, after).await {
+                Ok(mut page) => {
+                    // Those who moved last come first.
+                    page.receipts.splice(0..0, unkept);
+                    Input::Read(room, after, page)
                 }
                 Err(error) => {
                     warn!(%room, %error, "history could not be read");
@@ -199,5 +257,19 @@ impl Loop {
             };
             hub.say(Event::Input(input)).await;
         });
+    }
+}
+
+async fn read(history: &History, room: &RoomId, after: Seq) -> Result<Page, HistoryError> {
+    let page = history.page(room, Span::After(after), PAGE_MESSAGES).await?;
+    let receipts = history.receipts(room).await?;
+    Ok(Page { head: page.head, messages: page.messages.into_iter().map(Arc::new).collect(), receipts })
+}
+
+/// Waits until then, or for ever.
+async fn until(when: Option<Instant>) {
+    match when {
+        Some(when) => tokio::time::sleep_until(when.into()).await,
+        None => std::future::pending().await,
     }
 }

@@ -7,12 +7,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
+use shared::frames::Reached;
 use shared::names::RoomId;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::error::TrySendError;
 
 use crate::hub::{Event, Hub};
-use crate::rooms::{Entry, Join, Leaving, PAGE_MESSAGES, SessionId, Voice};
+use crate::rooms::{Entry, Input, Join, Leaving, PAGE_MESSAGES, SessionId, Voice};
 
 /// How many frames may wait in a session before it is behind and catches up from history: more than a page, so that a
 /// reader that keeps up is never behind because of the reading. As many again may be on their way to the socket.
@@ -127,6 +128,11 @@ impl Seat {
     /// The frames that are there.
     pub fn frames_now(&self) -> VecDeque<Utf8Bytes> {
         std::mem::take(&mut self.queue.lock().frames)
+    }
+
+    /// Says how far the user has come.
+    pub async fn reached(&self, reached: Reached) {
+        self.hub.say(Event::Input(Input::Reached(self.room.clone(), self.session, reached))).await;
     }
 
     /// The connection ended by a close of the WebSocket. Without this it counts as broken off.

@@ -4,8 +4,10 @@
 //! place is `cursor + 1`, dropped when it is not after the cursor, and otherwise the room is read from history. Joining,
 //! resuming, reordering, repeats, a lost announcement and a slow reader are all this one rule.
 
+mod receipts;
 mod room;
 mod seats;
+mod session;
 #[cfg(test)]
 mod simulation;
 
@@ -14,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use shared::frames::{Gap, Presence, Resume};
+use shared::frames::{Gap, Presence, Reached, Receipt, Resume};
 use shared::message::{Message, Seq};
 use shared::names::{RoomId, Username};
 
@@ -91,6 +93,8 @@ pub struct Page {
     pub head: Seq,
     /// Messages in the order of their places.
     pub messages: Vec<Arc<Message>>,
+    /// How far users have come, as far as it is known beside this core; those who moved last first.
+    pub receipts: Vec<Receipt>,
 }
 
 /// What happened.
@@ -106,6 +110,8 @@ pub enum Input {
     Read(RoomId, Seq, Page),
     /// [`Output::Read`] came to nothing.
     ReadFailed(RoomId),
+    /// A connection says how far its user has come.
+    Reached(RoomId, SessionId, Reached),
     /// A connection's queue did not take this frame. Said of each frame from the first that found no room, until
     /// [`Input::Drained`].
     QueueFull(RoomId, SessionId, Frame),
@@ -122,6 +128,8 @@ pub enum Frame {
     Message(Arc<Message>),
     /// Who is there has changed.
     Presence(Presence),
+    /// Somebody has come further.
+    Receipt(Receipt),
     /// Messages that history no longer has.
     Gap(Gap),
 }
@@ -133,6 +141,8 @@ pub struct Entry {
     pub head: Seq,
     /// Who holds a seat, by name.
     pub occupants: Vec<Username>,
+    /// How far users have come.
+    pub receipts: Vec<Receipt>,
     /// What its messages begin with.
     pub resume: Resume,
 }
@@ -151,6 +161,8 @@ pub enum Output {
     /// Read up to [`PAGE_MESSAGES`] messages after a place. One a room is under way, but for a room that was left and
     /// entered again meanwhile; the answer to the earlier read does no harm there.
     Read(RoomId, Seq),
+    /// Keep how far a user has come.
+    Keep(RoomId, Receipt),
 }
 
 /// All rooms that somebody is in.
@@ -208,6 +220,9 @@ impl Rooms {
                 if self.with(&id, |room| room.read_failed(now, out)) == Some(true) {
                     self.unread.push_back((now.instant + RETRY_READ, id));
                 }
+            }
+            Input::Reached(id, session, reached) => {
+                self.with(&id, |room| room.reached(session, reached, out));
             }
             Input::QueueFull(id, session, frame) => {
                 self.with(&id, |room| room.queue_full(session, &frame));

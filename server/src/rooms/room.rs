@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use shared::frames::{Gap, Presence, PresenceState, Resume};
+use shared::frames::{Gap, Presence, PresenceState, Reached, Receipt};
 use shared::message::{Message, Seq};
 use shared::names::{RoomId, Username};
 
+use crate::rooms::receipts::Receipts;
 use crate::rooms::seats::{Seats, Taking};
-use crate::rooms::{Entry, Frame, GRACE, Join, Leaving, Now, Output, PAGE_MESSAGES, Page, SessionId, Start, Voice};
+use crate::rooms::session::{Missed, Progress, Session, begin};
+use crate::rooms::{Entry, Frame, GRACE, Join, Leaving, Now, Output, PAGE_MESSAGES, Page, SessionId, Voice};
 
 /// A place after every other (and within `i64`, which databases count in): a read after it tells the head alone.
 const AFTER_ALL: Seq = Seq(i64::MAX.unsigned_abs());
@@ -26,39 +28,21 @@ pub(super) struct Room {
     is_reading: bool,
     /// The last change of who is here, for those who missed it.
     presence: Option<Presence>,
-}
-
-#[derive(Debug)]
-struct Session {
-    id: SessionId,
-    user: Username,
-    voice: Voice,
-    progress: Progress,
-    /// Its queue is full: it is sent nothing until it is drained.
-    is_stalled: bool,
-}
-
-#[derive(Debug)]
-enum Progress {
-    /// It waits for the head of the room. Whether its user came with it is told to the others when it is in.
-    Entering(Box<(Start, Taking)>),
-    /// It has been sent everything up to this place.
-    In(Seq),
-}
-
-impl Session {
-    /// How far it has come, if it can be sent anything now.
-    fn cursor(&self) -> Option<Seq> {
-        match self.progress {
-            Progress::In(cursor) if !self.is_stalled => Some(cursor),
-            Progress::In(_) | Progress::Entering(..) => None,
-        }
-    }
+    receipts: Receipts,
 }
 
 impl Room {
     pub(super) fn new(id: RoomId, epoch: Arc<str>) -> Self {
-        Self { id, epoch, seats: Seats::default(), sessions: Vec::new(), head: None, is_reading: false, presence: None }
+        Self {
+            id,
+            epoch,
+            seats: Seats::default(),
+            sessions: Vec::new(),
+            head: None,
+            is_reading: false,
+            presence: None,
+            receipts: Receipts::default(),
+        }
     }
 
     /// Whether nobody is here and no seat is kept.
@@ -79,6 +63,7 @@ impl Room {
             voice: join.voice,
             progress: Progress::Entering(Box::new((join.start, taking))),
             is_stalled: false,
+            missed: Missed::default(),
         });
         match self.head {
             // A place beyond what we know is either another history's, or newer than the last thing we heard.
@@ -101,7 +86,8 @@ impl Room {
             }
             let (cursor, resume) = begin(start, head, &self.epoch);
             session.progress = Progress::In(cursor);
-            out.push(Output::Enter(session.id, Entry { head, occupants: occupants.clone(), resume }));
+            let (occupants, receipts) = (occupants.clone(), self.receipts.all().to_vec());
+            out.push(Output::Enter(session.id, Entry { head, occupants, receipts, resume }));
         }
         for (session, user) in came {
             self.tell(now, user, PresenceState::Here, Some(session), out);
@@ -148,12 +134,27 @@ impl Room {
     ) {
         let presence = Presence { user, state, since: now.wall, occupants: self.seats.occupants() };
         for session in &self.sessions {
-            let hears = matches!(session.progress, Progress::In(_)) && session.voice == Voice::DuetV1;
-            if hears && Some(session.id) != except {
+            if session.hears_frames() && Some(session.id) != except {
                 out.push(Output::Send(session.id, Frame::Presence(presence.clone())));
             }
         }
         self.presence = Some(presence);
+    }
+
+    /// A connection says how far its user has come.
+    pub(super) fn reached(&mut self, id: SessionId, said: Reached, out: &mut Vec<Output>) {
+        let Some(session) = self.sessions.iter().find(|session| session.id == id) else { return };
+        // Before it is in, it has nothing to have come to.
+        let (Progress::In(_), Some(head)) = (&session.progress, self.head) else { return };
+        let Some(receipt) = self.receipts.take(&session.user, said, head) else { return };
+        self.tell_receipt(&receipt, Some(id), out);
+        out.push(Output::Keep(self.id.clone(), receipt));
+    }
+
+    fn tell_receipt(&self, receipt: &Receipt, except: Option<SessionId>, out: &mut Vec<Output>) {
+        for session in self.sessions.iter().filter(|session| session.hears_frames() && Some(session.id) != except) {
+            out.push(Output::Send(session.id, Frame::Receipt(receipt.clone())));
+        }
     }
 
     /// History has given messages their places.
@@ -176,6 +177,9 @@ impl Room {
         self.is_reading = false;
         let head = self.head.unwrap_or_default().max(page.head);
         self.head = Some(head);
+        for receipt in self.receipts.recall(&page.receipts, head) {
+            self.tell_receipt(&receipt, None, out);
+        }
         self.let_in(now, head, out);
         for message in &page.messages {
             self.page_reached(after, message.seq.back(1), out);
@@ -232,8 +236,16 @@ impl Room {
         let before = match frame {
             Frame::Message(message) => message.seq.back(1),
             Frame::Gap(gap) => gap.from.back(1),
-            // Told again when the queue is drained.
-            Frame::Presence(_) => return,
+            Frame::Presence(_) => {
+                session.missed.presence = true;
+                return;
+            }
+            Frame::Receipt(receipt) => {
+                if !session.missed.receipts.contains(&receipt.user) {
+                    session.missed.receipts.push(receipt.user.clone());
+                }
+                return;
+            }
         };
         if let Progress::In(cursor) = &mut session.progress {
             *cursor = before.min(*cursor);
@@ -244,9 +256,11 @@ impl Room {
     pub(super) fn drained(&mut self, id: SessionId, out: &mut Vec<Output>) {
         let Some(session) = self.sessions.iter_mut().find(|session| session.id == id) else { return };
         session.is_stalled = false;
-        if let (Voice::DuetV1, Some(presence)) = (session.voice, &self.presence) {
-            out.push(Output::Send(id, Frame::Presence(presence.clone())));
-        }
+        let missed = std::mem::take(&mut session.missed);
+        let presence = self.presence.clone().filter(|_| missed.presence).map(Frame::Presence);
+        let receipts = self.receipts.all().iter().filter(|receipt| missed.receipts.contains(&receipt.user));
+        let frames = presence.into_iter().chain(receipts.cloned().map(Frame::Receipt));
+        out.extend(frames.map(|frame| Output::Send(id, frame)));
         self.catch_up(out);
     }
 
@@ -266,15 +280,5 @@ impl Room {
             self.is_reading = true;
             out.push(Output::Read(self.id.clone(), after));
         }
-    }
-}
-
-/// Where a session begins, given what it asked for.
-fn begin(start: &Start, head: Seq, epoch: &str) -> (Seq, Resume) {
-    let recent = start.last.map(|n| head.back(n));
-    match &start.after {
-        Some((after, of)) if of == epoch && *after <= head => (*after, Resume::Complete),
-        Some(_) => (recent.unwrap_or(head), Resume::Reset),
-        None => recent.map_or((head, Resume::Live), |cursor| (cursor, Resume::Recent)),
     }
 }

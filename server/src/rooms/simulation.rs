@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use proptest::prelude::*;
-use shared::frames::{Presence, PresenceState, Resume};
+use shared::frames::{Presence, PresenceState, Reached, Receipt, Resume};
 use shared::message::{Message, Seq};
 use shared::names::{MessageId, RoomId, Username};
 
@@ -29,6 +29,7 @@ enum Step {
     Join { user: u8, voice: Voice, start: Begin },
     Leave { which: u8, leaving: Leaving },
     Drain { which: u8 },
+    Reach { which: u8, lies: bool },
     BeginRead,
     EndRead { fails: bool },
     Wait(u8),
@@ -51,6 +52,8 @@ struct Session {
     queue: VecDeque<Frame>,
     /// The place of the last message it received.
     seen: Seq,
+    /// How far the others have come, as it was told.
+    receipts: BTreeMap<Username, Reached>,
 }
 
 struct World {
@@ -66,6 +69,8 @@ struct World {
     joined: u64,
     /// How far each user came in a connection of theirs that has ended.
     left_at: BTreeMap<u8, Seq>,
+    /// Receipts as history has them, the newest first.
+    kept: Vec<Receipt>,
 }
 
 fn room() -> RoomId {
@@ -103,6 +108,7 @@ impl World {
             sessions: BTreeMap::new(),
             joined: 0,
             left_at: BTreeMap::new(),
+            kept: Vec::new(),
         }
     }
 
@@ -137,6 +143,12 @@ impl World {
                     self.drain(ids[index]);
                 }
             }
+            Step::Reach { which, lies } => {
+                let ids: Vec<SessionId> = self.sessions.keys().copied().collect();
+                if let Some(index) = pick(&ids, which) {
+                    self.reach(ids[index], lies);
+                }
+            }
             Step::BeginRead => self.begin_read(),
             Step::EndRead { fails } => self.end_read(fails),
             Step::Wait(seconds) => {
@@ -167,6 +179,7 @@ impl World {
             is_full: false,
             queue: VecDeque::new(),
             seen: Seq::START,
+            receipts: BTreeMap::new(),
         };
         self.sessions.insert(session, new);
         self.input(Input::Joined(Join { session, room: room(), user: user(who), voice, start }));
@@ -202,10 +215,25 @@ impl World {
                     assert_eq!(session.voice, Voice::DuetV1, "a plain session was sent a presence");
                     assert!(presence.occupants.len() <= 2);
                 }
+                Frame::Receipt(Receipt { user, reached }) => {
+                    assert_eq!(session.voice, Voice::DuetV1, "a plain session was sent a receipt");
+                    assert!(reached.delivered.0 <= self.posted && reached.read <= reached.delivered);
+                    let before = session.receipts.insert(user, reached).unwrap_or_default();
+                    assert_eq!(before.and(reached, Seq(u64::MAX)), reached, "a receipt went back");
+                }
             }
         }
         if std::mem::take(&mut session.is_full) {
             self.input(Input::Drained(room(), id));
+        }
+    }
+
+    fn reach(&mut self, id: SessionId, lies: bool) {
+        let session = &self.sessions[&id];
+        if session.voice == Voice::DuetV1 {
+            let delivered = if lies { Seq(self.posted + 100) } else { session.seen };
+            let reached = Reached { delivered, read: Seq(session.seen.0 / 2) };
+            self.input(Input::Reached(room(), id, reached));
         }
     }
 
@@ -214,7 +242,8 @@ impl World {
         let first = after.0.max(self.expired) + 1;
         let last = self.posted.min(first.saturating_add(u64::from(PAGE_MESSAGES) - 1));
         let messages = (first..=last).map(message).collect();
-        self.pages.push_back((after, Page { head: Seq(self.posted), messages }));
+        let receipts = self.kept.clone();
+        self.pages.push_back((after, Page { head: Seq(self.posted), messages, receipts }));
     }
 
     fn end_read(&mut self, fails: bool) {
@@ -242,6 +271,10 @@ impl World {
             }
             Output::Send(id, frame) => self.send(id, frame),
             Output::Read(_, after) => self.reads.push_back(after),
+            Output::Keep(_, receipt) => {
+                self.kept.retain(|kept| kept.user != receipt.user);
+                self.kept.insert(0, receipt);
+            }
         }
     }
 
@@ -250,6 +283,7 @@ impl World {
         assert!(!std::mem::replace(&mut session.is_in, true), "let in twice");
         assert!(entry.occupants.contains(&user(session.user)) && entry.occupants.len() <= 2);
         assert!(entry.head.0 <= self.posted);
+        session.receipts = entry.receipts.iter().map(|receipt| (receipt.user.clone(), receipt.reached)).collect();
         let recent = session.asked.last.map_or(entry.head, |n| entry.head.back(n));
         session.seen = match (entry.resume, &session.asked.after) {
             (Resume::Complete, Some((after, epoch))) => {
@@ -315,6 +349,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (any::<u8>(), voice, start).prop_map(|(user, voice, start)| Step::Join { user, voice, start }),
         2 => (any::<u8>(), leaving).prop_map(|(which, leaving)| Step::Leave { which, leaving }),
         4 => any::<u8>().prop_map(|which| Step::Drain { which }),
+        2 => (any::<u8>(), prop::bool::weighted(0.1)).prop_map(|(which, lies)| Step::Reach { which, lies }),
         4 => Just(Step::BeginRead),
         4 => prop::bool::weighted(0.1).prop_map(|fails| Step::EndRead { fails }),
         1 => any::<u8>().prop_map(Step::Wait),
@@ -354,6 +389,10 @@ proptest! {
             prop_assert!(session.is_in, "{id:?} still waits at the door");
             if session.voice == Voice::DuetV1 || world.expired == 0 {
                 prop_assert_eq!(session.seen, Seq(world.posted), "{:?} is behind", id);
+            }
+            let of_others = world.kept.iter().filter(|kept| kept.user != user(session.user));
+            for Receipt { user, reached } in of_others.filter(|_| session.voice == Voice::DuetV1) {
+                prop_assert_eq!(session.receipts.get(user), Some(reached), "{:?} was not told of {}", id, user);
             }
         }
         for id in world.sessions.keys().copied().collect::<Vec<_>>() {

@@ -15,6 +15,7 @@ mod history;
 mod process;
 mod rabbitmq;
 mod rabbitmq_faults;
+mod receipts;
 mod resume;
 mod seats;
 mod support;
