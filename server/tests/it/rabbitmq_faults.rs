@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use lapin::BasicProperties;
-use server::broker::{BrokerState, PublishError};
+use server::broker::{BrokerState, Incoming, PublishError};
 
 use crate::support::ends::{Ends, contents, message};
 use crate::support::rabbitmq::{Vhost, vhost, victim};
@@ -113,6 +113,36 @@ async fn a_queue_that_is_deleted_is_declared_again_and_nothing_is_accepted_in_be
         assert_eq!(contents(&ends.take(1).await), [round]);
     }
     assert_eq!(vhost.queue("messages").await["durable"], true);
+    ends.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_accepted_outlives_its_queue_and_keeps_its_order() {
+    let Some(vhost) = vhost().await else { return };
+    let mut ends = Ends::ready(vhost.url()).await;
+    let eyes = vhost.amqp().await;
+    let mut accepted = Vec::new();
+    for round in 0..3 {
+        // More than RabbitMQ sends ahead to an intake that is busy: the rest goes with the queue.
+        for i in 0..800 {
+            let content = format!("{round}/{i}");
+            soon(ends.broker.publish(message(&content))).await.unwrap();
+            accepted.push(content);
+        }
+        eyes.delete("messages").await;
+        ends.insist(&format!("{round}/last")).await;
+        accepted.push(format!("{round}/last"));
+        let mut seen = HashSet::new();
+        while seen.len() < accepted.len() {
+            let (messages, receipt) = ends.hold().await;
+            for Incoming { id, content, .. } in messages {
+                let is_new = seen.insert(id);
+                assert!(!is_new || accepted[seen.len() - 1] == content, "{content} came at {}", seen.len());
+            }
+            receipt.acknowledge().await;
+        }
+        accepted.clear();
+    }
     ends.stop().await;
 }
 

@@ -10,8 +10,9 @@ use lapin::{Channel, Confirmation};
 use tokio::time::sleep_until;
 
 use crate::broker::PublishError;
-use crate::broker::rabbitmq::connection;
-use crate::broker::rabbitmq::publisher::{Answer, Post, refuse};
+use crate::broker::rabbitmq::publisher::{Answer, Post};
+use crate::broker::rabbitmq::retained::{Number, Retained};
+use crate::broker::rabbitmq::{MESSAGES, connection};
 use crate::clock;
 
 /// How many confirms may be outstanding. lapin looks through all of them at each confirm of several, as we do, and
@@ -24,21 +25,30 @@ const CONFIRM_TIMEOUT: Duration = Duration::from_secs(5);
 /// What has been published on one channel and not been confirmed, in that order.
 pub(super) struct Confirms<'a> {
     channel: &'a Channel,
+    retained: &'a Retained,
     posts: Vec<Outstanding<'a>>,
 }
 
 struct Outstanding<'a> {
     confirm: Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send + 'a>>,
-    /// `None` when it has been given.
-    answer: Option<Answer>,
+    /// `None` when it has been given, or nobody waits for it.
+    answer: Option<Waiting<'a>>,
     overdue: Instant,
 }
 
+/// Someone who waits for an answer.
+struct Waiting<'a> {
+    answer: Answer,
+    retained: &'a Retained,
+    /// The message's, unless another copy of it is held.
+    number: Option<Number>,
+}
+
 /// A post that has its confirm, or never gets it.
-pub(super) struct Confirmed {
+pub(super) struct Confirmed<'a> {
     outcome: Outcome,
-    /// `None` when it has been given.
-    answer: Option<Answer>,
+    /// `None` when it has been given, or nobody waits for it.
+    answer: Option<Waiting<'a>>,
 }
 
 /// What a confirm says.
@@ -53,8 +63,8 @@ enum Outcome {
 
 impl<'a> Confirms<'a> {
     /// Nothing yet.
-    pub(super) fn new(channel: &'a Channel) -> Self {
-        Self { channel, posts: Vec::new() }
+    pub(super) fn new(channel: &'a Channel, retained: &'a Retained) -> Self {
+        Self { channel, retained, posts: Vec::new() }
     }
 
     /// How many more posts may be published.
@@ -70,23 +80,27 @@ impl<'a> Confirms<'a> {
     /// Publishes `post`, at the next [`Confirms::next`].
     pub(super) fn publish(&mut self, post: Post) {
         let Post { queue, properties, body, answer } = post;
-        let channel = self.channel;
+        let (channel, retained) = (self.channel, self.retained);
+        let answer = answer.map(|answer| {
+            let number = (queue == MESSAGES).then(|| retained.hold(&properties, &body)).flatten();
+            Waiting { answer, retained, number }
+        });
         let confirm = async move {
             // Mandatory: a message that finds no queue comes back instead of being dropped and confirmed.
             let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
             channel.basic_publish("".into(), queue.into(), options, &body, properties).await?.await
         };
         let (confirm, overdue) = (Box::pin(confirm), clock::now().instant + CONFIRM_TIMEOUT);
-        self.posts.push(Outstanding { confirm, answer: Some(answer), overdue });
+        self.posts.push(Outstanding { confirm, answer, overdue });
     }
 
     /// Waits for confirms and takes out all posts that have theirs. Waits for ever when there is nothing to wait for.
-    pub(super) async fn next(&mut self) -> Vec<Confirmed> {
+    pub(super) async fn next(&mut self) -> Vec<Confirmed<'a>> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
     /// Looks until nothing new is found. See [`answer`] for why once is not enough.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Vec<Confirmed>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Vec<Confirmed<'a>>> {
         let mut confirmed = Vec::new();
         loop {
             let before = confirmed.len();
@@ -125,9 +139,19 @@ impl<'a> Confirms<'a> {
     /// Answers each post without waiting for its confirm. The confirms are still waited for, for lapin keeps what
     /// belongs to one that is not.
     pub(super) fn refuse(&mut self, reason: &str) {
-        for answer in self.posts.iter_mut().filter_map(|post| post.answer.take()) {
-            refuse(answer, reason);
+        for waiting in self.posts.iter_mut().filter_map(|post| post.answer.take()) {
+            waiting.tell(Err(reason.to_owned()));
         }
+    }
+}
+
+impl Waiting<'_> {
+    fn tell(self, verdict: Result<(), String>) {
+        if let (Err(_), Some(number)) = (&verdict, self.number) {
+            self.retained.refused(number);
+        }
+        // Whoever no longer waits has lost its client; what became of the message is the same.
+        let _ = self.answer.send(verdict.map_err(PublishError::Unavailable));
     }
 }
 
@@ -154,7 +178,7 @@ impl From<lapin::Result<Confirmation>> for Outcome {
 ///
 /// # Errors
 /// Why the channel is of no more use.
-pub(super) fn answer(confirmed: Vec<Confirmed>) -> Result<(), String> {
+pub(super) fn answer(confirmed: Vec<Confirmed<'_>>) -> Result<(), String> {
     let returned = confirmed.iter().find_map(|post| match &post.outcome {
         Outcome::Returned(reason) => Some(reason.clone()),
         Outcome::Kept | Outcome::NotKept | Outcome::Lost(_) => None,
@@ -171,9 +195,8 @@ pub(super) fn answer(confirmed: Vec<Confirmed>) -> Result<(), String> {
                 Err(reason)
             }
         };
-        if let Some(answer) = answer {
-            // A post that no longer waits has lost its client; what became of it is the same.
-            let _ = answer.send(verdict.map_err(PublishError::Unavailable));
+        if let Some(waiting) = answer {
+            waiting.tell(verdict);
         }
     }
     end
@@ -187,11 +210,13 @@ mod tests {
 
     /// Answers posts with these outcomes, and gives what each was told and what the channel is worth.
     fn told(outcomes: Vec<Outcome>) -> (Vec<Result<(), String>>, Result<(), String>) {
+        let retained = Retained::default();
         let mut told = Vec::new();
         let mut confirmed = Vec::new();
         for outcome in outcomes {
             let (answer, is_told) = oneshot::channel();
-            confirmed.push(Confirmed { outcome, answer: Some(answer) });
+            let answer = Some(Waiting { answer, retained: &retained, number: None });
+            confirmed.push(Confirmed { outcome, answer });
             told.push(is_told);
         }
         let end = answer(confirmed);

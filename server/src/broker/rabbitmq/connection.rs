@@ -1,4 +1,4 @@
-//! Connecting: where to, how long and how often to try, and the queues that must be there.
+//! Connecting: where to, how long and how often to try, and how a queue is made sure of.
 
 use std::fmt;
 use std::io;
@@ -17,7 +17,7 @@ use lapin::uri::AMQPUri;
 use lapin::{AsyncTcpStream, Connection, ConnectionProperties, ErrorKind};
 use tokio::time::timeout;
 
-use crate::broker::rabbitmq::{DEAD, MESSAGES};
+use crate::broker::rabbitmq::MESSAGES;
 
 /// How long connecting may take, all questions to the broker included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -53,6 +53,9 @@ pub(super) enum LinkError {
     /// Somebody else consumes from the queue.
     #[error("another consumer has the queue `{MESSAGES}`; this server takes over when that one has gone")]
     Taken,
+    /// There is no queue.
+    #[error("the queue `{MESSAGES}` had gone, and is being declared again")]
+    Missing,
 }
 
 /// A connection that ends when it is dropped.
@@ -108,7 +111,7 @@ impl fmt::Debug for Address {
     }
 }
 
-/// Connects as `name`, which is what RabbitMQ's management page shows, and makes sure that both queues exist.
+/// Connects as `name`, which is what RabbitMQ's management page shows.
 pub(super) async fn connect(address: &Address, name: &str) -> Result<Line, LinkError> {
     let connecting = async {
         let properties = ConnectionProperties::default().with_connection_name(name.into());
@@ -133,9 +136,6 @@ pub(super) async fn connect(address: &Address, name: &str) -> Result<Line, LinkE
             properties,
         )
         .await?;
-        for queue in [MESSAGES, DEAD] {
-            ensure_queue(&connection, queue).await?;
-        }
         Ok(Line { connection, _socket: socket })
     };
     timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or_else(|_| Err(LinkError::Away(no_answer())))
@@ -143,7 +143,7 @@ pub(super) async fn connect(address: &Address, name: &str) -> Result<Line, LinkE
 
 /// Takes the queue as it stands, and only where there is none declares it: durable, without arguments, which is what
 /// the most other programs can agree to.
-async fn ensure_queue(connection: &Connection, queue: &str) -> Result<(), LinkError> {
+pub(super) async fn ensure_queue(connection: &Connection, queue: &str) -> Result<(), LinkError> {
     // On a channel of its own, for the answer that there is none ends the channel.
     let asking = connection.create_channel().await?;
     let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
@@ -180,10 +180,13 @@ impl Drop for Socket {
 impl From<lapin::Error> for LinkError {
     fn from(error: lapin::Error) -> Self {
         // The same code stands for a lack of permission; only the text tells.
-        let is_exclusive = |(kind, error): (AMQPSoftError, &AMQPError)| {
-            kind == AMQPSoftError::ACCESSREFUSED && error.get_message().as_str().contains("exclusive use")
-        };
-        if soft_error(&error).is_some_and(is_exclusive) { Self::Taken } else { Self::Away(describe(&error)) }
+        match soft_error(&error) {
+            Some((AMQPSoftError::ACCESSREFUSED, told)) if told.get_message().as_str().contains("exclusive use") => {
+                Self::Taken
+            }
+            Some((AMQPSoftError::NOTFOUND, _)) => Self::Missing,
+            Some(_) | None => Self::Away(describe(&error)),
+        }
     }
 }
 

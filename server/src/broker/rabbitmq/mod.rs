@@ -10,6 +10,7 @@ mod connection;
 mod dead;
 mod health;
 mod publisher;
+mod retained;
 mod subscription;
 mod wire;
 
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use lapin::message::Delivery;
 use lapin::options::BasicAckOptions;
-use lapin::types::DeliveryTag;
+use lapin::types::{DeliveryTag, ShortString};
 use lapin::{BasicProperties, Channel};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -30,7 +31,7 @@ use tracing::{debug, warn};
 use crate::access::tokens::Tokens;
 use crate::broker::rabbitmq::connection::{Address, AddressError, Backoff};
 use crate::broker::rabbitmq::health::Health;
-use crate::broker::rabbitmq::publisher::{Publisher, Publishing, WAITING_POSTS};
+use crate::broker::rabbitmq::publisher::{Publisher, Publishing, Queue, WAITING_POSTS};
 use crate::broker::rabbitmq::subscription::{Intake, Subscription};
 use crate::broker::rabbitmq::wire::Reader;
 use crate::broker::{Batch, BrokerState, Incoming, PublishError};
@@ -80,6 +81,9 @@ pub struct Deliveries {
 pub struct Receipt {
     channel: Arc<Channel>,
     last: DeliveryTag,
+    /// Those of the messages that have one.
+    ids: Vec<ShortString>,
+    queue: Arc<Queue>,
 }
 
 /// A batch whose poison has not been put aside yet.
@@ -111,10 +115,12 @@ pub fn open(
     let health = Arc::new(Health::new(&address));
     let (posts, waiting) = mpsc::channel(WAITING_POSTS);
     let publisher = Publisher::new(posts);
-    tasks.spawn(Publishing::new(address.clone(), waiting, Arc::clone(&health), stop.clone()).run());
+    let queue = Arc::new(Queue::default());
+    let publishing = Publishing::new(address.clone(), waiting, Arc::clone(&queue), Arc::clone(&health), stop.clone());
+    tasks.spawn(publishing.run());
     // One, for there is at most one subscription that nobody reads yet.
     let (handed_over, subscriptions) = mpsc::channel(1);
-    tasks.spawn(Intake::new(address, handed_over, Arc::clone(&health), stop).run());
+    tasks.spawn(Intake::new(address, handed_over, queue, Arc::clone(&health), stop).run());
     let reader = Reader::new(Arc::clone(&tokens), max_content_bytes);
     let deliveries = Deliveries { subscriptions, current: None, taken: None, publisher: publisher.clone(), reader };
     (RabbitMq { publisher, tokens, health }, deliveries)
@@ -229,6 +235,7 @@ impl Receipt {
     /// Acknowledges the batch, and with it all before. Where the connection is gone it does nothing: RabbitMQ delivers
     /// the messages again, with the same ids.
     pub async fn acknowledge(self) {
+        self.queue.retained.placed(&self.ids);
         let written = self.channel.basic_ack(self.last, BasicAckOptions { multiple: true });
         match timeout(ACKNOWLEDGE_TIMEOUT, written).await {
             Ok(Ok(())) => {}

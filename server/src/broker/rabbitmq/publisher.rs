@@ -3,6 +3,7 @@
 //! One task, for lapin mixes up the confirms of a channel that several tasks publish on. It publishes all that waits,
 //! one after the other without waiting for confirms, and answers each post when its own confirm comes.
 
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use lapin::options::ConfirmSelectOptions;
 use lapin::{BasicProperties, Channel, Connection, Event};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +19,8 @@ use crate::broker::PublishError;
 use crate::broker::rabbitmq::confirms::{Confirms, answer};
 use crate::broker::rabbitmq::connection::{self, Address, Backoff, Line, LinkError};
 use crate::broker::rabbitmq::health::{Health, Link};
+use crate::broker::rabbitmq::retained::{Message, Retained};
+use crate::broker::rabbitmq::{DEAD, MESSAGES};
 
 /// How many posts may wait for the task: about as many as it publishes at one go. More wait in their own requests.
 pub(super) const WAITING_POSTS: usize = 1024;
@@ -31,7 +34,8 @@ pub(super) struct Post {
     pub(super) queue: &'static str,
     pub(super) properties: BasicProperties,
     pub(super) body: Vec<u8>,
-    pub(super) answer: Answer,
+    /// `None` when nobody waits: it was accepted before and is published again.
+    pub(super) answer: Option<Answer>,
 }
 
 /// Where the one who waits is told how it went.
@@ -48,8 +52,19 @@ pub(super) struct Publisher {
 pub(super) struct Publishing {
     address: Address,
     posts: mpsc::Receiver<Post>,
+    queue: Arc<Queue>,
     health: Arc<Health>,
     stop: CancellationToken,
+}
+
+/// What the publishing and the intake know together of the queue `messages`.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    /// What went in and has not come out.
+    pub(super) retained: Retained,
+    /// Says that it had gone. Only the publishing declares it, for only so is the first that goes into the new one what
+    /// the old one had.
+    pub(super) had_gone: Notify,
 }
 
 impl Publisher {
@@ -67,7 +82,7 @@ impl Publisher {
     ) -> Result<(), PublishError> {
         let (answer, confirmed) = oneshot::channel();
         // No time limit here: the task takes each post, and answers it within its own.
-        self.posts.send(Post { queue, properties, body, answer }).await.map_err(|_| stopping())?;
+        self.posts.send(Post { queue, properties, body, answer: Some(answer) }).await.map_err(|_| stopping())?;
         confirmed.await.unwrap_or_else(|_| Err(stopping()))
     }
 }
@@ -77,10 +92,11 @@ impl Publishing {
     pub(super) fn new(
         address: Address,
         posts: mpsc::Receiver<Post>,
+        queue: Arc<Queue>,
         health: Arc<Health>,
         stop: CancellationToken,
     ) -> Self {
-        Self { address, posts, health, stop }
+        Self { address, posts, queue, health, stop }
     }
 
     /// Connects, publishes while that lasts, and connects again.
@@ -92,7 +108,8 @@ impl Publishing {
                 Ok((line, channel)) => {
                     backoff.reset();
                     self.health.ready(Link::Publishing);
-                    let mut confirms = Confirms::new(&channel);
+                    let queue = Arc::clone(&self.queue);
+                    let mut confirms = Confirms::new(&channel, &queue.retained);
                     let Err(reason) = self.serve(&line.connection, &mut confirms).await else {
                         self.finish(&line.connection, &mut confirms).await;
                         return line.close().await;
@@ -115,7 +132,7 @@ impl Publishing {
             tokio::select! {
                 done = &mut work => return Some(done),
                 () = self.stop.cancelled() => return None,
-                Some(post) = self.posts.recv() => refuse(post.answer, &self.health.reason(Link::Publishing)),
+                Some(post) = self.posts.recv() => post.refuse(&self.health.reason(Link::Publishing)),
             }
         }
     }
@@ -125,8 +142,17 @@ impl Publishing {
         let mut events = pin!(connection.events_listener());
         let mut blocked = None;
         let mut taken = Vec::new();
+        // Where it went before is not known to be there any more.
+        let mut again = self.retained();
         loop {
-            let room = if blocked.is_some() { WAITING_POSTS } else { confirms.room() };
+            let room = match blocked {
+                Some(_) => WAITING_POSTS,
+                None => {
+                    again.drain(..again.len().min(confirms.room())).for_each(|post| confirms.publish(post));
+                    // Nothing new goes before what is published again, or a sender's order would break.
+                    if again.is_empty() { confirms.room() } else { 0 }
+                }
+            };
             let overdue = confirms.overdue();
             tokio::select! {
                 biased;
@@ -150,6 +176,10 @@ impl Publishing {
                 () = overdue, if blocked.is_none() => {
                     return Err("RabbitMQ did not confirm a message in time".to_owned());
                 }
+                () = self.queue.had_gone.notified() => {
+                    ensure_queues(connection).await.map_err(|error| error.to_string())?;
+                    again = self.retained();
+                }
                 () = self.stop.cancelled() => return Ok(()),
                 taken_now = self.posts.recv_many(&mut taken, room), if room > 0 => {
                     if taken_now == 0 {
@@ -158,13 +188,18 @@ impl Publishing {
                     }
                     for post in taken.drain(..) {
                         match &blocked {
-                            Some(reason) => refuse(post.answer, reason),
+                            Some(reason) => post.refuse(reason),
                             None => confirms.publish(post),
                         }
                     }
                 }
             }
         }
+    }
+
+    fn retained(&self) -> VecDeque<Post> {
+        let post = |Message { properties, body }| Post { queue: MESSAGES, properties, body, answer: None };
+        self.queue.retained.all().into_iter().map(post).collect()
     }
 
     /// Lets no further post in, and brings those that are in hand to their end.
@@ -189,9 +224,25 @@ impl Publishing {
 /// A channel that confirms, on a connection of its own.
 async fn open(address: Address) -> Result<(Line, Channel), LinkError> {
     let line = connection::connect(&address, "duet-server, publishing").await?;
+    ensure_queues(&line.connection).await?;
     let channel = line.connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
     Ok((line, channel))
+}
+
+async fn ensure_queues(connection: &Connection) -> Result<(), LinkError> {
+    for queue in [MESSAGES, DEAD] {
+        connection::ensure_queue(connection, queue).await?;
+    }
+    Ok(())
+}
+
+impl Post {
+    fn refuse(self, reason: &str) {
+        if let Some(answer) = self.answer {
+            refuse(answer, reason);
+        }
+    }
 }
 
 /// Tells the one who waits that the message is not known to be safe.

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::broker::rabbitmq::connection::{self, Address, Backoff, LinkError, describe};
 use crate::broker::rabbitmq::health::{Health, Link};
+use crate::broker::rabbitmq::publisher::Queue;
 use crate::broker::rabbitmq::{MESSAGES, Receipt};
 
 /// How many messages RabbitMQ sends ahead: twice a batch, so that the next one is here when the last one is kept.
@@ -30,11 +31,15 @@ const MAX_BATCH: usize = 256;
 /// How often to ask for a queue that another consumer has.
 const TAKEOVER_PAUSE: Duration = Duration::from_secs(1);
 
+/// How often to ask for a queue that is being declared, which takes milliseconds.
+const DECLARED_PAUSE: Duration = Duration::from_millis(50);
+
 /// A consumer at work.
 #[derive(Debug)]
 pub(super) struct Subscription {
     channel: Arc<Channel>,
     deliveries: ReadyChunks<Consumer>,
+    queue: Arc<Queue>,
     /// Tells the task why the subscription is over. Dropped without a word, nobody wants another one.
     over: oneshot::Sender<String>,
 }
@@ -44,6 +49,7 @@ pub(super) struct Subscription {
 pub(super) struct Intake {
     address: Address,
     subscriptions: mpsc::Sender<Box<Subscription>>,
+    queue: Arc<Queue>,
     health: Arc<Health>,
     stop: CancellationToken,
 }
@@ -62,7 +68,9 @@ impl Subscription {
         match deliveries.last() {
             // What is left of a broken connection comes again. Taken now, a message without an id would come twice.
             Some(last) if self.channel.status().connected() => {
-                let receipt = Receipt { channel: Arc::clone(&self.channel), last: last.delivery_tag };
+                let (channel, last) = (Arc::clone(&self.channel), last.delivery_tag);
+                let ids = deliveries.iter().filter_map(|delivery| delivery.properties.message_id().clone()).collect();
+                let receipt = Receipt { channel, last, ids, queue: Arc::clone(&self.queue) };
                 Ok((deliveries, receipt))
             }
             _ => Err("the connection to RabbitMQ has ended".to_owned()),
@@ -81,10 +89,11 @@ impl Intake {
     pub(super) fn new(
         address: Address,
         subscriptions: mpsc::Sender<Box<Subscription>>,
+        queue: Arc<Queue>,
         health: Arc<Health>,
         stop: CancellationToken,
     ) -> Self {
-        Self { address, subscriptions, health, stop }
+        Self { address, subscriptions, queue, health, stop }
     }
 
     /// Connects and subscribes, and does so again when that is over.
@@ -119,7 +128,8 @@ impl Intake {
         self.health.ready(Link::Intake);
         let (over, is_over) = oneshot::channel();
         let (channel, deliveries) = (Arc::new(channel), consumer.ready_chunks(MAX_BATCH));
-        if self.subscriptions.send(Box::new(Subscription { channel, deliveries, over })).await.is_err() {
+        let queue = Arc::clone(&self.queue);
+        if self.subscriptions.send(Box::new(Subscription { channel, deliveries, queue, over })).await.is_err() {
             return Ok(());
         }
         tokio::select! {
@@ -135,6 +145,11 @@ impl Intake {
                 Err(taken @ LinkError::Taken) => {
                     self.health.away(Link::Intake, &taken.to_string());
                     sleep(TAKEOVER_PAUSE).await;
+                }
+                Err(missing @ LinkError::Missing) => {
+                    self.health.away(Link::Intake, &missing.to_string());
+                    self.queue.had_gone.notify_one();
+                    sleep(DECLARED_PAUSE).await;
                 }
                 consuming => return consuming,
             }
