@@ -33,7 +33,7 @@ const HEARTBEAT_SECONDS: u16 = 10;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The longest pause. With the time to connect, messages flow again within two seconds of the broker's return.
-const LONGEST_PAUSE: Duration = Duration::from_millis(1500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Where RabbitMQ is and who we are there. Shows itself without the password.
 #[derive(Clone, PartialEq, Eq)]
@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn the_pauses_double_up_to_their_limit_and_start_over() {
         let mut backoff = Backoff::new();
-        for due in [100, 200, 400, 800, 1500, 1500] {
+        for due in [100, 200, 400, 800, 1000, 1000] {
             let pause = backoff.pause().as_millis();
             assert!((due / 2..=due).contains(&pause), "{pause} for {due}");
         }
