@@ -1,5 +1,7 @@
 //! The truth: a message exists once history has given it the next place in its room.
 
+mod log;
+mod placing;
 mod reader;
 mod receipts;
 mod schema;

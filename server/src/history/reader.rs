@@ -8,7 +8,7 @@ use shared::message::{Message, Seq};
 use shared::names::RoomId;
 use tokio::sync::Semaphore;
 
-use crate::history::{HistoryError, Page, Span, schema, writer};
+use crate::history::{HistoryError, Page, Span, placing, schema};
 
 /// How many reads run at once. More wait; each takes well under a millisecond.
 const READERS: usize = 4;
@@ -79,7 +79,7 @@ pub(super) fn page(
     let place = i64::try_from(place.0).unwrap_or(i64::MAX);
     let mut statement = transaction.prepare_cached(select)?;
     let mut messages =
-        statement.query_map((room, place, limit), writer::message)?.collect::<Result<Vec<Message>, _>>()?;
+        statement.query_map((room, place, limit), placing::message)?.collect::<Result<Vec<Message>, _>>()?;
     if messages.first().map(|m| m.seq) > messages.last().map(|m| m.seq) {
         messages.reverse();
     }

@@ -5,7 +5,7 @@ use shared::frames::{MAX_RECEIPTS, Reached, Receipt};
 use shared::message::Seq;
 use shared::names::{RoomId, Username};
 
-use crate::history::writer::unreadable;
+use crate::history::placing::unreadable;
 
 /// The receipts of a room, those who moved last first.
 pub(super) fn read(connection: &mut Connection, room: &RoomId) -> Result<Vec<Receipt>, rusqlite::Error> {
