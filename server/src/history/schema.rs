@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use crate::history::Durability;
+use crate::history::{Durability, log};
 
 /// Step N takes schema N to schema N + 1 (`PRAGMA user_version`). Steps are added, never changed.
 const STEPS: &[&str] = &[include_str!("migrations/sqlite-1.sql"), include_str!("migrations/sqlite-2.sql")];
 
+/// The size of a page, which is SQLite's own choice.
+const PAGE_BYTES: i64 = 4_096;
+
 /// How long a connection waits for a lock that another holds for a moment.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -27,9 +30,11 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<(Connection, S
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
-    connection.pragma_update(None, "synchronous", synchronous(durability))?;
+    set_durability(&connection, durability)?;
     // Checkpoints are made by a thread of their own, so that no commit waits for one.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    // Where the log had to grow beyond this, it is cut when it is begun anew.
+    connection.pragma_update(None, "journal_size_limit", log::RESTART_PAGES * PAGE_BYTES)?;
     connection.pragma_update(None, "cache_size", -16_384)?; // KiB
     migrate(&mut connection)?;
     let epoch = epoch(&connection)?;
@@ -53,11 +58,13 @@ pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, rusqlite::Err
     Ok(connection)
 }
 
-fn synchronous(durability: Durability) -> &'static str {
-    match durability {
+/// Sets what commits survive from now on.
+pub(super) fn set_durability(connection: &Connection, durability: Durability) -> Result<(), rusqlite::Error> {
+    let synchronous = match durability {
         Durability::Full => "full",
         Durability::Relaxed => "normal",
-    }
+    };
+    connection.pragma_update(None, "synchronous", synchronous)
 }
 
 /// Brings the schema up to date.

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
 use crate::broker::Incoming;
+use crate::history::log::Log;
 use crate::history::placing::{self, Rooms};
 use crate::history::{HistoryError, Placed, log, receipts};
 
@@ -34,8 +35,7 @@ pub(super) fn start(connection: Connection, path: PathBuf, jobs: mpsc::Receiver<
     let helper = thread::Builder::new().name("history-checkpoint".to_owned());
     let helper = helper.spawn(move || log::checkpoint_when_asked(&path, &wishes))?;
     thread::Builder::new().name("history-writer".to_owned()).spawn(move || {
-        let (connection, answer) = write(connection, jobs, &checkpoint);
-        drop(checkpoint);
+        let (connection, answer) = write(connection, jobs, Log::new(checkpoint));
         // It has nothing to say; if it panicked, its log line is out already.
         let _ = helper.join();
         // The last connection to close moves the rest of the log into the database.
@@ -54,7 +54,7 @@ pub(super) fn start(connection: Connection, path: PathBuf, jobs: mpsc::Receiver<
 fn write(
     mut connection: Connection,
     mut jobs: mpsc::Receiver<Job>,
-    checkpoint: &std_mpsc::SyncSender<()>,
+    mut log: Log,
 ) -> (Connection, Option<oneshot::Sender<()>>) {
     let mut rooms = Rooms::default();
     let mut commits = 0_u64;
@@ -67,7 +67,7 @@ fn write(
                 commits += 1;
                 // The size of the log is asked for now and then only: it takes a lock.
                 if commits.is_multiple_of(16) {
-                    log::tend(&connection, checkpoint);
+                    log.tend(&connection);
                 }
             }
             Job::KeepReceipts(kept, answer) => {
