@@ -3,13 +3,16 @@
 use std::fmt;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Parser;
+use jiff::{Span, SpanRelativeTo};
 
 use crate::access::tokens::MIN_KEY_BYTES;
-use crate::history::Durability;
+use crate::history::{Durability, Retention};
 
 /// Where the made key is kept, within the data folder.
 const KEY_FILE: &str = "secret.key";
@@ -44,6 +47,14 @@ pub struct Settings {
     /// What an accepted message survives
     #[arg(long, env = "DUET_DURABILITY", default_value = "full", value_name = "LEVEL")]
     pub durability: Durability,
+
+    /// How long messages are kept, such as 90d or 12h [default: for ever]
+    #[arg(long, env = "DUET_KEEP_FOR", value_name = "TIME", value_parser = keep_for)]
+    pub keep_for: Option<Duration>,
+
+    /// How many messages of each room are kept [default: all]
+    #[arg(long, env = "DUET_KEEP_MESSAGES", value_name = "COUNT")]
+    pub keep_messages: Option<NonZeroU64>,
 
     /// Longest content of a message, in bytes of UTF-8
     #[arg(long, env = "DUET_MAX_CONTENT_BYTES", default_value_t = shared::rest::MAX_CONTENT_BYTES, value_name = "BYTES")]
@@ -86,6 +97,12 @@ impl Settings {
     #[must_use]
     pub fn amqp_url(&self) -> Option<&str> {
         self.amqp_url.as_ref().map(Secret::expose).filter(|url| !url.is_empty())
+    }
+
+    /// Which messages are kept.
+    #[must_use]
+    pub fn retention(&self) -> Retention {
+        Retention { keep_for: self.keep_for, keep_messages: self.keep_messages }
     }
 
     /// The folder to keep things in. Made when it is missing, for its owner alone: what people say is nobody else's
@@ -146,6 +163,14 @@ impl Settings {
 /// Reads an address to listen on.
 fn listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "write an IP address and a port, such as 127.0.0.1:8000 or [::]:8000".to_owned())
+}
+
+/// Reads for how long to keep messages; a day is 24 hours.
+fn keep_for(text: &str) -> Result<Duration, String> {
+    let span = text.parse::<Span>().ok();
+    let time = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
+    let time = time.and_then(|time| Duration::try_from(time).ok()).filter(|time| !time.is_zero());
+    time.ok_or_else(|| "write a time such as 90d, 12h or 30m".to_owned())
 }
 
 /// Reads the key kept in `folder`, or makes it. Nobody else may read the file.
@@ -214,6 +239,24 @@ mod tests {
         for listen in ["0.0.0.0:8000", "192.0.2.1:8000", "[::]:8000"] {
             let error = settings(&["--listen", listen]).key(Path::new("/nonexistent")).unwrap_err().to_string();
             assert!(error.starts_with("SECRET_KEY is not set"), "{error}");
+        }
+    }
+
+    #[test]
+    fn messages_are_kept_for_ever_or_for_a_time_that_reads_well() {
+        const HOUR: u64 = 3_600;
+        let kept = |time| settings(&["--keep-for", time]).keep_for.unwrap().as_secs();
+        assert_eq!(settings(&[]).retention(), Retention::default());
+        for (time, seconds) in [("90d", 90 * 24 * HOUR), ("12h", 12 * HOUR), ("2w", 14 * 24 * HOUR), ("90s", 90)] {
+            assert_eq!(kept(time), seconds, "{time}");
+        }
+        for time in ["90", "0d", "-1d", "1 month", "1y", "", "soon"] {
+            let refused = Settings::try_parse_from(["duet-server", &format!("--keep-for={time}")]).unwrap_err();
+            assert!(refused.to_string().contains("such as 90d"), "{refused}");
+        }
+        for count in ["0", "-1", "x"] {
+            let arguments = ["duet-server", &format!("--keep-messages={count}")];
+            assert!(Settings::try_parse_from(arguments).is_err(), "{count}");
         }
     }
 

@@ -55,7 +55,7 @@ pub async fn run(settings: Settings, listener: TcpListener, stop: impl Future<Ou
     let address = listener.local_addr()?;
     let folder = settings.data_folder()?;
     let tokens = Arc::new(Tokens::new(settings.key(&folder)?.expose().as_bytes()));
-    let history = History::open(&folder, settings.durability)?;
+    let history = History::open(&folder, settings.durability, settings.retention())?;
 
     let broker_tasks = TaskTracker::new();
     let stop_broker = CancellationToken::new();

@@ -6,10 +6,13 @@ mod reader;
 mod receipts;
 mod schema;
 mod sqlite;
+mod upkeep;
 mod writer;
 
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use shared::frames::Receipt;
 use shared::message::{Message, Seq};
@@ -25,6 +28,16 @@ pub enum Durability {
     Full,
     /// Commits are synced now and then: they survive a killed process, but not a power cut.
     Relaxed,
+}
+
+/// Which messages are kept. What is `None` sets no limit. A room goes on counting where it was when its messages have
+/// expired; an id that has expired with its message is known no more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Messages that were sent longer ago expire.
+    pub keep_for: Option<Duration>,
+    /// All but so many of the newest of a room expire.
+    pub keep_messages: Option<NonZeroU64>,
 }
 
 /// Which messages of a room to read.
@@ -84,13 +97,14 @@ pub enum History {
 }
 
 impl History {
-    /// Opens the history in `folder`, which is there, and makes it when it is missing.
+    /// Opens the history in `folder`, which is there, and makes it when it is missing. What is not kept by `retention`
+    /// is removed little by little.
     ///
     /// # Errors
     /// [`HistoryError::Open`] when another server uses it, when it is of a later version, or when the folder cannot be
     /// used.
-    pub fn open(folder: &Path, durability: Durability) -> Result<Self, HistoryError> {
-        Sqlite::open(folder, durability).map(Self::Sqlite)
+    pub fn open(folder: &Path, durability: Durability, retention: Retention) -> Result<Self, HistoryError> {
+        Sqlite::open(folder, durability, retention).map(Self::Sqlite)
     }
 
     /// The identity of this history. Places of another epoch mean nothing here.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use tracing::{info, warn};
 
 use crate::history::{Durability, log};
 
@@ -12,6 +13,9 @@ const STEPS: &[&str] = &[include_str!("migrations/sqlite-1.sql"), include_str!("
 
 /// The size of a page, which is SQLite's own choice.
 const PAGE_BYTES: i64 = 4_096;
+
+/// What `PRAGMA auto_vacuum` answers for a database that can shrink in steps.
+const INCREMENTAL: i64 = 2;
 
 /// How long a connection waits for a lock that another holds for a moment.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,6 +33,8 @@ pub(super) enum SchemaError {
 pub(super) fn open(path: &Path, durability: Durability) -> Result<(Connection, String), SchemaError> {
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    // Counts only for a database that is made now.
+    connection.pragma_update(None, "auto_vacuum", "incremental")?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     set_durability(&connection, durability)?;
     // Checkpoints are made by a thread of their own, so that no commit waits for one.
@@ -37,6 +43,7 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<(Connection, S
     connection.pragma_update(None, "journal_size_limit", log::RESTART_PAGES * PAGE_BYTES)?;
     connection.pragma_update(None, "cache_size", -16_384)?; // KiB
     migrate(&mut connection)?;
+    make_able_to_shrink(&connection)?;
     let epoch = epoch(&connection)?;
     Ok((connection, epoch))
 }
@@ -65,6 +72,28 @@ pub(super) fn set_durability(connection: &Connection, durability: Durability) ->
         Durability::Relaxed => "normal",
     };
     connection.pragma_update(None, "synchronous", synchronous)
+}
+
+/// What the first schema wrote cannot give free pages back until it has been rewritten, once.
+fn make_able_to_shrink(connection: &Connection) -> Result<(), rusqlite::Error> {
+    let auto_vacuum: i64 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
+    if auto_vacuum == INCREMENTAL {
+        return Ok(());
+    }
+    info!("rewriting the history, once, so that it can shrink when messages expire");
+    match connection.execute_batch("VACUUM") {
+        Ok(()) => info!("the history is rewritten"),
+        Err(error) => warn!(
+            %error,
+            "the history could not be rewritten and goes on as it is, but cannot shrink; make as much room on its disk \
+             and in the folder for temporary files as it is large, and start again"
+        ),
+    }
+    // Done or not, all of it stands in the log now.
+    if let Err(error) = log::checkpoint(connection, "TRUNCATE") {
+        warn!(%error, "checkpoint failed");
+    }
+    Ok(())
 }
 
 /// Brings the schema up to date.

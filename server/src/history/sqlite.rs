@@ -14,8 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::broker::Incoming;
 use crate::clock;
 use crate::history::reader::{self, Readers};
-use crate::history::writer::{self, Job};
-use crate::history::{Durability, HistoryError, Page, Placed, Span, receipts, schema};
+use crate::history::writer::{Job, Writer};
+use crate::history::{Durability, HistoryError, Page, Placed, Retention, Span, receipts, schema};
 
 /// The database's file within the folder.
 const FILE: &str = "duet.db";
@@ -51,14 +51,15 @@ impl Sqlite {
     ///
     /// # Errors
     /// [`HistoryError::Open`] with what to do about it.
-    pub(super) fn open(folder: &Path, durability: Durability) -> Result<Self, HistoryError> {
+    pub(super) fn open(folder: &Path, durability: Durability, retention: Retention) -> Result<Self, HistoryError> {
         let lock = lock(folder)?;
         let path = folder.join(FILE);
         make(&path)?;
         let (connection, epoch) = schema::open(&path, durability)
             .map_err(|e| HistoryError::Open(format!("cannot open the history {}: {e}", path.display())))?;
         let (writer, jobs) = mpsc::channel(WAITING_BATCHES);
-        writer::start(connection, path.clone(), jobs)
+        Writer::new(connection, durability, retention)
+            .start(path.clone(), jobs)
             .map_err(|e| HistoryError::Open(format!("cannot start the thread that writes history: {e}")))?;
         let readers = Readers::new(path);
         Ok(Self { shared: Arc::new(Shared { epoch, writer, readers, trouble: Mutex::new(None), _lock: lock }) })

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use shared::frames::Receipt;
@@ -13,9 +14,21 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
 use crate::broker::Incoming;
+use crate::clock;
 use crate::history::log::Log;
 use crate::history::placing::{self, Rooms};
-use crate::history::{HistoryError, Placed, log, receipts};
+use crate::history::upkeep::{Progress, Upkeep};
+use crate::history::{Durability, HistoryError, Placed, Retention, log, receipts, schema};
+
+/// How often messages are looked through for expired ones. What has expired is read for so long at the most; a look
+/// costs a few microseconds for each room that ever was.
+const UPKEEP_EVERY: Duration = Duration::from_secs(600);
+
+/// How much longer than its last step upkeep rests before the next. Under load it then has a fifth of the time.
+const UPKEEP_RESTS: u32 = 4;
+
+/// After how many commits the size of the log is asked for: that takes a lock.
+const COMMITS_A_LOOK: u64 = 16;
 
 /// What the thread is asked to do.
 #[derive(Debug)]
@@ -28,54 +41,105 @@ pub(super) enum Job {
     Close(oneshot::Sender<()>),
 }
 
-/// Starts both threads. They end after [`Job::Close`], or when no job can come any more.
-pub(super) fn start(connection: Connection, path: PathBuf, jobs: mpsc::Receiver<Job>) -> std::io::Result<()> {
-    // One wish for a checkpoint is as good as many.
-    let (checkpoint, wishes) = std_mpsc::sync_channel(1);
-    let helper = thread::Builder::new().name("history-checkpoint".to_owned());
-    let helper = helper.spawn(move || log::checkpoint_when_asked(&path, &wishes))?;
-    thread::Builder::new().name("history-writer".to_owned()).spawn(move || {
-        let (connection, answer) = write(connection, jobs, Log::new(checkpoint));
-        // It has nothing to say; if it panicked, its log line is out already.
-        let _ = helper.join();
-        // The last connection to close moves the rest of the log into the database.
-        if let Err((_, error)) = connection.close() {
-            warn!(%error, "closing history failed");
-        }
-        if let Some(answer) = answer {
-            // Whoever asked may have given up waiting.
-            let _ = answer.send(());
-        }
-    })?;
-    Ok(())
+/// Works on the one connection that writes.
+pub(super) struct Writer {
+    connection: Connection,
+    durability: Durability,
+    /// How commits are synced at the moment.
+    synced: Durability,
+    rooms: Rooms,
+    upkeep: Upkeep,
+    commits: u64,
 }
 
-/// Works until it is told to close, and says whom to tell when that is done.
-fn write(
-    mut connection: Connection,
-    mut jobs: mpsc::Receiver<Job>,
-    mut log: Log,
-) -> (Connection, Option<oneshot::Sender<()>>) {
-    let mut rooms = Rooms::default();
-    let mut commits = 0_u64;
-    while let Some(job) = jobs.blocking_recv() {
-        match job {
-            Job::Append(messages, answer) => {
-                let result = placing::append(&mut connection, &mut rooms, &messages).map_err(HistoryError::from);
-                // The intake waits for every answer; it is gone only when the server is.
-                let _ = answer.send(result);
-                commits += 1;
-                // The size of the log is asked for now and then only: it takes a lock.
-                if commits.is_multiple_of(16) {
-                    log.tend(&connection);
+impl Writer {
+    /// On a connection that [`schema::open`] has made with the same durability.
+    pub(super) fn new(connection: Connection, durability: Durability, retention: Retention) -> Self {
+        let (rooms, upkeep) = (Rooms::default(), Upkeep::new(retention));
+        Self { connection, durability, synced: durability, rooms, upkeep, commits: 0 }
+    }
+
+    /// Starts both threads. They end after [`Job::Close`], or when no job can come any more.
+    pub(super) fn start(mut self, path: PathBuf, jobs: mpsc::Receiver<Job>) -> std::io::Result<()> {
+        // Only for waiting with a limit.
+        let waiting = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        // One wish for a checkpoint is as good as many.
+        let (checkpoint, wishes) = std_mpsc::sync_channel(1);
+        let helper = thread::Builder::new().name("history-checkpoint".to_owned());
+        let helper = helper.spawn(move || log::checkpoint_when_asked(&path, &wishes))?;
+        thread::Builder::new().name("history-writer".to_owned()).spawn(move || {
+            let answer = waiting.block_on(self.run(jobs, Log::new(checkpoint)));
+            // It has nothing to say; if it panicked, its log line is out already.
+            let _ = helper.join();
+            // The last connection to close moves the rest of the log into the database.
+            if let Err((_, error)) = self.connection.close() {
+                warn!(%error, "closing history failed");
+            }
+            if let Some(answer) = answer {
+                // Whoever asked may have given up waiting.
+                let _ = answer.send(());
+            }
+        })?;
+        Ok(())
+    }
+
+    /// Works until it is told to close, and says whom to tell when that is done.
+    async fn run(&mut self, mut jobs: mpsc::Receiver<Job>, mut log: Log) -> Option<oneshot::Sender<()>> {
+        let mut upkeep_at = clock::now().instant;
+        loop {
+            // A job that is there goes before upkeep that is due.
+            match tokio::time::timeout_at(upkeep_at.into(), jobs.recv()).await {
+                Ok(Some(Job::Append(messages, answer))) => {
+                    // The intake waits for every answer; it is gone only when the server is.
+                    let _ = answer.send(self.append(&messages).map_err(HistoryError::from));
                 }
+                Ok(Some(Job::KeepReceipts(kept, answer))) => {
+                    // Whoever asked may be gone; the receipts are kept all the same.
+                    let _ = answer.send(self.keep_receipts(&kept).map_err(HistoryError::from));
+                }
+                Ok(Some(Job::Close(answer))) => return Some(answer),
+                Ok(None) => return None,
+                Err(_) => upkeep_at = self.keep_up(&log),
             }
-            Job::KeepReceipts(kept, answer) => {
-                // Whoever asked may be gone; the receipts are kept all the same.
-                let _ = answer.send(receipts::keep(&mut connection, &kept).map_err(HistoryError::from));
+            self.commits += 1;
+            if self.commits.is_multiple_of(COMMITS_A_LOOK) {
+                log.tend(&self.connection);
             }
-            Job::Close(answer) => return (connection, Some(answer)),
         }
     }
-    (connection, None)
+
+    fn append(&mut self, messages: &[Incoming]) -> Result<Vec<Placed>, rusqlite::Error> {
+        self.sync(self.durability)?;
+        placing::append(&mut self.connection, &mut self.rooms, messages)
+    }
+
+    fn keep_receipts(&mut self, kept: &[(RoomId, Receipt)]) -> Result<(), rusqlite::Error> {
+        self.sync(Durability::Relaxed)?;
+        receipts::keep(&mut self.connection, kept)
+    }
+
+    /// Makes a step of upkeep and says when the next is due.
+    fn keep_up(&mut self, log: &Log) -> Instant {
+        let began = clock::now().instant;
+        let progress = self.sync(Durability::Relaxed).and_then(|()| self.upkeep.step(&mut self.connection));
+        let now = clock::now().instant;
+        match progress {
+            Ok(Progress::Underway) => return now + (now - began) * UPKEEP_RESTS,
+            // The file shrinks when the log is moved into it.
+            Ok(Progress::Done { had_work: true }) => log.ask_for_checkpoint(),
+            Ok(Progress::Done { had_work: false }) => {}
+            Err(error) => warn!(%error, "expired messages could not be removed; it is tried again in ten minutes"),
+        }
+        now + UPKEEP_EVERY
+    }
+
+    /// Sees to it that the next commit is synced like this. A power cut may undo what can be done again: that is not
+    /// worth a sync, and the next commit of messages syncs it as well.
+    fn sync(&mut self, durability: Durability) -> Result<(), rusqlite::Error> {
+        if self.synced != durability {
+            schema::set_durability(&self.connection, durability)?;
+            self.synced = durability;
+        }
+        Ok(())
+    }
 }

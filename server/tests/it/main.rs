@@ -12,11 +12,13 @@
 mod contract;
 mod documents;
 mod history;
+mod migration;
 mod process;
 mod rabbitmq;
 mod rabbitmq_faults;
 mod receipts;
 mod resume;
+mod retention;
 mod seats;
 mod support;
 mod tidy;

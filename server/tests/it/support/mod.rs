@@ -3,6 +3,7 @@
 pub(crate) mod brokers;
 pub(crate) mod client;
 pub(crate) mod ends;
+pub(crate) mod kept;
 pub(crate) mod process;
 pub(crate) mod rabbitmq;
 pub(crate) mod relay;

@@ -1,0 +1,169 @@
+//! What the writer does while nothing waits for it: messages expire, and the file gives back the pages they leave. All
+//! of it in short steps, so that a batch that comes meanwhile waits for one step at the most.
+
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, Transaction};
+use tracing::info;
+
+use crate::clock;
+use crate::history::Retention;
+
+/// How long a step takes before it commits: far less than a person notices, and long enough that the commit is the
+/// smaller part.
+const STEP: Duration = Duration::from_millis(2);
+
+/// How many messages are deleted before a step looks at the clock: at most this many, or this many bytes of content.
+const CHUNK_MESSAGES: i64 = 32;
+const CHUNK_BYTES: u64 = 256 * 1024;
+
+/// How many free pages the file keeps for messages to come (4 KiB each). Moving pages costs more than it gains where
+/// as much comes as expires.
+pub(super) const SPARE_PAGES: i64 = 1_024;
+
+/// How far it has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// There is more to do.
+    Underway,
+    /// All is done for now, and whether anything was there to do.
+    Done { had_work: bool },
+}
+
+/// Goes through all rooms, then through the free pages, then begins anew.
+#[derive(Debug)]
+pub(super) struct Upkeep {
+    retention: Retention,
+    stage: Stage,
+    expired: usize,
+    freed: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Stage {
+    /// All rooms up to this row have been seen to.
+    Expiring { after: i64 },
+    /// Free pages are given back.
+    Shrinking,
+}
+
+impl Upkeep {
+    pub(super) fn new(retention: Retention) -> Self {
+        Self { retention, stage: Stage::Expiring { after: 0 }, expired: 0, freed: 0 }
+    }
+
+    /// Does what can be done in [`STEP`]. Of a step that fails nothing is done.
+    pub(super) fn step(&mut self, connection: &mut Connection) -> Result<Progress, rusqlite::Error> {
+        let end = clock::now().instant + STEP;
+        let transaction = connection.transaction()?;
+        match self.stage {
+            Stage::Expiring { after } => {
+                let (expired, next) = expire(&transaction, self.retention, after, end)?;
+                transaction.commit()?;
+                self.expired += expired;
+                self.stage = next;
+                Ok(Progress::Underway)
+            }
+            Stage::Shrinking => {
+                let (freed, is_done) = shrink(&transaction, end)?;
+                transaction.commit()?;
+                self.freed += freed;
+                Ok(if is_done { self.done() } else { Progress::Underway })
+            }
+        }
+    }
+
+    fn done(&mut self) -> Progress {
+        let Self { expired, freed, .. } = *self;
+        *self = Self::new(self.retention);
+        if expired > 0 || freed > 0 {
+            info!(messages = expired, pages = freed, "expired messages are removed");
+        }
+        Progress::Done { had_work: expired > 0 || freed > 0 }
+    }
+}
+
+/// Removes what has expired in the rooms after this row. Says how many messages that were and where to go on.
+fn expire(
+    transaction: &Transaction<'_>,
+    retention: Retention,
+    mut after: i64,
+    end: Instant,
+) -> Result<(usize, Stage), rusqlite::Error> {
+    let Some(limits) = Limits::of(retention) else { return Ok((0, Stage::Shrinking)) };
+    let mut next = transaction.prepare_cached("SELECT id, head FROM rooms WHERE id > ?1 ORDER BY id LIMIT 1")?;
+    let mut delete = transaction.prepare_cached("DELETE FROM messages WHERE room = ?1 AND seq <= ?2")?;
+    let mut expired = 0;
+    while clock::now().instant < end {
+        let found = next.query_map([after], |row| Ok((row.get(0)?, row.get(1)?)))?.next().transpose()?;
+        let Some((room, head)) = found else { return Ok((expired, Stage::Shrinking)) };
+        match limits.last_expired(transaction, room, head)? {
+            Some(last) => expired += delete.execute((room, last))?,
+            None => after = room,
+        }
+    }
+    Ok((expired, Stage::Expiring { after }))
+}
+
+/// What a message must be to be kept.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Sent at this time or later, in milliseconds since 1970.
+    since: i64,
+    /// One of so many newest ones.
+    newest: i64,
+}
+
+impl Limits {
+    fn of(retention: Retention) -> Option<Self> {
+        let Retention { keep_for, keep_messages } = retention;
+        if keep_for.is_none() && keep_messages.is_none() {
+            return None;
+        }
+        let now = clock::timestamp().as_millisecond();
+        let milliseconds = |age: Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        Some(Self {
+            since: keep_for.map_or(i64::MIN, |age| now.saturating_sub(milliseconds(age))),
+            newest: keep_messages.map_or(i64::MAX, |count| i64::try_from(count.get()).unwrap_or(i64::MAX)),
+        })
+    }
+
+    /// The last of a chunk of a room's oldest messages that have all expired; what is kept stays without holes.
+    fn last_expired(self, transaction: &Transaction<'_>, room: i64, head: i64) -> Result<Option<i64>, rusqlite::Error> {
+        let counted_out = head.saturating_sub(self.newest);
+        let mut oldest = transaction.prepare_cached(
+            "SELECT seq, sent_at, octet_length(content) FROM messages WHERE room = ?1 ORDER BY seq LIMIT ?2",
+        )?;
+        let mut rows = oldest.query((room, CHUNK_MESSAGES))?;
+        let (mut last, mut bytes) = (None, 0);
+        while let Some(row) = rows.next()? {
+            let (seq, sent_at): (i64, i64) = (row.get(0)?, row.get(1)?);
+            if bytes >= CHUNK_BYTES || (seq > counted_out && sent_at >= self.since) {
+                break;
+            }
+            last = Some(seq);
+            bytes += row.get::<_, i64>(2)?.unsigned_abs();
+        }
+        Ok(last)
+    }
+}
+
+/// Moves pages from the end of the file into free ones and cuts the end off. Says how many and whether that was all.
+fn shrink(transaction: &Transaction<'_>, end: Instant) -> Result<(usize, bool), rusqlite::Error> {
+    let free: i64 = transaction.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
+    let surplus = free - SPARE_PAGES;
+    if surplus <= 0 {
+        return Ok((0, true));
+    }
+    // Each row that comes is one page; a history that cannot shrink gives none.
+    let mut vacuum = transaction.prepare(&format!("PRAGMA incremental_vacuum({surplus})"))?;
+    let mut rows = vacuum.query(())?;
+    let mut freed = 0;
+    while rows.next()?.is_some() {
+        freed += 1;
+        if clock::now().instant >= end {
+            return Ok((freed, false));
+        }
+    }
+    Ok((freed, true))
+}
