@@ -1,13 +1,17 @@
 //! The bench against a server that loses, repeats, reorders, refuses and stalls on purpose: each must be counted.
 
 use std::collections::HashMap;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use crate::scripted::{Exchange, Scripted, ServerSocket};
+use rustix::process::Signal;
+
+use crate::scripted::{Exchange, SOON, Scripted, ServerSocket};
+use crate::together::Server;
 
 /// What the server does with a message.
 #[derive(Clone, Copy)]
@@ -152,4 +156,65 @@ async fn a_closed_loop_waits_for_each_answer() {
     // One at a time, 5 ms each; the three in flight at the end count as well.
     assert!((10..=103).contains(&accepted), "{accepted}");
     assert_eq!(report["connections"], 6);
+}
+
+/// Starts a bench on a real server and waits until its messages are being kept.
+fn bench_on(server: &Server, arguments: &[&str]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tui-client"));
+    command.args(["bench", "--server", &format!("http://{}", server.address), "--rooms", "2", "--warmup", "0"]);
+    command.args(arguments).env_clear().stdout(Stdio::piped()).stderr(Stdio::piped());
+    let log = server.folder.join("duet.db-wal");
+    let kept = || std::fs::metadata(&log).map_or(0, |file| file.len());
+    let before = kept();
+    let bench = command.spawn().unwrap();
+    let deadline = Instant::now() + SOON;
+    while kept() < before + 100_000 {
+        assert!(Instant::now() < deadline, "nothing is written");
+        sleep(Duration::from_millis(10));
+    }
+    bench
+}
+
+fn ends(bench: Child, within: Duration) -> Output {
+    let begin = Instant::now();
+    let output = bench.wait_with_output().unwrap();
+    assert!(begin.elapsed() < within, "it took {:?}", begin.elapsed());
+    output
+}
+
+#[test]
+fn a_server_that_stood_still_for_a_second_shows_it_in_the_99th_percentile() {
+    let server = Server::fresh();
+    let bench = bench_on(&server, &["--rate", "200", "--duration", "4s", "--json"]);
+    server.signal(Signal::STOP);
+    sleep(Duration::from_secs(1));
+    server.signal(Signal::CONT);
+    let output = ends(bench, SOON);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(output.status.success(), "{report}");
+    let p99 = report["delivery_ms"]["p99"].as_f64().unwrap();
+    // A quarter of the messages was due meanwhile, the first of them a whole second before it was heard.
+    assert!((900.0..3_000.0).contains(&p99), "{report}");
+    assert_eq!(report["whole_run"]["accepted"], 800);
+}
+
+#[test]
+fn a_server_that_dies_ends_the_bench_with_a_sentence() {
+    let mut server = Server::fresh();
+    let bench = bench_on(&server, &["--rate", "200", "--duration", "1h"]);
+    server.kill();
+    let output = ends(bench, Duration::from_secs(5));
+    let (said, printed) = (String::from_utf8(output.stderr).unwrap(), String::from_utf8(output.stdout).unwrap());
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    assert!(said.starts_with("tui-client: all 4 connections ended"), "{said}");
+    assert!(printed.contains("4 connections opened") && printed.ends_with("NOT CLEAN\n"), "{printed}");
+}
+
+#[test]
+fn people_see_how_the_times_are_spread() {
+    let server = Server::fresh();
+    let bench = bench_on(&server, &["--closed", "2", "--duration", "3s"]);
+    let printed = String::from_utf8(ends(bench, SOON).stdout).unwrap();
+    assert!(printed.lines().any(|line| line.contains(" - ") && line.contains('#')), "{printed}");
+    assert!(printed.contains("accepted per second") && printed.is_ascii(), "{printed}");
 }

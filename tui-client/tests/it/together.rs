@@ -5,15 +5,17 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::tmux::Tmux;
 
 const CLIENT: &str = env!("CARGO_BIN_EXE_tui-client");
 
 /// A `duet-server` on its embedded broker, killed with the value.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    address: SocketAddr,
-    folder: PathBuf,
+    pub(crate) address: SocketAddr,
+    pub(crate) folder: PathBuf,
 }
 
 impl Server {
@@ -35,16 +37,20 @@ impl Server {
         Self { child, address, folder: folder.to_owned() }
     }
 
-    fn fresh() -> Self {
+    pub(crate) fn fresh() -> Self {
         static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         Self::start("127.0.0.1:0", &std::env::temp_dir().join(format!("duet-together-{}-{number}", std::process::id())))
     }
 
     /// `kill -9`.
-    fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     async fn joined_by(&self, user: &str) -> Tmux {

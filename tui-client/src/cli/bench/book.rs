@@ -2,35 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 
 use crate::cli::bench::ledger::{Heard, LISTENERS, Ledger, Stamp, Tally};
 use crate::cli::bench::plan::{Plan, Times};
+use crate::cli::bench::progress::Progress;
 
 /// Longer counts as a minute.
 const LONGEST_MICROS: u64 = 60_000_000;
-
-/// What all threads count together while they run.
-#[derive(Debug, Default)]
-pub(crate) struct Progress {
-    accepted: AtomicU64,
-    heard: AtomicU64,
-}
-
-impl Progress {
-    /// Messages answered with 200.
-    pub(crate) fn accepted(&self) -> u64 {
-        self.accepted.load(Relaxed)
-    }
-
-    /// Frames heard for the first time.
-    pub(crate) fn heard(&self) -> u64 {
-        self.heard.load(Relaxed)
-    }
-}
 
 /// What came of a thread's work, and of all together when they are added.
 #[derive(Debug)]
@@ -46,14 +27,12 @@ pub(crate) struct Share {
     pub(crate) failed: BTreeMap<String, u64>,
     /// Messages of an open loop that were not sent in time to count.
     pub(crate) unsent: u64,
-    /// Listening connections that ended before the bench did.
-    pub(crate) ended: u64,
 }
 
 impl Default for Share {
     fn default() -> Self {
-        let (tally, failed, unsent, ended) = (Tally::default(), BTreeMap::new(), 0, 0);
-        Self { tally, delivery: histogram(), http: histogram(), lateness: histogram(), failed, unsent, ended }
+        let (tally, failed, unsent) = (Tally::default(), BTreeMap::new(), 0);
+        Self { tally, delivery: histogram(), http: histogram(), lateness: histogram(), failed, unsent }
     }
 }
 
@@ -69,7 +48,6 @@ impl Share {
             *self.failed.entry(reason).or_default() += count;
         }
         self.unsent += other.unsent;
-        self.ended += other.ended;
     }
 }
 
@@ -117,7 +95,7 @@ impl Book {
             ledger.accept(sender, counter);
         }
         self.accepted += 1;
-        self.progress.accepted.fetch_add(1, Relaxed);
+        self.progress.count_accepted();
         if self.is_measured(due) {
             self.share.http.saturating_record(micros(now - sent));
             self.share.lateness.saturating_record(micros(sent - due));
@@ -131,7 +109,7 @@ impl Book {
         let heard = ledger.hear(listener, stamp);
         if matches!(heard, Heard::One | Heard::All) {
             self.heard += 1;
-            self.progress.heard.fetch_add(1, Relaxed);
+            self.progress.count_heard();
         }
         if let (Heard::All, Some(stamp)) = (heard, stamp) {
             let due = self.times.start + Duration::from_nanos(stamp.due);
@@ -161,13 +139,17 @@ impl Book {
         self.heard < self.accepted * u64::from(LISTENERS)
     }
 
-    /// What came of it, with the connections that have `ended` on the way.
-    pub(crate) fn close(&mut self, ended: u64) -> Share {
+    /// A listening connection has ended.
+    pub(crate) fn end(&mut self) {
+        self.progress.count_ended();
+    }
+
+    /// What came of it.
+    pub(crate) fn close(&mut self) -> Share {
         let mut share = std::mem::take(&mut self.share);
         for ledger in &self.ledgers {
             share.tally.add(ledger.tally());
         }
-        share.ended = ended;
         share
     }
 

@@ -2,43 +2,58 @@
 //!
 //! It stands beside the server on the same machine, so it has to be cheap: HTTP by hand, one thread for a share of the
 //! rooms, nothing shared between the threads but three counters. Read in this order: `plan` (what to do), `shard` (the
-//! work of one thread), `sender`, `pace` (when to send), `book` and `ledger` (what came of it), `report`.
+//! work of one thread), `sender`, `pace` (when to send), `book` and `ledger` (what came of it), `progress`, `report`, `plot`.
 
 mod book;
 mod http;
 mod ledger;
 mod pace;
 mod plan;
+mod plot;
+mod progress;
 mod report;
 mod sender;
 mod shard;
 mod usage;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::{ArgGroup, Args};
 use reqwest::Url;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::cli::bench::book::{Progress, Share};
+use crate::cli::bench::book::Share;
 use crate::cli::bench::plan::{Load, Plan, Times, plain_address};
+use crate::cli::bench::plot::Ink;
+use crate::cli::bench::progress::{Progress, Watch, clear, is_shown, show};
 use crate::cli::bench::report::{Measured, Report, ServerUsage};
 use crate::cli::bench::shard::Shard;
 use crate::cli::bench::usage::Usage;
+use crate::cli::duration;
 use crate::cli::exit::{EXIT_CODES, Exit, Failure};
 use crate::cli::lines::written;
-use crate::cli::{duration, say};
 use crate::config::{DEFAULT_SERVER, server};
 
 /// Between the moment everything is connected and the first message.
 const SETTLE: Duration = Duration::from_millis(500);
-/// How often the progress line is drawn.
-const TICK: Duration = Duration::from_millis(250);
+
+const EXAMPLES: &str = "\
+Examples:
+  tui-client bench --rate 300                  latency at a load that people make
+  tui-client bench --closed 64 --rooms 50      the most that goes through
+  tui-client bench --idle 5000 --pid 4711      what a connection costs
+
+With --rate a server that stands still for a second shows it in the percentiles, for each message counts from when it was \
+due. With --closed the senders stand still as well and few messages show it: judge latency by --rate.
+The rooms are new ones. Loss, repeats and order count over the whole run, as the listeners see them.
+Exit code 1: something was lost, repeated, out of order or not accepted. 5: every connection ended early.
+";
 
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = format!("{EXAMPLES}\n{EXIT_CODES}"))]
 #[command(group(ArgGroup::new("load").args(["rate", "closed", "idle"]).required(true).multiple(true)))]
 pub(crate) struct Bench {
     /// The server's address, http only
@@ -49,11 +64,11 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     rooms: u32,
 
-    /// Open loop: so many messages a second, whether the server keeps up or not; latency counts from when each was due
+    /// Open loop: so many messages a second over all rooms, whether the server keeps up or not; one sender a room
     #[arg(long, value_name = "R", conflicts_with = "closed", value_parser = rate)]
     rate: Option<f64>,
 
-    /// Closed loop: so many senders, each sending when its last message was answered
+    /// Closed loop: so many senders over all rooms, each sending when its last message was answered
     #[arg(long, value_name = "C", value_parser = clap::value_parser!(u32).range(1..))]
     closed: Option<u32>,
 
@@ -81,26 +96,32 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "PID")]
     pid: Option<u32>,
 
-    /// One JSON object instead of a table
+    /// One JSON object instead of a table and a plot
     #[arg(long)]
     json: bool,
 }
 
 impl Bench {
-    /// Ends with [`Exit::Unexpected`] when a message was lost, repeated, out of order or refused, or a connection ended.
+    /// Ends with [`Exit::Unexpected`] when a message was lost, repeated, out of order or refused, or a connection ended;
+    /// with [`Exit::NoConnection`] when all did.
     pub(crate) fn run(self) -> Result<(), Failure> {
         let plan = Arc::new(self.plan().map_err(|words| Failure::new(Exit::Usage, words))?);
         let server_before = self.usage()?;
+        allow_many_sockets();
         let progress = Arc::new(Progress::default());
         let began = Instant::now();
-        if std::io::stderr().is_terminal() {
-            say(&format!("connecting {} listeners", plan.listening()));
+        if is_shown() {
+            show(&format!("opening {} connections", plan.listening()));
         }
         let shards = (0..plan.threads).map(|number| Shard::start(&plan, number, &progress)).collect::<Vec<_>>();
-        let shards = shards.into_iter().map(Shard::connected).collect::<Result<Vec<_>, _>>()?;
+        let shards = shards.into_iter().map(Shard::connected).collect::<Result<Vec<_>, _>>();
+        if is_shown() {
+            clear();
+        }
+        let shards = shards?;
         let opening = began.elapsed();
         thread::sleep(SETTLE);
-        let server_connected = self.usage()?;
+        let server_connected = self.pid.and_then(Usage::of);
 
         let times = plan.times(Instant::now() + Duration::from_millis(10));
         let (rooms, dues) = pace::channels(&plan);
@@ -110,7 +131,7 @@ impl Bench {
             Load::Closed(_) | Load::None => 0,
         });
         let running = shards.into_iter().zip(dues).map(|(shard, dues)| shard.go(times, dues)).collect::<Vec<_>>();
-        let mut measured = self.watch(times, &progress)?;
+        let mut measured = self.watch(&plan, times, &progress);
         measured.opening = opening;
         measured.overrun = pacing.join().unwrap_or_default();
         if let (Some(server), Some(before), Some(connected)) = (&mut measured.server, server_before, server_connected) {
@@ -121,7 +142,11 @@ impl Bench {
         for shard in running {
             share.add(shard.join()?);
         }
-        self.print(&Report::new(&plan, share, &measured))
+        if is_shown() {
+            clear();
+        }
+        measured.ended = progress.ended();
+        self.print(&plan, &share, &measured)
     }
 
     fn plan(&self) -> Result<Plan, String> {
@@ -152,57 +177,48 @@ impl Bench {
         usage.map(Some).ok_or_else(missing)
     }
 
-    /// Waits through the run, draws the progress, and takes the figures at both ends of the time measured.
-    fn watch(&self, times: Times, progress: &Progress) -> Result<Measured, Failure> {
-        let take =
-            || Ok::<_, Failure>((Instant::now(), self.usage()?, Usage::own(), progress.accepted(), progress.heard()));
-        wait_until(times.begin, times, progress);
-        let (begin, server_begin, own_begin, accepted_begin, heard_begin) = take()?;
-        wait_until(times.end, times, progress);
-        let (end, server_end, own_end, accepted_end, heard_end) = take()?;
+    /// Waits through the run and takes the figures at both ends of the time measured.
+    fn watch(&self, plan: &Plan, times: Times, progress: &Progress) -> Measured {
+        let usage = || self.pid.and_then(Usage::of);
+        let take = || (Instant::now(), usage(), Usage::own(), progress.accepted(), progress.heard());
+        let mut watch = Watch::new(plan, times, progress);
+        watch.until(times.begin);
+        let (begin, server_begin, own_begin, accepted_begin, heard_begin) = take();
+        watch.until(times.end);
+        let (end, server_end, own_end, accepted_end, heard_end) = take();
         let ends = server_begin.zip(server_end);
-        Ok(Measured {
+        Measured {
             time: end - begin,
             accepted: accepted_end - accepted_begin,
             heard: heard_end - heard_begin,
             own: own_end.processor - own_begin.processor,
             server: ends.map(|(begin, end)| ServerUsage { begin, end, ..ServerUsage::default() }),
+            over_after: watch.over_after(),
+            series: watch.end(),
             ..Measured::default()
-        })
+        }
     }
 
-    fn print(&self, report: &Report) -> Result<(), Failure> {
-        let text = if self.json { report.json() } else { report.table() };
-        written(writeln!(std::io::stdout(), "{text}"))?;
-        if report.is_clean() {
-            return Ok(());
+    fn print(&self, plan: &Plan, share: &Share, measured: &Measured) -> Result<(), Failure> {
+        let report = Report::new(plan, share, measured);
+        let (verdict, mut out) = (report.verdict(), std::io::stdout());
+        if self.json {
+            written(writeln!(out, "{}", report.json()))?;
+        } else {
+            let ink = Ink::of(|variable| std::env::var(variable).ok());
+            let plot = plot::draw(&share.delivery, &measured.series, ink);
+            let word = if verdict.is_ok() { "clean" } else { "NOT CLEAN" };
+            written(writeln!(out, "{}{plot}{word}", report.table()))?;
         }
-        Err(Failure::new(Exit::Unexpected, "not every message arrived everywhere, once, and in order"))
+        verdict
     }
 }
 
-/// Draws the progress, on a terminal only, until `until`.
-fn wait_until(until: Instant, times: Times, progress: &Progress) {
-    let mut err = std::io::stderr();
-    let (total, draws) = (times.end - times.start, err.is_terminal());
-    loop {
-        let now = Instant::now();
-        let left = until.saturating_duration_since(now);
-        if left.is_zero() {
-            break;
-        }
-        if draws {
-            let done = now.saturating_duration_since(times.start).div_duration_f64(total).clamp(0.0, 1.0);
-            let bar = "=".repeat((0..30).filter(|cell| f64::from(*cell) < done * 30.0).count());
-            let (accepted, heard) = (progress.accepted(), progress.heard());
-            // With standard error closed there is nobody to watch.
-            _ = write!(err, "\r[{bar:<30}] {accepted} accepted, {heard} frames ");
-        }
-        thread::sleep(left.min(TICK));
-    }
-    if draws && until == times.end {
-        _ = write!(err, "\r\x1b[K");
-    }
+/// As many as the system lets a program have: the usual limit is far lower, for programs that know no better.
+fn allow_many_sockets() {
+    let most = getrlimit(Resource::Nofile).maximum;
+    // Where it is not granted, the connection that is one too many says so.
+    _ = setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most });
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -15,6 +15,8 @@ use crate::cli::bench::plan::{Load, Plan, Times};
 const WAKE_SLACK: Duration = Duration::from_micros(80);
 /// Up to this rate the slack is waited out on the processor. Above it, a message is due before the next wake-up anyway.
 const SPIN_BELOW: f64 = 2000.0;
+/// How often to see whether the load is over, where messages are rare.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// A sender this far behind does not catch up any more; what finds no place is counted as never sent.
 const MAX_BEHIND: usize = 4096;
 
@@ -38,7 +40,8 @@ pub(crate) fn channels(plan: &Plan) -> (Vec<mpsc::Sender<Instant>>, Vec<Dues>) {
     (rooms, dues)
 }
 
-/// Tells the rooms in turn when a message is due, `rate` times a second, until the end. How many found no place.
+/// Tells the rooms in turn when a message is due, `rate` times a second, until the end or until nobody is told any more.
+/// How many found no place.
 pub(crate) fn run(rate: f64, times: Times, rooms: &[mpsc::Sender<Instant>]) -> u64 {
     let slack = if rate < SPIN_BELOW { WAKE_SLACK } else { Duration::ZERO };
     let mut unsent = 0;
@@ -47,12 +50,22 @@ pub(crate) fn run(rate: f64, times: Times, rooms: &[mpsc::Sender<Instant>]) -> u
         if due >= times.end {
             break;
         }
+        while due > Instant::now() + LOOK_EVERY && !is_over(rooms) {
+            thread::sleep(LOOK_EVERY);
+        }
+        if is_over(rooms) {
+            break;
+        }
         wait_until(due, slack);
         if room.try_send(due).is_err() {
             unsent += 1;
         }
     }
     unsent
+}
+
+fn is_over(rooms: &[mpsc::Sender<Instant>]) -> bool {
+    rooms.iter().all(mpsc::Sender::is_closed)
 }
 
 fn wait_until(due: Instant, slack: Duration) {
@@ -88,5 +101,15 @@ mod tests {
         let (room, _due) = mpsc::channel(1);
         let times = Times { start, begin: start, end: start + Duration::from_millis(10) };
         assert_eq!(run(1000.0, times, &[room]), 9);
+    }
+
+    #[test]
+    fn it_ends_when_nobody_is_told_any_more() {
+        let hour = Duration::from_secs(3600);
+        let start = Instant::now() + hour;
+        let (room, due) = mpsc::channel(1);
+        let pacing = thread::spawn(move || run(1.0, Times { start, begin: start, end: start + hour }, &[room]));
+        drop(due);
+        assert_eq!(pacing.join().unwrap(), 0);
     }
 }

@@ -11,6 +11,7 @@ use crate::cli::bench::book::Share;
 use crate::cli::bench::ledger::{LISTENERS, Tally};
 use crate::cli::bench::plan::{Load, Plan};
 use crate::cli::bench::usage::Usage;
+use crate::cli::exit::{Exit, Failure};
 
 /// The version of the JSON object; rises when a field changes its meaning.
 const VERSION: u8 = 1;
@@ -31,6 +32,12 @@ pub(crate) struct Measured {
     pub(crate) overrun: u64,
     /// What the server used, when its process is known.
     pub(crate) server: Option<ServerUsage>,
+    /// Listening connections that ended before the bench did.
+    pub(crate) ended: u64,
+    /// When all of them had, after the start.
+    pub(crate) over_after: Option<Duration>,
+    /// How many messages were accepted so long after the start.
+    pub(crate) series: Vec<(Duration, u64)>,
 }
 
 /// What the server had used by four moments.
@@ -61,12 +68,15 @@ pub(crate) struct Report {
     delivery_ms: Option<Percentiles>,
     /// From the request to its answer.
     http_ms: Option<Percentiles>,
-    /// How late the bench itself was; part of `delivery_ms`.
+    /// From when a message was due to its request, for its sender waited for the last answer or the bench was slow.
+    /// Part of `delivery_ms`.
     lateness_ms: Option<Percentiles>,
     /// Over the whole run, the warm-up included.
     whole_run: Correctness,
     connections: u32,
     connections_ended: u64,
+    /// When all of them had, and with them the bench.
+    ended_after_s: Option<f64>,
     connecting_s: f64,
     own_processor_us_per_message: Option<f64>,
     server: Option<Server>,
@@ -107,7 +117,7 @@ struct Server {
 }
 
 impl Report {
-    pub(crate) fn new(plan: &Plan, share: Share, measured: &Measured) -> Self {
+    pub(crate) fn new(plan: &Plan, share: &Share, measured: &Measured) -> Self {
         let Tally { accepted, heard, lost, repeated, disordered, foreign } = share.tally;
         let seconds = measured.time.as_secs_f64();
         let load = match plan.load {
@@ -129,7 +139,7 @@ impl Report {
             lateness_ms: percentiles(&share.lateness),
             whole_run: Correctness {
                 accepted,
-                failed: share.failed,
+                failed: share.failed.clone(),
                 unsent: share.unsent + measured.overrun,
                 frames: heard,
                 lost,
@@ -138,7 +148,8 @@ impl Report {
                 foreign,
             },
             connections: plan.listening(),
-            connections_ended: share.ended,
+            connections_ended: measured.ended,
+            ended_after_s: measured.over_after.map(|time| rounded(time.as_secs_f64())),
             connecting_s: rounded(measured.opening.as_secs_f64()),
             own_processor_us_per_message: per_message(measured.own, measured.accepted),
             server: measured.server.map(|usage| server(usage, plan, measured)),
@@ -146,10 +157,34 @@ impl Report {
     }
 
     /// Whether every message arrived everywhere once and in order, and no connection was lost.
-    pub(crate) fn is_clean(&self) -> bool {
+    ///
+    /// # Errors
+    /// When not, with what went wrong.
+    pub(crate) fn verdict(&self) -> Result<(), Failure> {
+        let connections = self.connections;
+        if let Some(seconds) = self.ended_after_s {
+            let words = format!(
+                "all {connections} connections ended {seconds:.1} s after the start, and the bench with them: \
+                 see whether the server still runs, and what its log says"
+            );
+            return Err(Failure::new(Exit::NoConnection, words));
+        }
         let Correctness { failed, unsent, lost, repeated, disordered, foreign, .. } = &self.whole_run;
-        let faults = [unsent, lost, repeated, disordered, foreign, &self.connections_ended];
-        failed.is_empty() && faults.iter().all(|count| **count == 0)
+        let faults = [
+            (failed.values().sum(), "messages not accepted".to_owned()),
+            (*unsent, "messages not sent in time".to_owned()),
+            (*lost, "frames lost".to_owned()),
+            (*repeated, "frames repeated".to_owned()),
+            (*disordered, "frames out of order".to_owned()),
+            (*foreign, "frames that nobody sent".to_owned()),
+            (self.connections_ended, format!("of {connections} connections ended early")),
+        ];
+        let found: Vec<_> =
+            faults.iter().filter(|(count, _)| *count > 0).map(|(count, fault)| format!("{count} {fault}")).collect();
+        if found.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::new(Exit::Unexpected, found.join(", ")))
     }
 
     pub(crate) fn json(&self) -> String {
@@ -166,13 +201,17 @@ impl Report {
 
     fn write_table(&self, out: &mut String) -> std::fmt::Result {
         let Self { load, rooms, content_bytes, measured_s, connections, connecting_s, .. } = self;
-        writeln!(out, "{load}, {rooms} rooms of {LISTENERS}, {content_bytes} bytes, {measured_s} s")?;
+        write!(out, "{load}, ")?;
+        if *rooms > 0 {
+            write!(out, "{rooms} rooms of {LISTENERS}, {content_bytes} bytes, ")?;
+        }
+        writeln!(out, "{measured_s} s measured")?;
         writeln!(out, "{connections} connections opened in {connecting_s} s, {} ended early", self.connections_ended)?;
         if self.whole_run.accepted > 0 || !self.whole_run.failed.is_empty() {
             self.write_load(out)?;
         }
         if let Some(server) = &self.server {
-            write!(out, "server           ")?;
+            write!(out, "server              ")?;
             if let Some(micros) = server.processor_us_per_message {
                 write!(out, "{micros} us of processor a message, ")?;
             }
@@ -182,29 +221,31 @@ impl Report {
             }
             writeln!(out)?;
         }
-        write!(out, "{}", if self.is_clean() { "clean" } else { "NOT CLEAN: see above" })
+        Ok(())
     }
 
     fn write_load(&self, out: &mut String) -> std::fmt::Result {
         let Correctness { accepted, failed, unsent, frames, lost, repeated, disordered, foreign } = &self.whole_run;
-        writeln!(out, "throughput       {} messages/s, {} frames/s", self.accepted_per_s, self.frames_per_s)?;
-        writeln!(out, "milliseconds          p50       p90       p99     p99.9       max      mean")?;
-        for (name, times) in
-            [("to last frame", &self.delivery_ms), ("HTTP answer", &self.http_ms), ("own lateness", &self.lateness_ms)]
-        {
+        writeln!(out, "throughput          {} messages/s, {} frames/s", self.accepted_per_s, self.frames_per_s)?;
+        writeln!(out, "milliseconds              p50       p90       p99     p99.9       max      mean")?;
+        for (name, times) in [
+            ("due until heard", &self.delivery_ms),
+            ("due until sent", &self.lateness_ms),
+            ("sent until answered", &self.http_ms),
+        ] {
             let Some(Percentiles { p50, p90, p99, p999, max, mean, .. }) = times else { continue };
-            writeln!(out, "{name:<15} {p50:>9.3} {p90:>9.3} {p99:>9.3} {p999:>9.3} {max:>9.3} {mean:>9.3}")?;
+            writeln!(out, "{name:<19} {p50:>9.3} {p90:>9.3} {p99:>9.3} {p999:>9.3} {max:>9.3} {mean:>9.3}")?;
         }
-        writeln!(out, "messages         {accepted} accepted, {unsent} not sent in time")?;
+        writeln!(out, "messages            {accepted} accepted, {unsent} not sent in time")?;
         for (reason, count) in failed {
-            writeln!(out, "                 {count} failed: {reason}")?;
+            writeln!(out, "                    {count} failed: {reason}")?;
         }
         writeln!(
             out,
-            "frames           {frames} heard, {lost} lost, {repeated} repeated, {disordered} out of order, {foreign} foreign"
+            "frames              {frames} heard, {lost} lost, {repeated} repeated, {disordered} out of order, {foreign} foreign"
         )?;
         if let Some(micros) = self.own_processor_us_per_message {
-            writeln!(out, "bench            {micros} us of processor a message")?;
+            writeln!(out, "bench               {micros} us of processor a message")?;
         }
         Ok(())
     }
@@ -248,6 +289,6 @@ fn rounded(value: f64) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no count here comes near 2^53")]
-fn float(count: u64) -> f64 {
+pub(crate) fn float(count: u64) -> f64 {
     count as f64
 }

@@ -1,32 +1,38 @@
 //! The work of one thread: its rooms' listeners and senders, and the book about them.
 
 use std::cell::RefCell;
+use std::future::pending;
+use std::io::ErrorKind;
 use std::rc::Rc;
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
+use rustix::io::Errno;
 use shared::names::{Email, NameError, RoomId, Username};
 use shared::rest::{TokenAnswer, TokenRequest};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::{JoinSet, LocalSet};
-use tokio::time::{sleep, sleep_until, timeout_at};
+use tokio::time::{sleep, sleep_until, timeout, timeout_at};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use crate::cli::bench::book::{Book, Progress, Share};
+use crate::cli::bench::book::{Book, Share};
 use crate::cli::bench::http::{Http, connect};
 use crate::cli::bench::ledger::LISTENERS;
 use crate::cli::bench::pace::Dues;
 use crate::cli::bench::plan::{Plan, Times};
+use crate::cli::bench::progress::Progress;
 use crate::cli::bench::sender::Sender;
 use crate::cli::exit::{Exit, Failure};
 
+/// One connection may take this long to open.
+const OPEN_WITHIN: Duration = Duration::from_secs(10);
 /// After the last message, its answer may take this long.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// Frames are waited for until none came for this long, and for a while after the last one, to see repeats.
@@ -104,21 +110,21 @@ struct Work {
     plan: Arc<Plan>,
     number: u32,
     book: Rc<RefCell<Book>>,
-    listeners: JoinSet<()>,
 }
 
 impl Work {
     fn new(plan: Arc<Plan>, number: u32, progress: Arc<Progress>) -> Self {
         let book = Rc::new(RefCell::new(Book::new(Arc::clone(&plan), progress, Instant::now())));
-        Self { plan, number, book, listeners: JoinSet::new() }
+        Self { plan, number, book }
     }
 
     async fn run(
-        mut self,
+        self,
         is_ready: mpsc::SyncSender<()>,
         going: oneshot::Receiver<(Times, Dues)>,
     ) -> Result<Share, Failure> {
-        let senders = self.connect().await.map_err(|e| e.failure(&self.plan.address))?;
+        let mut listeners = JoinSet::new();
+        let senders = self.connect(&mut listeners).await.map_err(|e| e.failure(&self.plan.address))?;
         // Both ends are only gone when the whole bench is.
         _ = is_ready.send(());
         let Ok((times, mut dues)) = going.await else { return Ok(Share::default()) };
@@ -130,6 +136,16 @@ impl Work {
                 None => _ = sending.spawn_local(sender.closed_loop(times)),
             }
         }
+        tokio::select! {
+            () = self.load(sending, times) => {}
+            // Whatever is sent after that, nobody hears.
+            () = all(&mut listeners) => {}
+        }
+        Ok(self.book.borrow_mut().close())
+    }
+
+    /// Until everything was sent, answered and heard, or will not be.
+    async fn load(&self, mut sending: JoinSet<()>, times: Times) {
         let answers_by = (times.end + ANSWERS_WITHIN).into();
         while let Ok(Some(_)) = timeout_at(answers_by, sending.join_next()).await {}
         for _ in 0..sending.len() {
@@ -137,28 +153,27 @@ impl Work {
         }
         sleep_until(times.end.into()).await;
         self.drain().await;
-        let ended = self.ended();
-        Ok(self.book.borrow_mut().close(ended))
     }
 
     /// Connects the listeners, the idle ones, and the senders.
-    async fn connect(&mut self) -> Result<Vec<Sender>, SetupError> {
-        let mut http = Http::connect(&self.plan.address).await?;
+    async fn connect(&self, listeners: &mut JoinSet<()>) -> Result<Vec<Sender>, SetupError> {
+        let mut http = in_time(Http::connect(&self.plan.address)).await?;
         let mut senders = vec![];
         for room in self.plan.rooms_of(self.number) {
             let room_id = RoomId::new(self.plan.room(room))?;
             for listener in 0..LISTENERS {
-                let stream = self.join(&mut http, &room_id, listener).await?;
-                self.listeners.spawn_local(listen(stream, Rc::clone(&self.book), room, listener));
+                let stream = in_time(self.join(&mut http, &room_id, listener)).await?;
+                listeners.spawn_local(listen(stream, Rc::clone(&self.book), room, listener));
             }
             for number in 0..self.plan.senders_in(room) {
-                senders.push(Sender::connect(&self.plan, Rc::clone(&self.book), room, room_id.clone(), number).await?);
+                let book = Rc::clone(&self.book);
+                senders.push(in_time(Sender::connect(&self.plan, book, room, room_id.clone(), number)).await?);
             }
         }
         for idle in (0..self.plan.idle).filter(|idle| idle % self.plan.threads == self.number) {
             let room_id = RoomId::new(self.plan.idle_room(idle))?;
-            let stream = self.join(&mut http, &room_id, idle % LISTENERS).await?;
-            self.listeners.spawn_local(stay(stream));
+            let stream = in_time(self.join(&mut http, &room_id, idle % LISTENERS)).await?;
+            listeners.spawn_local(stay(stream, Rc::clone(&self.book)));
         }
         Ok(senders)
     }
@@ -192,11 +207,14 @@ impl Work {
         }
         sleep(REPEATS).await;
     }
+}
 
-    /// How many connections have ended that should not have.
-    fn ended(&mut self) -> u64 {
-        std::iter::from_fn(|| self.listeners.try_join_next()).map(|_| 1).sum()
+/// Waits until all have ended; for ever when there never was one.
+async fn all(listeners: &mut JoinSet<()>) {
+    if listeners.is_empty() {
+        pending::<()>().await;
     }
+    while listeners.join_next().await.is_some() {}
 }
 
 async fn listen(mut stream: WebSocketStream<TcpStream>, book: Rc<RefCell<Book>>, room: u32, listener: u32) {
@@ -205,18 +223,30 @@ async fn listen(mut stream: WebSocketStream<TcpStream>, book: Rc<RefCell<Book>>,
             book.borrow_mut().hear(room, listener, &content, Instant::now());
         }
     }
+    book.borrow_mut().end();
 }
 
 /// Keeps a connection open, which answers pings on the way.
-async fn stay(mut stream: WebSocketStream<TcpStream>) {
+async fn stay(mut stream: WebSocketStream<TcpStream>, book: Rc<RefCell<Book>>) {
     while let Some(Ok(_)) = stream.next().await {}
+    book.borrow_mut().end();
+}
+
+/// A server that takes a connection and says nothing keeps nobody waiting.
+async fn in_time<T, E>(opening: impl Future<Output = Result<T, E>>) -> Result<T, SetupError>
+where
+    SetupError: From<E>,
+{
+    Ok(timeout(OPEN_WITHIN, opening).await.map_err(|_| SetupError::Silent)??)
 }
 
 /// Why the bench could not begin.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SetupError {
-    #[error("{0}")]
+    #[error("{}", io_words(.0))]
     Io(#[from] std::io::Error),
+    #[error("no answer within {} s", OPEN_WITHIN.as_secs())]
+    Silent,
     #[error("opening a WebSocket: {0}")]
     WebSocket(#[from] tungstenite::Error),
     #[error("opening a WebSocket: {0}")]
@@ -230,10 +260,20 @@ pub(crate) enum SetupError {
 impl SetupError {
     fn failure(&self, address: &str) -> Failure {
         let exit = match self {
-            Self::Io(_) => Exit::NoConnection,
+            Self::Io(_) | Self::Silent => Exit::NoConnection,
             Self::WebSocket(_) | Self::Http(_) | Self::Status(_) => Exit::Refused,
             Self::Name(_) => Exit::Unexpected,
         };
         Failure::new(exit, format!("connecting to {address}: {self}"))
+    }
+}
+
+fn io_words(error: &std::io::Error) -> String {
+    if error.kind() == ErrorKind::ConnectionRefused {
+        return "refused: start a server there, or name another one with --server".to_owned();
+    }
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::MFILE) => "more connections than this system lets a program have: raise `ulimit -n`".to_owned(),
+        Some(_) | None => error.to_string(),
     }
 }

@@ -1,0 +1,131 @@
+//! What all threads count together while they run, and the eye on it: the line that moves, and the end before the end.
+
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::cli::bench::plan::{Plan, Times};
+
+/// How often to look.
+const TICK: Duration = Duration::from_millis(250);
+/// How many cells of the bar are filled at the end.
+const BAR: u8 = 30;
+
+/// The counters.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    accepted: AtomicU64,
+    heard: AtomicU64,
+    ended: AtomicU64,
+}
+
+impl Progress {
+    /// Messages answered with 200.
+    pub(crate) fn accepted(&self) -> u64 {
+        self.accepted.load(Relaxed)
+    }
+
+    /// Frames heard for the first time.
+    pub(crate) fn heard(&self) -> u64 {
+        self.heard.load(Relaxed)
+    }
+
+    /// Listening connections that have ended.
+    pub(crate) fn ended(&self) -> u64 {
+        self.ended.load(Relaxed)
+    }
+
+    pub(crate) fn count_accepted(&self) {
+        self.accepted.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count_heard(&self) {
+        self.heard.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count_ended(&self) {
+        self.ended.fetch_add(1, Relaxed);
+    }
+}
+
+/// Looks at the counters through the run.
+#[derive(Debug)]
+pub(crate) struct Watch<'a> {
+    progress: &'a Progress,
+    times: Times,
+    connections: u64,
+    is_shown: bool,
+    /// How many messages were accepted so long after the start.
+    accepted: Vec<(Duration, u64)>,
+}
+
+impl<'a> Watch<'a> {
+    pub(crate) fn new(plan: &Plan, times: Times, progress: &'a Progress) -> Self {
+        Self { progress, times, connections: plan.listening().into(), is_shown: is_shown(), accepted: vec![] }
+    }
+
+    /// Waits until then, or until every connection has ended, for nothing is heard after that.
+    pub(crate) fn until(&mut self, until: Instant) {
+        loop {
+            let now = Instant::now();
+            self.accepted.push((now.saturating_duration_since(self.times.start), self.progress.accepted()));
+            let left = until.saturating_duration_since(now);
+            if left.is_zero() || self.is_over() {
+                return;
+            }
+            self.show(now);
+            thread::sleep(left.min(TICK));
+        }
+    }
+
+    /// Says that the load is over, and gives the samples, by the time since the start.
+    pub(crate) fn end(self) -> Vec<(Duration, u64)> {
+        if self.is_shown {
+            clear();
+            show("waiting for the last answers and frames");
+        }
+        self.accepted
+    }
+
+    /// Since when nothing can be heard any more, counted from the start, when that is so.
+    pub(crate) fn over_after(&self) -> Option<Duration> {
+        self.is_over().then(|| self.times.start.elapsed())
+    }
+
+    fn is_over(&self) -> bool {
+        self.connections > 0 && self.progress.ended() >= self.connections
+    }
+
+    fn show(&self, now: Instant) {
+        if !self.is_shown {
+            return;
+        }
+        let (gone, whole) = (now.saturating_duration_since(self.times.start), self.times.end - self.times.start);
+        let done = gone.div_duration_f64(whole) * f64::from(BAR);
+        let bar = "=".repeat((0..BAR).filter(|cell| f64::from(*cell) < done).count());
+        let (accepted, heard) = (self.progress.accepted(), self.progress.heard());
+        let ended = match self.progress.ended() {
+            0 => String::new(),
+            ended => format!(", {ended} connections ended"),
+        };
+        let (gone, whole, width) = (gone.as_secs(), whole.as_secs_f64().ceil(), usize::from(BAR));
+        show(&format!("[{bar:<width$}] {gone}/{whole} s  {accepted} accepted, {heard} frames{ended}"));
+    }
+}
+
+/// Whether a person watches who can be shown a line that changes.
+pub(crate) fn is_shown() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Writes over the line that is there.
+pub(crate) fn show(line: &str) {
+    // With standard error closed there is nobody to watch.
+    _ = write!(std::io::stderr(), "\r{line}\x1b[K");
+}
+
+/// Takes the line away.
+pub(crate) fn clear() {
+    _ = write!(std::io::stderr(), "\r\x1b[K");
+}
