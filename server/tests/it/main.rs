@@ -11,6 +11,7 @@
 
 mod contract;
 mod documents;
+mod faults;
 mod history;
 mod migration;
 mod process;

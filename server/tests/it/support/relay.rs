@@ -1,9 +1,11 @@
-//! A wire to a server that can be down, cut and frozen.
+//! A wire to a server that can be down, cut, slow, closed on one side and frozen.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -16,14 +18,37 @@ pub(crate) struct Relay {
     /// Bound and not listening, which keeps the port.
     closed: Option<TcpSocket>,
     open: Option<JoinHandle<()>>,
-    frozen: watch::Sender<bool>,
+    wires: Wires,
+}
+
+/// What becomes of a connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// All goes through.
+    #[default]
+    Flows,
+    /// All goes through, so much later.
+    Slow(Duration),
+    /// Nothing goes through any more, without a word.
+    Frozen,
+    /// The side that connected has nothing more to say; what comes back goes through.
+    HalfClosed,
+    /// Both sides are reset.
+    Cut,
+}
+
+/// All connections of a relay, and what is to become of new ones.
+#[derive(Debug, Default, Clone)]
+struct Wires {
+    open: Arc<Mutex<Vec<watch::Sender<Fate>>>>,
+    new: Arc<Mutex<Fate>>,
 }
 
 impl Relay {
     pub(crate) fn to(port: u16) -> Self {
         let socket = bind((Ipv4Addr::LOCALHOST, 0).into());
         let address = socket.local_addr().unwrap();
-        Self { address, to: port, closed: Some(socket), open: None, frozen: watch::Sender::new(false) }
+        Self { address, to: port, closed: Some(socket), open: None, wires: Wires::default() }
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -31,8 +56,8 @@ impl Relay {
     }
 
     pub(crate) fn up(&mut self) {
-        let listener = self.closed.take().unwrap().listen(16).unwrap();
-        self.open = Some(tokio::spawn(relay(listener, self.to, self.frozen.subscribe())));
+        let listener = self.closed.take().unwrap().listen(128).unwrap();
+        self.open = Some(tokio::spawn(relay(listener, self.to, self.wires.clone())));
     }
 
     /// Ends every connection and refuses new ones.
@@ -45,11 +70,25 @@ impl Relay {
 
     /// Lets nothing through any more, without a word.
     pub(crate) fn freeze(&self) {
-        self.frozen.send_replace(true);
+        self.all(Fate::Frozen);
     }
 
     pub(crate) fn thaw(&self) {
-        self.frozen.send_replace(false);
+        self.all(Fate::Flows);
+    }
+
+    /// Decides for every connection there is, and for those to come. Those to come are never cut or half closed.
+    pub(crate) fn all(&self, fate: Fate) {
+        let lasts = !matches!(fate, Fate::Cut | Fate::HalfClosed);
+        *self.wires.new.lock().unwrap() = if lasts { fate } else { Fate::Flows };
+        self.some(fate, || true);
+    }
+
+    /// Decides for those connections that are chosen, and says how many. Those to come are as they were.
+    pub(crate) fn some(&self, fate: Fate, mut chosen: impl FnMut() -> bool) -> usize {
+        let mut open = self.wires.open.lock().unwrap();
+        open.retain(|wire| !wire.is_closed());
+        open.iter().filter(|_| chosen()).map(|wire| wire.send_replace(fate)).count()
     }
 }
 
@@ -60,22 +99,54 @@ fn bind(address: SocketAddr) -> TcpSocket {
     socket
 }
 
-async fn relay(listener: TcpListener, to: u16, frozen: watch::Receiver<bool>) {
-    let mut wires = JoinSet::new();
+async fn relay(listener: TcpListener, to: u16, wires: Wires) {
+    let mut open = JoinSet::new();
     loop {
         let (near, _) = listener.accept().await.unwrap();
+        while open.try_join_next().is_some() {}
         let Ok(far) = TcpStream::connect((Ipv4Addr::LOCALHOST, to)).await else { continue };
-        let ((near_read, near_write), (far_read, far_write)) = (near.into_split(), far.into_split());
-        wires.spawn(copy(near_read, far_write, frozen.clone()));
-        wires.spawn(copy(far_read, near_write, frozen.clone()));
+        // What is sent waits for nothing on its way.
+        if near.set_nodelay(true).and(far.set_nodelay(true)).is_err() {
+            continue;
+        }
+        let (fate, decided) = watch::channel(*wires.new.lock().unwrap());
+        let mut all = wires.open.lock().unwrap();
+        all.retain(|wire| !wire.is_closed());
+        all.push(fate);
+        open.spawn(wire(near, far, decided));
     }
 }
 
-async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut frozen: watch::Receiver<bool>) {
+/// One connection, to its end.
+async fn wire(mut near: TcpStream, mut far: TcpStream, mut fate: watch::Receiver<Fate>) {
+    let ((near_read, near_write), (far_read, far_write)) = (near.split(), far.split());
+    let (there, back) = (fate.clone(), fate.clone());
+    tokio::select! {
+        _ = async { tokio::join!(copy(near_read, far_write, there, true), copy(far_read, near_write, back, false)) } => {}
+        _ = fate.wait_for(|fate| *fate == Fate::Cut) => {
+            // A reset. A peer that has gone already needs none.
+            let _ = near.set_zero_linger().and(far.set_zero_linger());
+        }
+    }
+}
+
+/// One direction of a connection. `is_there`: from the side that connected.
+async fn copy(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, mut fate: watch::Receiver<Fate>, is_there: bool) {
     let mut buffer = vec![0; 16 * 1024];
-    while let Ok(n @ 1..) = from.read(&mut buffer).await {
-        frozen.wait_for(|frozen| !frozen).await.unwrap();
-        if to.write_all(&buffer[..n]).await.is_err() {
+    loop {
+        let is_closed = |fate: &Fate| is_there && *fate == Fate::HalfClosed;
+        let read = tokio::select! {
+            read = from.read(&mut buffer) => read.unwrap_or(0),
+            _ = fate.wait_for(is_closed) => 0,
+        };
+        // The sender of the fate lives as long as somebody may change it.
+        let Ok(now) = fate.wait_for(|fate| *fate != Fate::Frozen).await.map(|fate| *fate) else { return };
+        if let Fate::Slow(delay) = now {
+            tokio::time::sleep(delay).await;
+        }
+        if read == 0 || to.write_all(&buffer[..read]).await.is_err() {
+            // The other direction may go on; it says itself when it has ended.
+            let _ = to.shutdown().await;
             return;
         }
     }
