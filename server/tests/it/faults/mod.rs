@@ -1,5 +1,83 @@
 //! The fault suite: real processes under load, broken in every way we can think of, and a checker that reads all that
-//! happened. docs/faults.md says what is done and what is checked.
+//! happens. docs/faults.md says what is done and what is checked.
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::print_stderr,
+    reason = "a run has fewer messages, rooms and microseconds than its numbers have room for"
+)]
 
 mod checker;
+mod content;
+mod disk;
 mod event;
+mod http;
+mod intruding;
+mod kinds;
+mod listening;
+mod people;
+mod posting;
+mod producing;
+mod progress;
+mod recorder;
+mod report;
+mod run;
+mod soak;
+mod world;
+
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+
+use crate::faults::progress::Progress;
+use crate::faults::run::{Outcome, Plan, run};
+use crate::faults::world::Carrier;
+
+/// One run at a time: each wants the machine.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// About 15 s, and modest: other tests run beside it.
+fn short(seed: u64, carrier: Carrier, faults: usize) -> Plan {
+    Plan {
+        seed,
+        carrier,
+        rooms: 3,
+        rate: 120,
+        longest_pause: 0.3,
+        length: Duration::from_secs(90),
+        faults,
+        messages: 0,
+    }
+}
+
+#[track_caller]
+fn check(seed: u64, outcome: &Outcome) {
+    if !outcome.violations.is_empty() {
+        let stories: Vec<_> = outcome.violations.iter().map(|(_, story)| story.as_str()).collect();
+        panic!(
+            "seed {seed}, after {} faults:\n{}\nrun it again with: DUET_FAULTS_SEED={seed} scripts/soak --minutes 1",
+            outcome.faults,
+            stories.join("\n")
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_accepted_is_lost_whatever_fails_around_the_embedded_broker() {
+    let _turn = TURN.lock().await;
+    let outcome = run(&short(1, Carrier::Embedded, 10), &Progress::of(None)).await.unwrap();
+    check(1, &outcome);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_accepted_is_lost_whatever_fails_around_rabbitmq() {
+    let _turn = TURN.lock().await;
+    let Some(outcome) = run(&short(2, Carrier::RabbitMq, 21), &Progress::of(None)).await else { return };
+    check(2, &outcome);
+}
+
+/// A long run, as the environment says; see scripts/soak. Without it a short one, with a seed of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn soak() {
+    let _turn = TURN.lock().await;
+    soak::soak().await;
+}

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -23,17 +24,37 @@ impl Process {
     }
 
     pub(crate) fn start_on(listen: &str, folder: &Folder, arguments: &[&str]) -> Self {
+        Self::spawn(listen, folder.path(), arguments).listening(SOON).expect("the server did not say that it listens")
+    }
+
+    /// Starts it and does not wait. It has no address until it is [`Process::listening`].
+    pub(crate) fn spawn(listen: &str, folder: &Path, arguments: &[&str]) -> Self {
         let mut child = command(folder).args(["--listen", listen]).args(arguments).spawn().unwrap();
         let lines = read_lines(&mut child);
-        let deadline = Instant::now() + SOON;
-        let address = loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let line = lines.recv_timeout(left).expect("the server did not say that it listens");
+        Self { child, lines, address: SocketAddr::from(([0, 0, 0, 0], 0)) }
+    }
+
+    /// Waits until it listens. `Err` is what it has said instead.
+    pub(crate) fn listening(mut self, limit: Duration) -> Result<Self, String> {
+        let deadline = Instant::now() + limit;
+        let mut said = Vec::new();
+        while let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             if let Some((_, rest)) = line.split_once("address=") {
-                break rest.split(' ').next().unwrap().parse().unwrap();
+                self.address = rest.split(' ').next().unwrap().parse().unwrap();
+                return Ok(self);
             }
-        };
-        Self { child, lines, address }
+            said.push(line);
+        }
+        Err(said.join("\n"))
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     pub(crate) fn signal(&self, name: &str) {
@@ -75,18 +96,18 @@ impl Drop for Process {
 
 /// Runs it to its end, which must come by itself, and gives what it said on standard error.
 pub(crate) fn fails_to_start(folder: &Folder, arguments: &[&str]) -> String {
-    let mut child = command(folder).args(arguments).spawn().unwrap();
+    let mut child = command(folder.path()).args(arguments).spawn().unwrap();
     let lines = read_lines(&mut child);
     let status = child.wait().unwrap();
     assert!(!status.success(), "the server started and ended well");
     lines.iter().collect::<Vec<_>>().join("\n")
 }
 
-fn command(folder: &Folder) -> Command {
+fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_duet-server"));
     command
         .env_clear()
-        .env("DUET_DATA_DIR", folder.path())
+        .env("DUET_DATA_DIR", folder)
         .env("NO_COLOR", "1")
         .stdin(Stdio::null())
         .stdout(Stdio::null())

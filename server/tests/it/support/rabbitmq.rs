@@ -59,15 +59,37 @@ pub(crate) async fn vhost() -> Option<Vhost> {
 
 /// The broker that may be hurt. `None`, aloud, where there is no RabbitMQ.
 pub(crate) async fn victim() -> Option<Victim> {
-    static TURN: Mutex<()> = Mutex::const_new(());
-    static PLACE: OnceLock<Result<Place, String>> = OnceLock::new();
-    let turn = TURN.lock().await;
-    let place = there_is(PLACE.get_or_init(|| Place::started("victim")))?;
-    let victim = Victim { place: place.clone(), _turn: turn };
-    // The test before may have failed half-way.
-    victim.start().await;
-    victim.set_memory_limit(&["absolute", "1GB"]).await;
-    Some(victim)
+    static KEPT: Kept = Kept::named("victim");
+    KEPT.victim().await
+}
+
+/// The broker of the fault suite, which takes long turns.
+pub(crate) async fn victim_of_the_fault_suite() -> Option<Victim> {
+    static KEPT: Kept = Kept::named("faults");
+    KEPT.victim().await
+}
+
+/// A broker that is started when it is first needed, and ends with this process.
+struct Kept {
+    name: &'static str,
+    turn: Mutex<()>,
+    place: OnceLock<Result<Place, String>>,
+}
+
+impl Kept {
+    const fn named(name: &'static str) -> Self {
+        Self { name, turn: Mutex::const_new(()), place: OnceLock::new() }
+    }
+
+    async fn victim(&'static self) -> Option<Victim> {
+        let turn = self.turn.lock().await;
+        let place = there_is(self.place.get_or_init(|| Place::started(self.name)))?;
+        let victim = Victim { place: place.clone(), _turn: turn };
+        // The test before may have failed half-way.
+        victim.start().await;
+        victim.set_memory_limit(&["absolute", "1GB"]).await;
+        Some(victim)
+    }
 }
 
 /// The broker, or `None` and why.
@@ -256,9 +278,27 @@ impl Victim {
     }
 
     pub(crate) async fn start(&self) {
-        let mut start = self.script("start");
-        start.args(["--owner", &std::process::id().to_string()]);
-        run(start).await;
+        // Whoever started it first has it ended with this process.
+        run(self.script("start")).await;
+    }
+
+    pub(crate) async fn stop(&self) {
+        run(self.script("stop")).await;
+    }
+
+    /// Stops the process from running (SIGSTOP), or lets it run again.
+    pub(crate) async fn freeze(&self, is_frozen: bool) {
+        let folder = &self.place.folder;
+        let mut command;
+        if let Ok(container) = std::fs::read_to_string(format!("{folder}/container")) {
+            command = Command::new("docker");
+            command.args([if is_frozen { "pause" } else { "unpause" }, container.trim()]);
+        } else {
+            let process = std::fs::read_to_string(format!("{folder}/broker.pid")).unwrap();
+            command = Command::new("kill");
+            command.args([if is_frozen { "-STOP" } else { "-CONT" }, process.split_whitespace().next().unwrap()]);
+        }
+        run(command).await;
     }
 
     /// A part of the machine's memory, or `absolute` and an amount. Publishers are blocked beyond it.

@@ -40,7 +40,8 @@ pub(crate) enum Fate {
 /// All connections of a relay, and what is to become of new ones.
 #[derive(Debug, Default, Clone)]
 struct Wires {
-    open: Arc<Mutex<Vec<watch::Sender<Fate>>>>,
+    /// With the port that each comes from.
+    open: Arc<Mutex<Vec<(u16, watch::Sender<Fate>)>>>,
     new: Arc<Mutex<Fate>>,
 }
 
@@ -81,14 +82,16 @@ impl Relay {
     pub(crate) fn all(&self, fate: Fate) {
         let lasts = !matches!(fate, Fate::Cut | Fate::HalfClosed);
         *self.wires.new.lock().unwrap() = if lasts { fate } else { Fate::Flows };
-        self.some(fate, || true);
+        self.some(fate, |_| true);
     }
 
-    /// Decides for those connections that are chosen, and says how many. Those to come are as they were.
-    pub(crate) fn some(&self, fate: Fate, mut chosen: impl FnMut() -> bool) -> usize {
+    /// Decides for those connections that are chosen, by the port they come from. Those to come are as they were.
+    pub(crate) fn some(&self, fate: Fate, mut chosen: impl FnMut(u16) -> bool) {
         let mut open = self.wires.open.lock().unwrap();
-        open.retain(|wire| !wire.is_closed());
-        open.iter().filter(|_| chosen()).map(|wire| wire.send_replace(fate)).count()
+        open.retain(|(_, wire)| !wire.is_closed());
+        for (_, wire) in open.iter().filter(|(port, _)| chosen(*port)) {
+            wire.send_replace(fate);
+        }
     }
 }
 
@@ -102,7 +105,7 @@ fn bind(address: SocketAddr) -> TcpSocket {
 async fn relay(listener: TcpListener, to: u16, wires: Wires) {
     let mut open = JoinSet::new();
     loop {
-        let (near, _) = listener.accept().await.unwrap();
+        let (near, from) = listener.accept().await.unwrap();
         while open.try_join_next().is_some() {}
         let Ok(far) = TcpStream::connect((Ipv4Addr::LOCALHOST, to)).await else { continue };
         // What is sent waits for nothing on its way.
@@ -111,8 +114,8 @@ async fn relay(listener: TcpListener, to: u16, wires: Wires) {
         }
         let (fate, decided) = watch::channel(*wires.new.lock().unwrap());
         let mut all = wires.open.lock().unwrap();
-        all.retain(|wire| !wire.is_closed());
-        all.push(fate);
+        all.retain(|(_, wire)| !wire.is_closed());
+        all.push((from.port(), fate));
         open.spawn(wire(near, far, decided));
     }
 }

@@ -18,7 +18,7 @@ use crate::faults::checker::duet::Duet;
 use crate::faults::checker::plain::Plain;
 use crate::faults::checker::receipts::Receipts;
 use crate::faults::checker::seats::Seats;
-use crate::faults::event::{At, Author, Event, Id, Listener, Number, ROLES, Role, Room, User};
+use crate::faults::event::{At, Author, Event, Id, Listener, Number, ROLES, Role, Room};
 
 /// What must not happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -207,6 +207,11 @@ impl Checker {
         self.open.len()
     }
 
+    /// How many of them are of this author.
+    pub(crate) fn under_way_of(&self, author: Author) -> usize {
+        self.open.iter().filter(|number| self.posts[number.0 as usize].author == author).count()
+    }
+
     pub(crate) fn posted(&self) -> usize {
         self.posts.len()
     }
@@ -284,10 +289,5 @@ impl Checker {
 
     fn listeners(&self) -> impl Iterator<Item = Listener> + use<> {
         (0..self.duets.len() as u16).map(Listener)
-    }
-
-    /// The listeners of a user in a room.
-    fn listeners_of(room: Room, user: User) -> impl Iterator<Item = Listener> {
-        ROLES.into_iter().map(move |role| Listener::of(room, role)).filter(move |listener| listener.user() == user)
     }
 }
