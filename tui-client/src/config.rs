@@ -1,5 +1,7 @@
 //! Every setting of the client: a flag, else an environment variable, else a default.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use reqwest::Url;
 use shared::names::{Email, RoomId, Username};
@@ -27,6 +29,28 @@ pub struct Settings {
     /// An e-mail address that goes into your token
     #[arg(long, env = "DUET_EMAIL", value_name = "ADDRESS", default_value = "")]
     pub email: Email,
+}
+
+/// Where the client keeps what outlives it.
+#[derive(Debug, Clone, Args)]
+pub struct StateDir {
+    /// Folder of the outbox, in which messages wait that the server does not have yet [default: $XDG_STATE_HOME/duet
+    /// or ~/.local/state/duet]
+    #[arg(long, env = "DUET_STATE_DIR", value_name = "FOLDER")]
+    state_dir: Option<PathBuf>,
+}
+
+impl StateDir {
+    /// The folder of the outbox. None where no setting names one and there is no home.
+    #[must_use]
+    pub fn outbox(&self) -> Option<PathBuf> {
+        let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let named = self.state_dir.clone().filter(|folder| !folder.as_os_str().is_empty());
+        let home = || absolute("HOME").map(|home| home.join(".local/state"));
+        // Relative paths there are invalid, says the XDG Base Directory Specification.
+        let default = || absolute("XDG_STATE_HOME").or_else(home).map(|state| state.join("duet"));
+        named.or_else(default).map(|folder| folder.join("outbox"))
+    }
 }
 
 /// Why the settings do not say who joins.

@@ -1,13 +1,15 @@
 //! Duet's terminal client: a pure core (`app`, `view`), the loop that feeds it (`run`), and what it talks to.
 //!
 //! Read in this order: what the program keeps and how it changes, how that looks, the loop, the terminal, the
-//! network, and the subcommands for scripts.
+//! network, what is kept on disk, and the subcommands for scripts.
 
 pub mod app;
 pub mod cli;
 pub mod config;
 pub mod keys;
 pub mod network;
+pub mod outbox;
 pub mod run;
+mod signals;
 pub mod terminal;
 pub mod view;

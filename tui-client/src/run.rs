@@ -12,7 +12,6 @@ use crossterm::event::Event as TerminalEvent;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::process::{self, Signal as Posix};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -21,6 +20,9 @@ use crate::app::{Connection, Effect, Event, Look, Palette, State};
 use crate::keys;
 use crate::network::error::ApiError;
 use crate::network::{self, Membership, Network, NetworkEvent, Request};
+use crate::outbox::lines::Kept;
+use crate::outbox::{Left, Outbox};
+use crate::signals::Signals;
 use crate::terminal::{self, Terminal};
 
 /// Sixty frames a second are as smooth as a terminal gets.
@@ -64,7 +66,7 @@ pub enum RunError {
 ///
 /// # Errors
 /// When there is no terminal or it stops working, or when the network cannot be started.
-pub async fn join(membership: Membership) -> Result<Ended, RunError> {
+pub async fn join(membership: Membership, outbox: Outbox) -> Result<Ended, RunError> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(RunError::NotATerminal);
     }
@@ -78,6 +80,7 @@ pub async fn join(membership: Membership) -> Result<Ended, RunError> {
     let mut program = Program {
         state,
         terminal,
+        outbox,
         outgoing: VecDeque::new(),
         picture: Picture::Shown,
         last_frame: Instant::now(),
@@ -85,10 +88,19 @@ pub async fn join(membership: Membership) -> Result<Ended, RunError> {
     };
     let ended = program.run(signals, &requests, &mut events).await;
     // The terminal comes back before the goodbye, so that nobody waits for it with a frozen screen.
-    drop(program);
+    let Program { terminal, mut outbox, .. } = program;
+    drop(terminal);
     drop(requests);
+    let goodbye = async {
+        while let Some(event) = events.recv().await {
+            if let NetworkEvent::Posted(id) = event {
+                outbox.done(&id);
+            }
+        }
+        task.await
+    };
     // Where the close takes longer, the server finds out by itself.
-    drop(timeout(GOODBYE, task).await);
+    drop(timeout(GOODBYE, goodbye).await);
     ended
 }
 
@@ -96,27 +108,6 @@ fn palette() -> Palette {
     match std::env::var_os("NO_COLOR") {
         Some(value) if !value.is_empty() => Palette::Monochrome,
         Some(_) | None => Palette::Sixteen,
-    }
-}
-
-/// The signals that concern us.
-struct Signals {
-    terminate: Signal,
-    hang_up: Signal,
-    interrupt: Signal,
-    proceed: Signal,
-    resize: Signal,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            proceed: signal(SignalKind::from_raw(Posix::CONT.as_raw()))?,
-            resize: signal(SignalKind::window_change())?,
-        })
     }
 }
 
@@ -140,6 +131,7 @@ enum Haste {
 struct Program {
     state: State,
     terminal: Terminal,
+    outbox: Outbox,
     /// Requests the network has no room for yet. As many as a person sends meanwhile.
     outgoing: VecDeque<Request>,
     picture: Picture,
@@ -157,6 +149,9 @@ type Flow = ControlFlow<Ended>;
 impl Program {
     async fn run(&mut self, mut signals: Signals, requests: &Requests, events: &mut Events) -> Result<Ended, RunError> {
         let mut keys = keys::read()?;
+        let left = self.adopt();
+        // Nothing that was left ends the program.
+        let _: Flow = self.happened(left, Haste::AtOnce)?;
         loop {
             let wake = self.next_wake();
             let flow = tokio::select! { biased;
@@ -228,20 +223,44 @@ impl Program {
         self.happened(event, Haste::AtOnce)
     }
 
+    /// Changes the state by an event, does what is to be done then, and goes on with what came of that.
     fn happened(&mut self, event: Event, haste: Haste) -> Result<Flow, RunError> {
-        for effect in update(&mut self.state, Timestamp::now(), event) {
-            match effect {
-                Effect::Request(request) => self.outgoing.push_back(request),
-                Effect::Draw => self.picture = self.due(haste),
-                Effect::Repaint => self.terminal.repaint()?,
-                Effect::Suspend => self.stop()?,
-                Effect::Quit => {
-                    let is_full = self.state.connection == Connection::Full;
-                    return Ok(ControlFlow::Break(if is_full { Ended::RoomFull } else { Ended::Quit }));
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            for effect in update(&mut self.state, Timestamp::now(), event) {
+                match effect {
+                    Effect::Keep(kept) => events.extend(self.keep(kept)),
+                    Effect::Forget(id) => self.outbox.done(&id),
+                    Effect::Adopt => events.push_back(self.adopt()),
+                    Effect::Request(request) => self.outgoing.push_back(request),
+                    Effect::Draw => self.picture = self.due(haste),
+                    Effect::Repaint => self.terminal.repaint()?,
+                    Effect::Suspend => self.stop()?,
+                    Effect::Quit => {
+                        let is_full = self.state.connection == Connection::Full;
+                        return Ok(ControlFlow::Break(if is_full { Ended::RoomFull } else { Ended::Quit }));
+                    }
                 }
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Writes a message down and hands it to the network. It takes some milliseconds in which no frame is drawn, so what
+    /// the screen shows as sent is on disk.
+    fn keep(&mut self, kept: Kept) -> Option<Event> {
+        match self.outbox.put(&kept) {
+            Ok(()) => {
+                self.outgoing.push_back(Request::Post { id: kept.id, content: kept.content });
+                None
+            }
+            Err(error) => Some(Event::NotKept { id: kept.id, reason: error.to_string() }),
+        }
+    }
+
+    fn adopt(&mut self) -> Event {
+        let Left { posts, trouble } = self.outbox.adopt();
+        Event::Adopted { posts, trouble: trouble.map(|error| error.to_string()) }
     }
 
     /// Gives the terminal to the shell and stops, with all that was started with us, as Ctrl+Z does elsewhere.

@@ -9,7 +9,7 @@ use shared::rest::HistoryPage;
 
 use crate::app::log::{Item, Older, Said, Voice};
 use crate::app::scroll::Scroll;
-use crate::app::{Connection, State, rows, sanitize, wrap};
+use crate::app::{Connection, Effect, State, rows, sanitize, wrap};
 use crate::network::NetworkEvent;
 
 /// Round trips below this are all the same to a person.
@@ -25,12 +25,15 @@ pub(crate) enum Picture {
     Same,
 }
 
-pub(crate) fn arrive(state: &mut State, event: NetworkEvent) -> Picture {
+pub(crate) fn arrive(state: &mut State, event: NetworkEvent, effects: &mut Vec<Effect>) -> Picture {
     match event {
         NetworkEvent::Connecting if state.connection == Connection::Connecting => return Picture::Same,
         NetworkEvent::Connecting => state.connection = Connection::Reconnecting,
-        NetworkEvent::Welcomed(welcome) => welcomed(state, &welcome),
-        NetworkEvent::Message(message) => message_arrived(state, message),
+        NetworkEvent::Welcomed(welcome) => {
+            welcomed(state, &welcome);
+            effects.push(Effect::Adopt);
+        }
+        NetworkEvent::Message(message) => message_arrived(state, message, effects),
         NetworkEvent::Presence(presence) => state.take_presence(&presence),
         NetworkEvent::Gap(gap) => drop(state.log.insert(Item::Gap { from: gap.from, to: gap.to })),
         NetworkEvent::RoundTrip(time) => return round_trip(state, time),
@@ -41,6 +44,7 @@ pub(crate) fn arrive(state: &mut State, event: NetworkEvent) -> Picture {
         NetworkEvent::Refused(sentence) => lost(state, Connection::Refused(full_stop(sanitize::line(&sentence)))),
         NetworkEvent::Posted(id) => {
             state.log.accept(&id);
+            effects.push(Effect::Forget(id));
             // What it waited for is there.
             state.notice.take_if(|notice| notice.starts_with(STILL_WAITING));
         }
@@ -51,6 +55,7 @@ pub(crate) fn arrive(state: &mut State, event: NetworkEvent) -> Picture {
             if let Some(content) = state.log.refuse(&id, full_stop(sanitize::line(&reason))) {
                 state.composer.keep(content);
             }
+            effects.push(Effect::Forget(id));
         }
         NetworkEvent::Page(page) => page_arrived(state, page),
         NetworkEvent::PageFailed(reason) => {
@@ -72,8 +77,10 @@ fn welcomed(state: &mut State, welcome: &Welcome) {
     }
 }
 
-fn message_arrived(state: &mut State, message: Message) {
-    state.log.settle(&message.id);
+fn message_arrived(state: &mut State, message: Message, effects: &mut Vec<Effect>) {
+    if state.log.settle(&message.id).is_some() {
+        effects.push(Effect::Forget(message.id.clone()));
+    }
     let said = said(state, message);
     let is_mine = said.voice == Voice::Me;
     let is_new = state.log.insert(Item::Said(said));

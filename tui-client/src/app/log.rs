@@ -85,6 +85,18 @@ pub struct Outgoing {
     pub at: Timestamp,
     /// How far it is.
     pub progress: Progress,
+    /// Who wrote it.
+    pub origin: Origin,
+}
+
+/// Where a message of ours comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// It was written here.
+    Here,
+    /// A client that is gone had left it. It may be in the room already: then the server takes it once more, and it does
+    /// not come back.
+    Left,
 }
 
 /// How far a message of ours is.
@@ -214,8 +226,11 @@ impl Log {
 
     /// Notes that the server keeps a message of ours.
     pub fn accept(&mut self, id: &MessageId) {
-        if let Some(post) = self.waiting.iter_mut().find(|post| post.id == *id) {
-            post.progress = Progress::Accepted;
+        let Some(at) = self.waiting.iter().position(|post| post.id == *id) else { return };
+        match self.waiting.get_mut(at) {
+            Some(post) if post.origin == Origin::Here => post.progress = Progress::Accepted,
+            // Whether it comes back is not known.
+            Some(_) | None => drop(self.waiting.remove(at)),
         }
     }
 
@@ -264,6 +279,7 @@ mod tests {
             content: id.into(),
             at: Timestamp::UNIX_EPOCH,
             progress: Progress::Waiting,
+            origin: Origin::Here,
         }
     }
 
@@ -323,6 +339,16 @@ mod tests {
         assert!(log.insert(Item::Said(said(2))));
         assert!(!log.insert(Item::Said(said(1))));
         assert_eq!(picture(&log), "1 !a 2 +b");
+    }
+
+    #[test]
+    fn what_was_left_is_not_waited_for_once_it_is_accepted() {
+        let mut log = Log::default();
+        log.send(Outgoing { origin: Origin::Left, ..outgoing("a") });
+        log.send(outgoing("b"));
+        log.accept(&"a".parse().unwrap());
+        log.accept(&"b".parse().unwrap());
+        assert_eq!(picture(&log), "+b");
     }
 
     #[test]

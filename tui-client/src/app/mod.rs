@@ -1,8 +1,8 @@
 //! Pure. What the client knows, and what a key or a frame changes in it.
 //!
 //! Read in this order: this file (the state, what may happen to it, what is to be done then), `update`, `arrivals`
-//! (what the network tells), `commands` (the table of keys and names), `log`, `composer`, `scroll`; then what they
-//! stand on: `layout`, `rows`, `wrap`, `sanitize`.
+//! (what the network tells), `commands` (the table of keys and names), `log`, `composer`, `scroll`, `people`; then what
+//! they stand on: `layout`, `rows`, `wrap`, `sanitize`.
 
 pub mod arrivals;
 pub(crate) mod characters;
@@ -11,6 +11,7 @@ pub mod composer;
 pub(crate) mod invitation;
 pub mod layout;
 pub mod log;
+pub mod people;
 pub mod rows;
 pub mod sanitize;
 pub mod scroll;
@@ -24,15 +25,17 @@ use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::layout::Size;
-use shared::frames::{Presence, PresenceState, Welcome};
+use shared::frames::Welcome;
 use shared::message::Seq;
 use shared::names::{MessageId, Username};
 use shared::rest::MAX_CONTENT_BYTES;
 
 use crate::app::composer::Composer;
 use crate::app::log::{Log, Voice};
+use crate::app::people::Peer;
 use crate::app::scroll::Scroll;
 use crate::network::{Membership, NetworkEvent, Request};
+use crate::outbox::lines::Kept;
 
 /// Everything the screen is made from.
 #[derive(Debug, Clone)]
@@ -111,24 +114,6 @@ pub enum Connection {
     Refused(String),
 }
 
-/// The other person in the room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Peer {
-    /// Their name, harmless.
-    pub name: Arc<str>,
-    /// Whether they are here now.
-    pub presence: PeerPresence,
-}
-
-/// Whether the other person is here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PeerPresence {
-    /// Here, as far as we know.
-    Here,
-    /// Not here since then; or we cannot know since then.
-    GoneSince(Timestamp),
-}
-
 /// What is on the screen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Screen {
@@ -164,6 +149,20 @@ pub enum Event {
     Resized(Size),
     /// What the network tells.
     Network(NetworkEvent),
+    /// A message could not be written down, and is not sent: a sentence that says why and what to do.
+    NotKept {
+        /// Which.
+        id: MessageId,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// What clients that are gone had left in the outbox is ours now.
+    Adopted {
+        /// The messages, those that were first first.
+        posts: Vec<Kept>,
+        /// Why there may be more that cannot be had, if so.
+        trouble: Option<String>,
+    },
     /// A moment came that [`State::next_tick`] named.
     Tick,
     /// The program was stopped and runs again.
@@ -175,6 +174,12 @@ pub enum Event {
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
+    /// Write this message down before the next frame is drawn, then hand it to the network.
+    Keep(Kept),
+    /// The outbox need not keep this message any longer.
+    Forget(MessageId),
+    /// Look in the outbox for what clients that are gone have left.
+    Adopt,
     /// Hand this to the network.
     Request(Request),
     /// The picture has changed.
@@ -255,35 +260,6 @@ impl State {
         self.head = Some(welcome.head);
         self.max_content_bytes = welcome.max_content_bytes;
         self.set_occupants(&welcome.occupants, self.now);
-    }
-
-    fn take_presence(&mut self, presence: &Presence) {
-        let name = sanitize::name(presence.user.as_str());
-        let is_peer = self.peer.as_ref().is_some_and(|peer| *peer.name == *name);
-        match presence.state {
-            // One who is away still holds the seat, and so stands among the occupants.
-            PresenceState::Away | PresenceState::Gone if is_peer => self.lose_sight_of_peer(presence.since),
-            PresenceState::Here | PresenceState::Away | PresenceState::Gone => {
-                self.set_occupants(&presence.occupants, presence.since);
-            }
-        }
-    }
-
-    /// Takes the list of who is here for the truth.
-    fn set_occupants(&mut self, occupants: &[Username], since: Timestamp) {
-        match occupants.iter().find(|name| **name != self.user) {
-            Some(name) => {
-                let name = sanitize::name(name.as_str()).into();
-                self.peer = Some(Peer { name, presence: PeerPresence::Here });
-            }
-            None => self.lose_sight_of_peer(since),
-        }
-    }
-
-    fn lose_sight_of_peer(&mut self, since: Timestamp) {
-        if let Some(peer) = self.peer.as_mut().filter(|peer| peer.presence == PeerPresence::Here) {
-            peer.presence = PeerPresence::GoneSince(since);
-        }
     }
 }
 

@@ -3,13 +3,15 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use jiff::Timestamp;
 use ratatui::layout::Size;
+use shared::names::MessageId;
 
 use crate::app::arrivals::{self, Picture};
 use crate::app::commands::{self, Action, Direction};
 use crate::app::composer::Edit;
-use crate::app::log::{Older, Outgoing, Progress};
+use crate::app::log::{Older, Origin, Outgoing, Progress};
 use crate::app::{Connection, Effect, Event, Screen, State, layout, sanitize};
 use crate::network::Request;
+use crate::outbox::lines::Kept;
 
 /// Changes the state by what happened at `now`, and says what is to be done.
 pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
@@ -17,11 +19,14 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
     let mut effects = Vec::new();
     match event {
         Event::Network(event) => {
-            if arrivals::arrive(state, event) == Picture::Same {
+            if arrivals::arrive(state, event, &mut effects) == Picture::Same {
                 return effects;
             }
         }
         Event::Key(key) if key.kind == KeyEventKind::Release => return effects,
+        Event::Adopted { posts, trouble: None } if posts.is_empty() => return effects,
+        Event::Adopted { posts, trouble } => adopt(state, posts, trouble, &mut effects),
+        Event::NotKept { id, reason } => take_back(state, &id, &reason),
         Event::Key(key) => press(state, &key, &mut effects),
         Event::Paste(text) => paste(state, &text),
         Event::Resized(size) => resize(state, size),
@@ -130,17 +135,42 @@ fn send(state: &mut State, effects: &mut Vec<Effect>) {
     }
     let content = content.to_owned();
     let Some(id) = state.next_message_id() else { return };
-    state.log.send(Outgoing {
-        id: id.clone(),
-        text: sanitize::body(&content).into(),
-        content: content.as_str().into(),
-        at: state.now,
-        progress: Progress::Waiting,
-    });
+    let kept = Kept { id, content, at: state.now };
+    state.log.send(outgoing(&kept, Origin::Here));
     state.composer.take();
     state.scroll_to_newest();
     state.quit_in_spite_of = 0;
-    effects.push(Effect::Request(Request::Post { id, content }));
+    effects.push(Effect::Keep(kept));
+}
+
+fn outgoing(kept: &Kept, origin: Origin) -> Outgoing {
+    Outgoing {
+        id: kept.id.clone(),
+        text: sanitize::body(&kept.content).into(),
+        content: kept.content.as_str().into(),
+        at: kept.at,
+        progress: Progress::Waiting,
+        origin,
+    }
+}
+
+/// What could not be written down is a draft again.
+fn take_back(state: &mut State, id: &MessageId, reason: &str) {
+    let Some(post) = state.log.settle(id) else { return };
+    let slash = if post.content.starts_with('/') { "/" } else { "" };
+    state.composer.insert(&format!("{slash}{}", post.content));
+    state.notice = Some(format!("Not sent: {}.", sanitize::line(reason)));
+}
+
+fn adopt(state: &mut State, posts: Vec<Kept>, trouble: Option<String>, effects: &mut Vec<Effect>) {
+    if let Some(trouble) = trouble {
+        let trouble = sanitize::line(&trouble);
+        state.notice = Some(format!("Earlier messages may still be waiting to be sent: {trouble}."));
+    }
+    for kept in posts {
+        state.log.send(outgoing(&kept, Origin::Left));
+        effects.push(Effect::Request(Request::Post { id: kept.id, content: kept.content }));
+    }
 }
 
 fn run_command(state: &mut State, command: &str, effects: &mut Vec<Effect>) {
@@ -195,8 +225,14 @@ fn quit(state: &mut State, effects: &mut Vec<Effect>) {
         return;
     }
     state.quit_in_spite_of = waiting;
-    let messages = if waiting == 1 { "1 message is".to_owned() } else { format!("{waiting} messages are") };
-    state.notice = Some(format!("{messages} still waiting to be sent. Ctrl+C again leaves without."));
+    let (messages, them) = match waiting {
+        1 => ("1 message is".to_owned(), "it"),
+        _ => (format!("{waiting} messages are"), "them"),
+    };
+    state.notice = Some(format!(
+        "{messages} still waiting to be sent. Ctrl+C again leaves; the outbox keeps {them} and sends {them} when you are \
+         back in this room."
+    ));
 }
 
 fn press_in_help(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {

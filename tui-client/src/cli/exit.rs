@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::config::ConfigError;
 use crate::network::error::ApiError;
+use crate::outbox::OutboxError;
 use crate::run::RunError;
 
 /// The exit codes. They are documented in `--help` and never change their meaning.
@@ -27,7 +28,7 @@ pub enum Exit {
 /// What `--help` says of them.
 pub const EXIT_CODES: &str = "\
 Exit codes:
-  0  done
+  0  done; for send --queue also: kept in the outbox, to go out later
   1  something unexpected
   2  the command line is not understood
   3  the room holds two other users
@@ -71,6 +72,12 @@ impl From<ApiError> for Failure {
             ApiError::Token(_) | ApiError::Refused(_) => Exit::Refused,
         };
         Self::new(exit, error.to_string())
+    }
+}
+
+impl From<OutboxError> for Failure {
+    fn from(error: OutboxError) -> Self {
+        Self::new(Exit::Unexpected, error.to_string())
     }
 }
 

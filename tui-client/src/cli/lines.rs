@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::io;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use shared::frames::Gap;
@@ -11,6 +12,7 @@ use shared::names::{MessageId, RoomId, Username};
 
 use crate::app::sanitize;
 use crate::cli::exit::{Exit, Failure};
+use crate::outbox::lines::{Kept, Whose};
 
 /// The version of the JSON lines. Fields may be added under the same number; it rises when one changes its meaning.
 const VERSION: u8 = 1;
@@ -47,6 +49,15 @@ enum Line<'a> {
         from: Seq,
         to: Seq,
     },
+    Waiting {
+        v: u8,
+        server: &'a str,
+        room: &'a RoomId,
+        user: &'a Username,
+        id: &'a MessageId,
+        content: &'a str,
+        written_at: String,
+    },
 }
 
 impl Style {
@@ -63,7 +74,7 @@ impl Style {
                 json(&Line::Message { v: VERSION, room, seq: *seq, id, sender, content, sent_at }, out);
             }
             Self::Words { zone } => {
-                let time = sent_at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M");
+                let time = minute(*sent_at, zone);
                 let name = match sender {
                     None => OUTSIDE.to_owned(),
                     Some(sender) if sender.as_str() == OUTSIDE => format!("\"{OUTSIDE}\""),
@@ -82,6 +93,31 @@ impl Style {
             Self::Words { .. } => line(out, &format!("-- messages {from} to {to} are no longer kept --")),
         }
     }
+
+    /// What waits to be sent of one user in one room.
+    pub(crate) fn waiting(&self, whose: &Whose, posts: &[Kept], out: &mut String) {
+        let Whose { server, room, user } = whose;
+        if let Self::Words { .. } = self {
+            line(out, &sanitize::line(&format!("{room} as {user} at {server}")));
+        }
+        for Kept { id, content, at } in posts {
+            match self {
+                Self::Json => {
+                    let written_at = format!("{at:.3}");
+                    json(&Line::Waiting { v: VERSION, server, room, user, id, content, written_at }, out);
+                }
+                Self::Words { zone } => {
+                    let text = sanitize::body(content).replace('\n', "\n        ");
+                    line(out, &format!("    {}  {text}", minute(*at, zone)));
+                }
+            }
+        }
+    }
+}
+
+/// A time as people read it.
+pub(crate) fn minute(time: Timestamp, zone: &TimeZone) -> String {
+    time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 /// Takes the result of writing to standard output: true, or false when nobody reads it any more, which is how `head`

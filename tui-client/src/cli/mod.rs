@@ -3,9 +3,11 @@
 //! What programs read goes to standard output, words for people to standard error, and how it ended is the exit code.
 
 mod bench;
+mod delivery;
 pub mod exit;
 mod history;
 mod lines;
+mod outbox;
 mod send;
 mod stubborn;
 mod tail;
@@ -20,7 +22,8 @@ use jiff::SignedDuration;
 
 use crate::app::sanitize;
 use crate::cli::exit::{EXIT_CODES, Exit, Failure};
-use crate::config::Settings;
+use crate::config::{Settings, StateDir};
+use crate::outbox::Outbox;
 use crate::run::{self, Ended};
 
 /// Chat for two in the terminal
@@ -41,6 +44,8 @@ enum Command {
     Tail(tail::Tail),
     /// Print what was said in a room; takes no seat
     History(history::History),
+    /// List what was sent and is not in its room yet, or send it
+    Outbox(outbox::Outbox),
     /// Print a token for a room, for other programs to use
     Token(token::Token),
     /// Put load on a server and measure it; ends with 1 when anything was lost, repeated or out of order
@@ -52,6 +57,8 @@ enum Command {
 struct Join {
     #[command(flatten)]
     settings: Settings,
+    #[command(flatten)]
+    state: StateDir,
     /// How many of the newest messages to begin with
     #[arg(long, value_name = "N", default_value_t = 100)]
     last: u32,
@@ -74,6 +81,7 @@ impl Cli {
             Command::Send(send) => send.run(),
             Command::Tail(tail) => tail.run(),
             Command::History(history) => history.run(),
+            Command::Outbox(outbox) => outbox.run(),
             Command::Token(token) => token.run(),
             Command::Bench(bench) => bench.run(),
         };
@@ -90,7 +98,8 @@ impl Cli {
 impl Join {
     fn run(self) -> Result<Ended, Failure> {
         let membership = self.settings.membership(self.last)?;
-        block_on(async { Ok(run::join(membership).await?) })
+        let outbox = Outbox::new(self.state.outbox(), membership.whose());
+        block_on(async { Ok(run::join(membership, outbox).await?) })
     }
 }
 

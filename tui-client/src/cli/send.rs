@@ -1,17 +1,22 @@
-//! `send`: one message, from the command line or standard input.
+//! `send`: one message, from the command line or standard input; with `--queue` by way of the outbox.
 
 use std::io::Read;
 use std::time::Duration;
 
 use clap::Args;
+use jiff::Timestamp;
 use shared::names::MessageId;
+use tokio::time::Instant;
 
+use crate::cli::delivery::deliver;
 use crate::cli::exit::{EXIT_CODES, Exit, Failure};
 use crate::cli::stubborn::until_answered;
-use crate::cli::{block_on, duration};
-use crate::config::Settings;
+use crate::cli::{block_on, duration, say};
+use crate::config::{Settings, StateDir};
 use crate::network::api::Api;
 use crate::network::new_message_id;
+use crate::outbox::lines::Kept;
+use crate::outbox::{Left, Outbox};
 
 /// What is read from standard input at most: far more than a server takes, far less than all memory.
 const MAX_INPUT_BYTES: u64 = 16 * 1024 * 1024;
@@ -33,6 +38,14 @@ pub(crate) struct Send {
     /// How long to keep trying while the server cannot be reached or is busy
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     timeout: Duration,
+
+    /// Keep the message in the outbox before anything else; where the server does not take it in time it waits there,
+    /// and goes out with the next message that is sent so, with `outbox --send`, or when you join the room
+    #[arg(long)]
+    queue: bool,
+
+    #[command(flatten)]
+    state: StateDir,
 }
 
 impl Send {
@@ -45,9 +58,43 @@ impl Send {
             return Err(Failure::new(Exit::Usage, "there is nothing to send: the text is empty"));
         }
         let id = self.id.unwrap_or_else(new_message_id);
-        let api = Api::new(&self.settings.membership(0)?)?;
+        let membership = self.settings.membership(0)?;
+        let api = Api::new(&membership)?;
+        if self.queue {
+            let outbox = Outbox::new(self.state.outbox(), membership.whose());
+            let kept = Kept { id, content, at: Timestamp::now() };
+            return queue(&api, outbox, &kept, self.timeout);
+        }
         block_on(until_answered(self.timeout, async || api.post(&id, &content).await))
     }
+}
+
+/// Keeps a message, then sends what waits, this one last.
+fn queue(api: &Api, mut outbox: Outbox, kept: &Kept, within: Duration) -> Result<(), Failure> {
+    let Left { mut posts, trouble } = outbox.adopt();
+    if let Some(trouble) = trouble {
+        say(&trouble.to_string());
+    }
+    outbox.put(kept)?;
+    // One that was queued before under the same id goes out in its own place.
+    if !posts.iter().any(|earlier| earlier.id == kept.id) {
+        posts.push(kept.clone());
+    }
+    let delivery = block_on(async { Ok(deliver(api, &mut outbox, &posts, Instant::now() + within).await) })?;
+    let is_this = |(id, _): &(MessageId, String)| *id == kept.id;
+    if let Some((id, reason)) = delivery.refused.iter().find(|refused| is_this(refused)) {
+        // Whoever sent it is told, and has it.
+        outbox.done(id);
+        return Err(Failure::new(Exit::Refused, reason));
+    }
+    delivery.say_refused(&posts);
+    if let Some(reason) = delivery.stopped_by {
+        let room = &api.who.room_id;
+        say(&format!(
+            "kept in the outbox ({reason}): it goes out when you join {room}, or with `tui-client outbox --send`"
+        ));
+    }
+    Ok(())
 }
 
 /// The whole of standard input without its last line's end.

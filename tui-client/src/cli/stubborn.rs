@@ -11,21 +11,43 @@ use crate::network::error::ApiError;
 /// A script waits for us, so the waits do not grow beyond this.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
+/// Why a request came to nothing in the end.
+#[derive(Debug)]
+pub(crate) enum GaveUp {
+    /// The server refused: a sentence.
+    Refused(ApiError),
+    /// Time was up: in a few words, why it was not answered before.
+    TimeUp(String),
+}
+
 /// Makes `attempt` until it is answered for good.
 ///
 /// # Errors
 /// With [`Exit::Refused`] when the server refuses, with [`Exit::NoConnection`] when `within` is over.
 pub(crate) async fn until_answered<T>(
     within: Duration,
-    mut attempt: impl AsyncFnMut() -> Result<T, ApiError>,
+    attempt: impl AsyncFnMut() -> Result<T, ApiError>,
 ) -> Result<T, Failure> {
-    let deadline = Instant::now() + within;
+    until_answered_by(Instant::now() + within, attempt).await.map_err(|gave_up| match gave_up {
+        GaveUp::Refused(error) => error.into(),
+        GaveUp::TimeUp(reason) => Failure::new(Exit::NoConnection, format!("gave up after {within:?}: {reason}")),
+    })
+}
+
+/// Makes `attempt` until it is answered for good or the `deadline` has come.
+///
+/// # Errors
+/// When the server refuses, or when it has not answered by then.
+pub(crate) async fn until_answered_by<T>(
+    deadline: Instant,
+    mut attempt: impl AsyncFnMut() -> Result<T, ApiError>,
+) -> Result<T, GaveUp> {
     let mut backoff = Backoff::default();
     let mut reason = "no answer".to_owned();
     while let Ok(result) = timeout_at(deadline, attempt()).await {
         let asked = match result {
             Ok(answer) => return Ok(answer),
-            Err(error @ (ApiError::Refused(_) | ApiError::Token(_))) => return Err(error.into()),
+            Err(error @ (ApiError::Refused(_) | ApiError::Token(_))) => return Err(GaveUp::Refused(error)),
             Err(ApiError::Busy { detail, retry_after, .. }) => {
                 reason = detail;
                 retry_after
@@ -40,5 +62,5 @@ pub(crate) async fn until_answered<T>(
             break;
         }
     }
-    Err(Failure::new(Exit::NoConnection, format!("gave up after {within:?}: {reason}")))
+    Err(GaveUp::TimeUp(reason))
 }

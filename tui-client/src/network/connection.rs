@@ -118,21 +118,31 @@ impl Connection {
                 }
             }
         }
-        self.close().await;
+        self.close(events).await;
     }
 
-    async fn close(mut self) {
+    /// Ends properly. Of what happens meanwhile only accepted posts are told: what else becomes of a post is for the next
+    /// run to see, which makes it again.
+    async fn close(mut self, events: mpsc::Sender<NetworkEvent>) {
         let posting = timeout(LAST_POSTS_WITHIN, async {
-            while !self.posts.is_empty() {
-                self.posts.next().await;
+            let is_posted = |event: &NetworkEvent| matches!(event, NetworkEvent::Posted(_));
+            for event in self.untold.drain(..).filter(is_posted) {
+                events.send(event).await?;
             }
+            while !self.posts.is_empty() {
+                let event = self.posts.next().await;
+                if is_posted(&event) {
+                    events.send(event).await?;
+                }
+            }
+            Ok::<_, mpsc::error::SendError<NetworkEvent>>(())
         });
         let closing = async {
             if let Link::Open(socket) = self.link {
                 socket.close().await;
             }
         };
-        // What is not accepted by now is lost, and the screen has said that it was waiting.
+        // What is not accepted by now waits in the outbox, as the screen has said.
         let (_, ()) = tokio::join!(posting, closing);
     }
 
@@ -142,7 +152,7 @@ impl Connection {
 
     fn take(&mut self, request: Request) {
         match request {
-            Request::Post { id, content } => self.untold.extend(self.posts.push(id, content)),
+            Request::Post { id, content } => self.posts.push(id, content),
             Request::PageBefore(seq) => self.fetch_before(seq),
             Request::RetryNow => {
                 self.posts.hurry();

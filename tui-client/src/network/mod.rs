@@ -30,6 +30,7 @@ use uuid::Uuid;
 use crate::network::api::Api;
 use crate::network::connection::Connection;
 use crate::network::error::ApiError;
+use crate::outbox::lines::Whose;
 
 /// A person cannot type ahead this far, so the screen never waits to hand a request over.
 const REQUESTS: usize = 64;
@@ -82,7 +83,7 @@ pub enum NetworkEvent {
     Posted(MessageId),
     /// The server answers, and cannot take a post now: its sentence. It is tried again.
     PostDelayed(String),
-    /// A post will never be accepted: a sentence that says why.
+    /// A post will never be accepted: a sentence that says why. Not told of one that is refused after the last request.
     PostRefused {
         /// Which.
         id: MessageId,
@@ -121,6 +122,15 @@ pub struct Network {
     pub events: mpsc::Receiver<NetworkEvent>,
     /// Ends when the connection is closed.
     pub task: tokio::task::JoinHandle<()>,
+}
+
+impl Membership {
+    /// Under whose name the outbox keeps what is said.
+    #[must_use]
+    pub fn whose(&self) -> Whose {
+        let (room, user) = (self.room.clone(), self.user.clone());
+        Whose { server: self.server.to_string(), room, user }
+    }
 }
 
 /// Starts the network task, which connects at once. To be called within a runtime.

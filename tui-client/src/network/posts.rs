@@ -13,10 +13,7 @@ use crate::network::api::Api;
 use crate::network::backoff::Backoff;
 use crate::network::error::ApiError;
 
-/// More than a person can write while a server is away; it only stops a program that runs wild.
-const MAX_WAITING: usize = 1000;
-
-/// The queue of posts. It lives in memory; what it holds at the end of the program is lost.
+/// The queue of posts. It is as long as the outbox lets it be, which keeps on disk what is in it.
 pub(crate) struct Posts {
     api: Arc<Api>,
     waiting: VecDeque<(MessageId, String)>,
@@ -36,14 +33,9 @@ impl Posts {
         self.waiting.is_empty()
     }
 
-    /// Takes a message in; the answer is a refusal when there are too many.
-    pub(crate) fn push(&mut self, id: MessageId, content: String) -> Option<NetworkEvent> {
-        if self.waiting.len() >= MAX_WAITING {
-            let reason = format!("{MAX_WAITING} messages are waiting already: wait until the server is back");
-            return Some(NetworkEvent::PostRefused { id, reason });
-        }
+    /// Takes a message in.
+    pub(crate) fn push(&mut self, id: MessageId, content: String) {
         self.waiting.push_back((id, content));
-        None
     }
 
     /// Does not wait any longer: the server has just been heard of.

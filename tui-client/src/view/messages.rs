@@ -7,8 +7,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::app::layout::{self, Columns, Shape};
+use crate::app::people::PeerPresence;
 use crate::app::rows::{self, Block, Body, Message};
-use crate::app::{PeerPresence, State, wrap};
+use crate::app::{State, wrap};
 use crate::view::paint;
 use crate::view::theme::Theme;
 

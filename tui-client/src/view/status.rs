@@ -5,7 +5,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::app::log::Voice;
-use crate::app::{Connection, PeerPresence, State, commands, commands::Action, wrap};
+use crate::app::people::PeerPresence;
+use crate::app::{Connection, State, commands, commands::Action, wrap};
 use crate::view::paint::{self, Run};
 use crate::view::theme::Theme;
 

@@ -13,6 +13,7 @@ use shared::names::MessageId;
 use shared::rest::HistoryPage;
 use tui_client::app::{Effect, Event};
 use tui_client::network::NetworkEvent;
+use tui_client::outbox::lines::Kept;
 use tui_client::view::view;
 
 use crate::hostile::corpus;
@@ -90,6 +91,13 @@ fn turns() -> impl Strategy<Value = Turn> {
         1 => Just(Turn::Happens(Event::Tick)),
         1 => Just(Turn::Happens(Event::Continued)),
         1 => Just(Turn::Happens(Event::CannotStop)),
+        1 => (1_u64..9, texts()).prop_map(|(n, reason)| {
+            Turn::Happens(Event::NotKept { id: MessageId::new(format!("run-{n}")).unwrap(), reason })
+        }),
+        1 => prop::collection::vec(texts(), 0..3).prop_map(|texts| {
+            let kept = |(n, content)| Kept { id: MessageId::new(format!("old-{n}")).unwrap(), content, at: time("13:00") };
+            Turn::Happens(Event::Adopted { posts: (0..).zip(texts).map(kept).collect(), trouble: None })
+        }),
         2 => resume.prop_map(Turn::Welcome),
     ]
 }

@@ -117,9 +117,14 @@ impl Stage {
         self.types(text).press(KeyCode::Enter)
     }
 
+    /// What goes to the network, at once or once it is on disk.
     pub(crate) fn requests(&self) -> Vec<Request> {
-        let requests = self.effects.iter();
-        requests.filter_map(|e| if let Effect::Request(request) = e { Some(request.clone()) } else { None }).collect()
+        let request = |effect: &Effect| match effect {
+            Effect::Request(request) => Some(request.clone()),
+            Effect::Keep(kept) => Some(Request::Post { id: kept.id.clone(), content: kept.content.clone() }),
+            Effect::Forget(_) | Effect::Adopt | Effect::Draw | Effect::Repaint | Effect::Suspend | Effect::Quit => None,
+        };
+        self.effects.iter().filter_map(request).collect()
     }
 
     pub(crate) fn draws(&self) -> bool {

@@ -13,17 +13,32 @@ pub(crate) struct Tmux {
     socket: PathBuf,
     /// Every byte that was written to the terminal.
     log: PathBuf,
+    /// Where the programs in it keep what outlives them.
+    pub(crate) state: PathBuf,
 }
 
 impl Tmux {
     /// A terminal of 80 columns and 24 rows in which a shell waits.
     pub(crate) async fn start() -> Self {
+        Self::open(None).await
+    }
+
+    /// Another one, whose programs find what those of the first have left in its folder `state`.
+    pub(crate) async fn start_with(state: &Path) -> Self {
+        Self::open(Some(state)).await
+    }
+
+    async fn open(state: Option<&Path>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let files = std::env::temp_dir().join(format!("duet-test-{}-{number}", std::process::id()));
-        let tmux = Self { socket: files.with_extension("socket"), log: files.with_extension("log") };
-        let shell = "env PS1='shell$ ' ENV= LC_ALL=C.UTF-8 TERM=screen-256color sh -i";
-        tmux.run(&["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", shell]);
+        let of = |extension| files.with_extension(extension);
+        let tmux =
+            Self { socket: of("socket"), log: of("log"), state: state.map_or_else(|| of("state"), Path::to_owned) };
+        let state = tmux.state.display();
+        let shell =
+            format!("env PS1='shell$ ' ENV= LC_ALL=C.UTF-8 TERM=screen-256color DUET_STATE_DIR='{state}' sh -i");
+        tmux.run(&["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", &shell]);
         tmux.run(&["pipe-pane", &format!("cat >> '{}'", tmux.log.display())]);
         tmux.expect("shell$").await;
         tmux
@@ -123,6 +138,7 @@ impl Drop for Tmux {
         for file in [&self.socket, &self.log, &self.log.with_extension("pid")] {
             let _ = std::fs::remove_file(file);
         }
+        let _ = std::fs::remove_dir_all(&self.state);
     }
 }
 

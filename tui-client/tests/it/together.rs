@@ -20,7 +20,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts one with its history in `folder`. Port 0 takes a free port.
-    fn start(listen: &str, folder: &Path) -> Self {
+    pub(crate) fn start(listen: &str, folder: &Path) -> Self {
         let program = Path::new(CLIENT).with_file_name("duet-server");
         let mut child = Command::new(&program)
             .env_clear()
@@ -53,7 +53,7 @@ impl Server {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    async fn joined_by(&self, user: &str) -> Tmux {
+    pub(crate) async fn joined_by(&self, user: &str) -> Tmux {
         let tmux = Tmux::start().await;
         tmux.shell(&format!("{CLIENT} join room1 --user {user} --server http://{}", self.address));
         tmux.expect("live").await;
@@ -69,7 +69,7 @@ impl Drop for Server {
     }
 }
 
-fn say(tmux: &Tmux, text: &str) {
+pub(crate) fn say(tmux: &Tmux, text: &str) {
     tmux.text(text);
     tmux.keys(&["Enter"]);
 }

@@ -4,8 +4,9 @@ use crossterm::event::KeyCode;
 use shared::names::MessageId;
 use tui_client::app::{Effect, Event};
 use tui_client::network::NetworkEvent;
+use tui_client::outbox::lines::Kept;
 
-use crate::stage::{Stage, message, post};
+use crate::stage::{Stage, message, post, time};
 
 #[test]
 fn ours_waits_until_it_comes_back_and_is_never_seen_twice() {
@@ -135,11 +136,10 @@ fn ctrl_c_clears_a_draft_and_leaves_an_empty_one() {
 
 #[test]
 fn leaving_asks_once_while_something_waits_to_be_sent() {
-    let stage = Stage::joined(80, 10, 3)
-        .sends("one")
-        .sends("two")
-        .ctrl('c')
-        .expect_text("2 messages are still waiting to be sent. Ctrl+C again leaves without.");
+    let stage = Stage::joined(80, 10, 3).sends("one").sends("two").ctrl('c').expect_text(
+        "2 messages are still waiting to be sent. Ctrl+C again leaves; the outbox keeps them and sends them when \
+             you are back in this room.",
+    );
     assert!(!stage.effects.contains(&Effect::Quit));
     assert!(stage.ctrl('c').effects.contains(&Effect::Quit));
 }
@@ -184,4 +184,76 @@ fn a_post_that_has_to_wait_says_why() {
         .expect_text("Still waiting: RabbitMQ is not reachable: connection refused.")
         .hears(NetworkEvent::Posted(MessageId::new("run-1").unwrap()))
         .expect_no_text("Still waiting");
+}
+
+fn kept(id: &str, clock: &str, content: &str) -> Kept {
+    Kept { id: MessageId::new(id).unwrap(), content: content.to_owned(), at: time(clock) }
+}
+
+#[test]
+fn a_message_is_written_down_before_anything_else_and_forgotten_when_the_server_has_it() {
+    let id = || MessageId::new("run-1").unwrap();
+    let forgotten = |stage: &Stage| stage.effects.contains(&Effect::Forget(id()));
+    let sent = || Stage::joined(80, 8, 6).at("14:07").sends("on it");
+    assert_eq!(sent().effects, [Effect::Keep(kept("run-1", "14:07", "on it")), Effect::Draw]);
+    assert!(forgotten(&sent().hears(NetworkEvent::Posted(id()))));
+    assert!(forgotten(&sent().hears(NetworkEvent::PostRefused { id: id(), reason: "too long".to_owned() })));
+    let mut echo = message(7, "14:07", "alice", "on it");
+    echo.id = id();
+    assert!(forgotten(&sent().hears(NetworkEvent::Message(echo))));
+    assert!(!forgotten(&sent().hears(NetworkEvent::PostDelayed("busy".to_owned()))));
+}
+
+#[test]
+fn what_could_not_be_written_down_is_a_draft_again() {
+    let not_kept = || Event::NotKept { id: MessageId::new("run-1").unwrap(), reason: "the disk is full".to_owned() };
+    Stage::joined(80, 10, 6)
+        .sends("on it")
+        .happens(not_kept())
+        .expect_requests(&[])
+        .expect_text("Not sent: the disk is full. > on it▏")
+        .expect_no_text("waiting");
+    // Sent again it means the same.
+    Stage::joined(80, 10, 6)
+        .sends("//etc/hosts")
+        .happens(not_kept())
+        .expect_text("> //etc/hosts▏")
+        .press(KeyCode::Enter)
+        .expect_requests(&[post(2, "/etc/hosts")]);
+}
+
+#[test]
+fn what_an_earlier_client_left_waits_with_its_own_time_and_goes_out_before_what_is_written_now() {
+    let posts = vec![kept("old-1", "13:58", "from before"), kept("old-2", "13:59", "and this")];
+    let of = |id: &str| MessageId::new(id).unwrap();
+    let post = |id, content: &str| tui_client::network::Request::Post { id: of(id), content: content.to_owned() };
+    Stage::opens(80, 10)
+        .happens(Event::Adopted { posts, trouble: None })
+        .expect_requests(&[post("old-1", "from before"), post("old-2", "and this")])
+        .sends("now")
+        .welcome(0, &["alice", "bob"], shared::frames::Resume::Recent)
+        .expect_row(2, " 13:58  alice    from before                                            waiting")
+        .expect_row(3, " 13:59           and this                                               waiting")
+        .expect_row(4, " 14:00           now                                                    waiting")
+        // It may be in the room already, further back than what is shown; then it does not come again.
+        .hears(NetworkEvent::Posted(of("old-1")))
+        .expect_no_text("from before")
+        .says(8, "14:01", "alice", "from before")
+        .expect_row(2, " 14:01  alice    from before");
+}
+
+#[test]
+fn what_cannot_be_taken_over_is_told() {
+    let trouble = Some("the outbox /x does not work".to_owned());
+    Stage::joined(80, 10, 6)
+        .happens(Event::Adopted { posts: Vec::new(), trouble })
+        .expect_text("Earlier messages may still be waiting to be sent: the outbox /x does not work.");
+    let stage = Stage::joined(80, 10, 6).happens(Event::Adopted { posts: Vec::new(), trouble: None });
+    assert!(!stage.draws(), "nothing has changed");
+}
+
+#[test]
+fn each_welcome_is_a_time_to_look_for_what_others_left() {
+    let stage = Stage::joined(80, 10, 6);
+    assert!(stage.effects.contains(&Effect::Adopt));
 }

@@ -1,0 +1,54 @@
+//! What waits in the outbox, sent without a screen: oldest first, each until it is answered or time is up.
+
+use jiff::tz::TimeZone;
+use shared::names::MessageId;
+use tokio::time::Instant;
+
+use crate::cli::lines::minute;
+use crate::cli::say;
+use crate::cli::stubborn::{GaveUp, until_answered_by};
+use crate::network::api::Api;
+use crate::outbox::Outbox;
+use crate::outbox::lines::Kept;
+
+/// What became of messages that were to be sent.
+#[derive(Debug, Default)]
+pub(crate) struct Delivery {
+    /// How many the server has now.
+    pub(crate) sent: usize,
+    /// Those it will never take, and why. They stay in the outbox, for somebody to see.
+    pub(crate) refused: Vec<(MessageId, String)>,
+    /// Why those that are left were not sent, where there are any.
+    pub(crate) stopped_by: Option<String>,
+}
+
+/// Sends `posts`, which `outbox` keeps, until `deadline`. What was sent it need not keep any longer.
+pub(crate) async fn deliver(api: &Api, outbox: &mut Outbox, posts: &[Kept], deadline: Instant) -> Delivery {
+    let mut delivery = Delivery::default();
+    for Kept { id, content, .. } in posts {
+        match until_answered_by(deadline, async || api.post(id, content).await).await {
+            Ok(()) => {
+                outbox.done(id);
+                delivery.sent += 1;
+            }
+            Err(GaveUp::Refused(error)) => delivery.refused.push((id.clone(), error.to_string())),
+            Err(GaveUp::TimeUp(reason)) => {
+                delivery.stopped_by = Some(reason);
+                break;
+            }
+        }
+    }
+    delivery
+}
+
+impl Delivery {
+    /// Tells of each of the messages that was refused.
+    pub(crate) fn say_refused(&self, posts: &[Kept]) {
+        for (id, reason) in &self.refused {
+            if let Some(kept) = posts.iter().find(|kept| kept.id == *id) {
+                let time = minute(kept.at, &TimeZone::system());
+                say(&format!("the message of {time} was refused and stays in the outbox: {reason}"));
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! One file of the outbox, ours alone as long as it is open.
+//!
+//! The lock is the process's own (flock(2)): it ends with the process however that ends, so what nobody holds is what
+//! somebody left behind.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use shared::names::MessageId;
+use uuid::Uuid;
+
+use crate::outbox::lines::{self, Contents, Kept, Reading, Whose};
+
+/// What the names of these files end with.
+pub(crate) const SUFFIX: &str = "jsonl";
+/// Nobody loses the same race this often.
+const TRIES: usize = 10;
+
+/// A file of the outbox that is open and locked.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    path: PathBuf,
+    file: File,
+    /// Where the last whole line ends.
+    len: u64,
+    /// Whether there may be something behind it.
+    is_torn: bool,
+    /// Whether the folder is known to keep the file's name through a power cut.
+    is_listed: bool,
+    waiting: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    id: MessageId,
+    bytes: usize,
+}
+
+impl Journal {
+    /// Makes a new one, whose name sorts behind those made before.
+    pub(crate) fn create(folder: &Path) -> io::Result<Self> {
+        for _ in 0..TRIES {
+            let path = folder.join(Uuid::now_v7().to_string()).with_extension(SUFFIX);
+            let file = OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(&path)?;
+            // Somebody may have come upon it before it was locked, and removed it for it was empty.
+            if is_locked(&file)? {
+                return Ok(Self { path, file, len: 0, is_torn: false, is_listed: false, waiting: Vec::new() });
+            }
+        }
+        Err(io::Error::other("others remove every file that is made there"))
+    }
+
+    /// Takes over one that nobody holds, if it is of `whose` and something waits in it. One in which nothing waits is
+    /// removed, whoever's it was.
+    pub(crate) fn take_over(path: &Path, whose: &Whose) -> io::Result<Option<(Self, Vec<Kept>)>> {
+        let mut file = match OpenOptions::new().read(true).append(true).open(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        if !is_locked(&file)? {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        let contents = match lines::read(&bytes) {
+            Reading::Foreign => return Ok(None),
+            Reading::Blank => Contents { whose: whose.clone(), waiting: Vec::new(), whole: 0 },
+            Reading::Outbox(contents) => contents,
+        };
+        if contents.waiting.is_empty() {
+            std::fs::remove_file(path)?;
+            return Ok(None);
+        }
+        if contents.whose != *whose {
+            return Ok(None);
+        }
+        let waiting = contents.waiting.iter().map(Entry::of).collect();
+        let (len, is_torn) = (contents.whole as u64, contents.whole < bytes.len());
+        let journal = Self { path: path.to_owned(), file, len, is_torn, is_listed: true, waiting };
+        Ok(Some((journal, contents.waiting)))
+    }
+
+    /// Writes a message down. It outlives a power cut when this returns, and is not there when this fails.
+    pub(crate) fn put(&mut self, whose: &Whose, kept: &Kept) -> io::Result<()> {
+        let mut bytes = if self.len == 0 { lines::head(whose) } else { Vec::new() };
+        bytes.extend(lines::post(kept));
+        self.append(&bytes, Sync::Yes)?;
+        self.waiting.push(Entry::of(kept));
+        Ok(())
+    }
+
+    /// Notes that a message is done with. Where that is lost it is sent again, with the same id, which changes nothing;
+    /// so it is neither synced nor a matter when it fails.
+    pub(crate) fn done(&mut self, id: &MessageId) {
+        let Some(at) = self.waiting.iter().position(|entry| entry.id == *id) else { return };
+        self.waiting.remove(at);
+        let noted = if self.waiting.is_empty() {
+            self.len = 0;
+            self.file.set_len(0)
+        } else {
+            self.append(&lines::done(id), Sync::No)
+        };
+        self.is_torn |= noted.is_err();
+    }
+
+    pub(crate) fn has(&self, id: &MessageId) -> bool {
+        self.waiting.iter().any(|entry| entry.id == *id)
+    }
+
+    /// How many messages wait here, and how many bytes they have.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        (self.waiting.len(), self.waiting.iter().map(|entry| entry.bytes).sum())
+    }
+
+    /// Whether somebody has removed the file.
+    pub(crate) fn is_removed(&self) -> bool {
+        self.file.metadata().is_ok_and(|file| file.nlink() == 0)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn append(&mut self, bytes: &[u8], sync: Sync) -> io::Result<()> {
+        if self.is_torn {
+            self.file.set_len(self.len)?;
+            self.is_torn = false;
+        }
+        let written = self.file.write_all(bytes).and_then(|()| match sync {
+            Sync::No => Ok(()),
+            Sync::Yes => self.sync(),
+        });
+        if written.is_err() {
+            // What is there now is half a line, or a message whose writer was told that it is not kept.
+            self.is_torn = self.file.set_len(self.len).is_err();
+            return written;
+        }
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_data()?;
+        if !self.is_listed {
+            sync_folder(self.path.parent())?;
+            self.is_listed = true;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        if self.waiting.is_empty() {
+            // One that stays behind is removed by the next client that comes.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl Entry {
+    fn of(kept: &Kept) -> Self {
+        Self { id: kept.id.clone(), bytes: kept.content.len() }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Sync {
+    Yes,
+    No,
+}
+
+/// Makes the names in a folder outlive a power cut.
+pub(crate) fn sync_folder(folder: Option<&Path>) -> io::Result<()> {
+    folder.map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+/// Locks a file, unless somebody else holds it or it has been removed since it was opened.
+fn is_locked(file: &File) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(file.metadata()?.nlink() > 0),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(e)) => Err(e),
+    }
+}

@@ -1,0 +1,194 @@
+//! Messages that are not accepted yet, kept on disk: what a person has sent is there before the screen says so, and
+//! leaves only when the server has it.
+//!
+//! Each client that runs has files of its own, held by a lock that ends with the process. A file that nobody holds was
+//! left by a client that is gone, and the next one of the same user in the same room takes it over: so a killed client,
+//! a reboot and a `send --queue` without a network are one case, and two clients that live never fight.
+//!
+//! Read in this order: this file, `journal` (one file), `lines` (what stands in it).
+
+mod journal;
+pub mod lines;
+
+use std::collections::BTreeMap;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use shared::names::MessageId;
+
+use crate::outbox::journal::{Journal, SUFFIX, sync_folder};
+use crate::outbox::lines::{Kept, Reading, Whose};
+
+/// The most messages of one client that wait. More than a person writes while a server is away.
+pub const MAX_WAITING: usize = 1000;
+/// The most bytes of them.
+pub const MAX_WAITING_BYTES: usize = 16 * 1024 * 1024;
+/// The most files that are taken over at once: each is open as long as it is held.
+const MAX_FILES: usize = 64;
+/// How far up the folders are synced that were just made: `~`, `.local`, `state`, `duet`.
+const NEW_FOLDERS: usize = 5;
+
+/// The outbox of one user in one room, as one client holds it.
+#[derive(Debug)]
+pub struct Outbox {
+    folder: Option<PathBuf>,
+    whose: Whose,
+    /// In the order of their names, which is that of their making. What is put goes into the last.
+    journals: Vec<Journal>,
+}
+
+/// What clients that are gone left behind.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// The messages, in the order in which they are to be sent.
+    pub posts: Vec<Kept>,
+    /// Why there may be more that cannot be had, if so.
+    pub trouble: Option<OutboxError>,
+}
+
+/// Why a message is not kept, or cannot be had. A sentence without its end.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    /// Neither a setting nor the environment names a folder.
+    #[error("there is no home folder to keep it in: name another folder with --state-dir")]
+    NoFolder,
+    /// Too much waits already.
+    #[error("{MAX_WAITING} messages or 16 MiB are waiting already: wait until the server takes them")]
+    Full,
+    /// The disk will not.
+    #[error("the outbox {path} does not work ({source}): put that right, or name another folder with --state-dir")]
+    Disk {
+        /// The folder or the file.
+        path: String,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl Outbox {
+    /// The outbox of `whose` in `folder`. Touches nothing yet.
+    #[must_use]
+    pub fn new(folder: Option<PathBuf>, whose: Whose) -> Self {
+        Self { folder, whose, journals: Vec::new() }
+    }
+
+    /// Writes a message down; it outlives a power cut from here on. One that waits already is not kept twice.
+    ///
+    /// # Errors
+    /// When it is not kept.
+    pub fn put(&mut self, kept: &Kept) -> Result<(), OutboxError> {
+        if self.journals.iter().any(|journal| journal.has(&kept.id)) {
+            return Ok(());
+        }
+        if self.is_full(kept.content.len()) {
+            return Err(OutboxError::Full);
+        }
+        let folder = self.folder.as_deref().ok_or(OutboxError::NoFolder)?;
+        if self.journals.last().is_none_or(Journal::is_removed) {
+            let made = make(folder).and_then(|()| Journal::create(folder));
+            self.journals.push(made.map_err(|e| disk(folder, e))?);
+        }
+        let Some(journal) = self.journals.last_mut() else { return Err(OutboxError::NoFolder) };
+        let put = journal.put(&self.whose, kept);
+        put.map_err(|e| disk(journal.path(), e))
+    }
+
+    /// Notes that the server has a message, or will never take it.
+    pub fn done(&mut self, id: &MessageId) {
+        for journal in &mut self.journals {
+            journal.done(id);
+        }
+        // The last one stays for what comes.
+        let last = self.journals.len().saturating_sub(1);
+        let mut at = 0;
+        self.journals.retain(|journal| {
+            at += 1;
+            at > last || journal.load().0 > 0
+        });
+    }
+
+    /// Takes over what clients that are gone left behind, those that were first first. What is too much for once is left
+    /// for the next time.
+    pub fn adopt(&mut self) -> Left {
+        let mut left = Left::default();
+        let Some(folder) = &self.folder else { return left };
+        let paths = match files(folder) {
+            Ok(paths) => paths,
+            Err(e) => return Left { trouble: Some(disk(folder, e)), ..left },
+        };
+        for path in paths {
+            if self.is_full(0) || self.journals.len() >= MAX_FILES {
+                break;
+            }
+            match Journal::take_over(&path, &self.whose) {
+                Ok(Some((journal, posts))) => {
+                    self.journals.push(journal);
+                    left.posts.extend(posts);
+                }
+                // Another client has it, or it is of another room.
+                Ok(None) => {}
+                Err(e) => left.trouble = Some(disk(&path, e)),
+            }
+        }
+        self.journals.sort_by(|one, other| one.path().cmp(other.path()));
+        left
+    }
+
+    fn is_full(&self, more_bytes: usize) -> bool {
+        let (count, bytes) = self.journals.iter().map(Journal::load).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+        count >= MAX_WAITING || bytes + more_bytes > MAX_WAITING_BYTES
+    }
+}
+
+/// What waits in a folder, whoever's it is. It is only looked at: a client that runs goes on having what it has.
+///
+/// # Errors
+/// When the folder or a file in it cannot be read.
+pub fn look(folder: &Path) -> Result<BTreeMap<Whose, Vec<Kept>>, OutboxError> {
+    let mut found = BTreeMap::<Whose, Vec<Kept>>::new();
+    for path in files(folder).map_err(|e| disk(folder, e))? {
+        let bytes = match std::fs::read(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            bytes => bytes.map_err(|e| disk(&path, e))?,
+        };
+        if let Reading::Outbox(contents) = lines::read(&bytes)
+            && !contents.waiting.is_empty()
+        {
+            found.entry(contents.whose).or_default().extend(contents.waiting);
+        }
+    }
+    Ok(found)
+}
+
+/// The files of a folder, by name; none where there is no folder.
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == SUFFIX));
+    paths.sort();
+    Ok(paths)
+}
+
+/// Makes the folder, for its owner alone, so that it outlives a power cut.
+fn make(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    folder.ancestors().skip(1).take(NEW_FOLDERS).try_for_each(|above| {
+        // Some of them may not be ours to read; those were there before.
+        match sync_folder(Some(above).filter(|above| !above.as_os_str().is_empty())) {
+            Err(e) if e.kind() != io::ErrorKind::PermissionDenied => Err(e),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    })
+}
+
+fn disk(path: &Path, source: io::Error) -> OutboxError {
+    OutboxError::Disk { path: path.display().to_string(), source }
+}
