@@ -8,6 +8,7 @@ use crate::cli::lines::minute;
 use crate::cli::say;
 use crate::cli::stubborn::{GaveUp, until_answered_by};
 use crate::network::api::Api;
+use crate::network::error::ApiError;
 use crate::outbox::Outbox;
 use crate::outbox::lines::Kept;
 
@@ -30,6 +31,11 @@ pub(crate) async fn deliver(api: &Api, outbox: &mut Outbox, posts: &[Kept], dead
             Ok(()) => {
                 outbox.done(id);
                 delivery.sent += 1;
+            }
+            // None of these speaks of this message, and the next would fare no better.
+            Err(GaveUp::Refused(error @ (ApiError::Unheard(_) | ApiError::Token(_)))) => {
+                delivery.stopped_by = Some(error.to_string());
+                break;
             }
             Err(GaveUp::Refused(error)) => delivery.refused.push((id.clone(), error.to_string())),
             Err(GaveUp::TimeUp(reason)) => {

@@ -69,7 +69,7 @@ impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
         let exit = match error {
             ApiError::Unreachable(_) | ApiError::Busy { .. } => Exit::NoConnection,
-            ApiError::Token(_) | ApiError::Refused(_) => Exit::Refused,
+            ApiError::Token(_) | ApiError::Unheard(_) | ApiError::Refused(_) => Exit::Refused,
         };
         Self::new(exit, error.to_string())
     }

@@ -14,7 +14,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// Why a request came to nothing in the end.
 #[derive(Debug)]
 pub(crate) enum GaveUp {
-    /// The server refused: a sentence.
+    /// Trying again changes nothing now.
     Refused(ApiError),
     /// Time was up: in a few words, why it was not answered before.
     TimeUp(String),
@@ -47,7 +47,9 @@ pub(crate) async fn until_answered_by<T>(
     while let Ok(result) = timeout_at(deadline, attempt()).await {
         let asked = match result {
             Ok(answer) => return Ok(answer),
-            Err(error @ (ApiError::Refused(_) | ApiError::Token(_))) => return Err(GaveUp::Refused(error)),
+            Err(error @ (ApiError::Refused(_) | ApiError::Unheard(_) | ApiError::Token(_))) => {
+                return Err(GaveUp::Refused(error));
+            }
             Err(ApiError::Busy { detail, retry_after, .. }) => {
                 reason = detail;
                 retry_after

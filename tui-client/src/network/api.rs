@@ -69,7 +69,8 @@ impl Api {
             return Ok(token.as_str().to_owned());
         }
         let request = self.http.post(self.url(&["generate-token"])).json(&self.who);
-        let TokenAnswer { token } = body(answer(request).await?).await?;
+        let given = async { body(answer(request).await?).await };
+        let TokenAnswer { token } = given.await.map_err(ApiError::before_the_request)?;
         *self.held() = Some(Token::new(token.clone(), Timestamp::now()));
         Ok(token)
     }
@@ -181,7 +182,7 @@ async fn answer(request: RequestBuilder) -> Result<Response, ApiError> {
 async fn body<T: DeserializeOwned>(response: Response) -> Result<T, ApiError> {
     response.json().await.map_err(|e| {
         if e.is_decode() {
-            return ApiError::Refused("the answer is not Duet's: is this the right --server?".to_owned());
+            return ApiError::Unheard("the answer is not Duet's: is this the right --server?".to_owned());
         }
         ApiError::Unreachable(words(&e))
     })

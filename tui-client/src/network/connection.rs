@@ -173,7 +173,9 @@ impl Connection {
         self.tell(match page {
             Ok(page) => NetworkEvent::Page(page),
             Err(ApiError::Unreachable(words) | ApiError::Busy { words, .. }) => NetworkEvent::PageFailed(words),
-            Err(ApiError::Token(sentence) | ApiError::Refused(sentence)) => NetworkEvent::PageFailed(sentence),
+            Err(ApiError::Token(sentence) | ApiError::Unheard(sentence) | ApiError::Refused(sentence)) => {
+                NetworkEvent::PageFailed(sentence)
+            }
         });
     }
 
@@ -206,7 +208,9 @@ impl Connection {
             LinkEvent::Opened(Err(ApiError::Unreachable(words))) => self.lose(words, None),
             LinkEvent::Opened(Err(ApiError::Busy { words, retry_after, .. })) => self.lose(words, retry_after),
             LinkEvent::Opened(Err(ApiError::Token(_))) => self.lose("token refused".to_owned(), None),
-            LinkEvent::Opened(Err(ApiError::Refused(sentence))) => self.park(NetworkEvent::Refused(sentence)),
+            LinkEvent::Opened(Err(ApiError::Unheard(sentence) | ApiError::Refused(sentence))) => {
+                self.park(NetworkEvent::Refused(sentence))
+            }
             LinkEvent::Heard(SocketEvent::Frame(frame)) => self.hear(frame),
             LinkEvent::Heard(SocketEvent::RoundTrip(time)) => self.tell(NetworkEvent::RoundTrip(time)),
             LinkEvent::Heard(SocketEvent::Closed(code)) => self.closed(code),

@@ -27,9 +27,23 @@ pub enum ApiError {
     /// The server does not take the token it gave a moment ago. Its sentence.
     #[error("{0}")]
     Token(String),
+    /// What was asked was not even looked at: something else than a Duet server answers here, such as the login page of a
+    /// hotel, or the server gives no token. A sentence that says what to do.
+    #[error("{0}")]
+    Unheard(String),
     /// Trying again changes nothing: a sentence that says what to do.
     #[error("{0}")]
     Refused(String),
+}
+
+impl ApiError {
+    /// A refusal of something that only came before what was asked.
+    pub(crate) fn before_the_request(self) -> Self {
+        match self {
+            Self::Refused(sentence) => Self::Unheard(sentence),
+            Self::Unreachable(_) | Self::Busy { .. } | Self::Token(_) | Self::Unheard(_) => self,
+        }
+    }
 }
 
 /// What an answer that is no success means for the caller.
@@ -47,11 +61,13 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, problem: Option<&
         },
         300..=399 => {
             let there = header(headers, LOCATION).unwrap_or("another address");
-            ApiError::Refused(format!("the server has moved to {there}: give that to --server"))
+            ApiError::Unheard(format!("the server has moved to {there}: give that to --server"))
         }
         403 if problem.is_some_and(|problem| problem.code == ErrorCode::WrongRoom) => {
             ApiError::Refused(format!("the token is for another room: {}", sentence()))
         }
+        // Without Duet's problem document they do not speak of the request, but of the way to the server.
+        403..=405 | 407 | 511 if problem.is_none() => ApiError::Unheard(sentence()),
         _ => ApiError::Refused(sentence()),
     }
 }
@@ -124,8 +140,9 @@ mod tests {
         check(
             404,
             None,
-            &ApiError::Refused("the server answers 404 Not Found: is this the right --server?".to_owned()),
+            &ApiError::Unheard("the server answers 404 Not Found: is this the right --server?".to_owned()),
         );
+        check(404, Some(&of(ErrorCode::NotFound)), &ApiError::Refused(sentence()));
         for (status, words) in [(408, "server busy"), (429, "server busy"), (500, "server error"), (503, "server busy")]
         {
             let busy = ApiError::Busy { words: words.to_owned(), detail: sentence(), retry_after: None };

@@ -81,7 +81,7 @@ pub enum NetworkEvent {
     Refused(String),
     /// A post was accepted: the server keeps it. Its message also arrives as [`NetworkEvent::Message`], before or after.
     Posted(MessageId),
-    /// The server answers, and cannot take a post now: its sentence. It is tried again.
+    /// Somebody answers, and a post is not taken now: a sentence. It is tried again.
     PostDelayed(String),
     /// A post will never be accepted: a sentence that says why. Not told of one that is refused after the last request.
     PostRefused {

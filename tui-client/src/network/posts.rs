@@ -83,6 +83,10 @@ impl Posts {
                 self.wait(retry_after);
                 return Some(NetworkEvent::PostDelayed(detail));
             }
+            Err(ApiError::Unheard(sentence)) => {
+                self.wait(None);
+                return Some(NetworkEvent::PostDelayed(sentence));
+            }
             Err(ApiError::Unreachable(_) | ApiError::Token(_)) => None,
         };
         self.wait(retry_after);

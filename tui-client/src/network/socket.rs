@@ -82,7 +82,7 @@ impl Socket {
         let headers = response.headers();
         let is_accepted = header(headers, &SEC_WEBSOCKET_ACCEPT) == Some(derive_accept_key(key.as_bytes()).as_str());
         if response.status() != StatusCode::SWITCHING_PROTOCOLS || !is_accepted {
-            return Err(ApiError::Refused(
+            return Err(ApiError::Unheard(
                 "no WebSocket is spoken at this address: is this the right --server?".to_owned(),
             ));
         }

@@ -34,6 +34,25 @@ async fn posts_go_out_in_order_and_again_with_the_same_id() {
 }
 
 #[tokio::test]
+async fn a_post_that_no_duet_server_has_looked_at_goes_on_waiting() {
+    let (mut server, mut client, _socket) = joined().await;
+    client.post("p1", "from the hotel").await;
+    let login = "<html>Room number, please</html>";
+    server.expect("POST /message").await.answer(200, "content-type: text/html\r\n", login.to_owned());
+    assert_eq!(client.hear().await, "posts wait: the answer is not Duet's: is this the right --server?");
+    server.expect("POST /message").await.answer(302, "location: http://login.example\r\n", String::new());
+    let moved = "posts wait: the server has moved to http://login.example: give that to --server";
+    assert_eq!(client.hear().await, moved);
+    // No token is given any more, which says nothing of the message either.
+    server.expect("POST /message").await.problem(401, "token_expired", "its time is over");
+    server.expect("POST /generate-token").await.problem(403, "wrong_room", "ask for an invitation");
+    assert!(client.hear().await.contains("ask for an invitation"));
+    server.give_token("t2").await;
+    server.expect("POST /message").await.ok(json!({"status": "Message sent to room: room1"}));
+    assert_eq!(client.hear().await, "posted p1");
+}
+
+#[tokio::test]
 async fn posts_go_on_while_the_socket_is_away() {
     let (mut server, mut client, socket) = joined().await;
     socket.close(4001).await;
