@@ -224,14 +224,15 @@ impl Publishing {
 /// A channel that confirms, on a connection of its own.
 async fn open(address: Address) -> Result<(Line, Channel), LinkError> {
     let line = connection::connect(&address, "duet-server, publishing").await?;
-    ensure_queues(&line.connection).await?;
     let channel = line.connection.create_channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    ensure_queues(&line.connection).await?;
     Ok((line, channel))
 }
 
 async fn ensure_queues(connection: &Connection) -> Result<(), LinkError> {
-    for queue in [MESSAGES, DEAD] {
+    // `messages` last: what is published again goes right behind, before other producers find the new queue.
+    for queue in [DEAD, MESSAGES] {
         connection::ensure_queue(connection, queue).await?;
     }
     Ok(())
