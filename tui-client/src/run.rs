@@ -15,6 +15,7 @@ use rustix::process::{self, Signal as Posix};
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::app::receipts::Focus;
 use crate::app::update::update;
 use crate::app::{Connection, Effect, Event, Look, Palette, State};
 use crate::keys;
@@ -150,8 +151,9 @@ impl Program {
     async fn run(&mut self, mut signals: Signals, requests: &Requests, events: &mut Events) -> Result<Ended, RunError> {
         let mut keys = keys::read()?;
         let left = self.adopt();
-        // Nothing that was left ends the program.
-        let _: Flow = self.happened(left, Haste::AtOnce)?;
+        if let ControlFlow::Break(ended) = self.happened(left, Haste::AtOnce)? {
+            return Ok(ended);
+        }
         loop {
             let wake = self.next_wake();
             let flow = tokio::select! { biased;
@@ -173,7 +175,9 @@ impl Program {
             if let ControlFlow::Break(ended) = flow {
                 return Ok(ended);
             }
-            self.draw_if_due()?;
+            if let ControlFlow::Break(ended) = self.draw_if_due()? {
+                return Ok(ended);
+            }
         }
     }
 
@@ -282,16 +286,16 @@ impl Program {
         }
     }
 
-    fn draw_if_due(&mut self) -> Result<(), RunError> {
-        let Picture::Due(due) = self.picture else { return Ok(()) };
+    fn draw_if_due(&mut self) -> Result<Flow, RunError> {
         let now = Instant::now();
-        if now < due || self.stopping_since.is_some() {
-            return Ok(());
+        let is_due = matches!(self.picture, Picture::Due(due) if due <= now);
+        if !is_due || self.stopping_since.is_some() {
+            return Ok(ControlFlow::Continue(()));
         }
         self.terminal.draw(&self.state)?;
         self.picture = Picture::Shown;
         self.last_frame = now;
-        Ok(())
+        self.happened(Event::Drawn, Haste::NextFrame)
     }
 
     /// When to wake without an event: for a frame, a countdown, or a stop that did not happen.
@@ -315,9 +319,9 @@ fn of_terminal(event: TerminalEvent) -> Option<Event> {
     match event {
         TerminalEvent::Key(key) => Some(Event::Key(key)),
         TerminalEvent::Paste(text) => Some(Event::Paste(text)),
+        TerminalEvent::FocusGained => Some(Event::Looks(Focus::Here)),
+        TerminalEvent::FocusLost => Some(Event::Looks(Focus::Elsewhere)),
         // A new size comes by its signal; crossterm would tell with the next key.
-        TerminalEvent::Resize(..) | TerminalEvent::FocusGained | TerminalEvent::FocusLost | TerminalEvent::Mouse(_) => {
-            None
-        }
+        TerminalEvent::Resize(..) | TerminalEvent::Mouse(_) => None,
     }
 }

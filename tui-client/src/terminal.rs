@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange};
 use crossterm::style::{Attribute, SetAttribute};
 use crossterm::terminal::{
     BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
@@ -24,7 +24,7 @@ use crate::view::view;
 /// Whether the terminal is in our hands. Global, for a panic hook has nothing else to go by.
 static IS_OURS: AtomicBool = AtomicBool::new(false);
 
-/// The terminal in raw mode, on its alternate screen, telling pastes apart. Dropping it puts everything back.
+/// The terminal in raw mode, on its alternate screen, telling pastes apart and when it is looked at. Dropping it puts everything back.
 #[derive(Debug)]
 pub struct Terminal {
     painter: Painter,
@@ -83,7 +83,7 @@ impl Terminal {
         IS_OURS.store(true, Ordering::SeqCst);
         terminal::enable_raw_mode()?;
         let mut bytes = Vec::new();
-        queue!(bytes, EnterAlternateScreen, EnableBracketedPaste)?;
+        queue!(bytes, EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange)?;
         write(&bytes)?;
         self.repaint()
     }
@@ -113,6 +113,7 @@ fn put_back() {
         EndSynchronizedUpdate,
         SetAttribute(Attribute::Reset),
         DisableBracketedPaste,
+        DisableFocusChange,
         cursor::Show,
         LeaveAlternateScreen
     )

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::frames::{Resume, Welcome};
+use shared::frames::{Receipt, Resume, Welcome};
 use shared::message::Message;
 use shared::rest::HistoryPage;
 
@@ -35,6 +35,7 @@ pub(crate) fn arrive(state: &mut State, event: NetworkEvent, effects: &mut Vec<E
         }
         NetworkEvent::Message(message) => message_arrived(state, message, effects),
         NetworkEvent::Presence(presence) => state.take_presence(&presence),
+        NetworkEvent::Receipt(receipt) => return receipt_arrived(state, &receipt),
         NetworkEvent::Gap(gap) => drop(state.log.insert(Item::Gap { from: gap.from, to: gap.to })),
         NetworkEvent::RoundTrip(time) => return round_trip(state, time),
         NetworkEvent::Lost { reason, retry_at } => {
@@ -104,6 +105,12 @@ fn said(state: &mut State, message: Message) -> Said {
     };
     state.widest_name = state.widest_name.max(wrap::columns(&rows::name(&voice, &state.me)));
     Said { seq: message.seq, voice, text: sanitize::body(&message.content).into(), at: message.sent_at }
+}
+
+fn receipt_arrived(state: &mut State, receipt: &Receipt) -> Picture {
+    let before = state.status_of_last();
+    state.receipts.take(receipt, &state.user);
+    if state.status_of_last() == before { Picture::Same } else { Picture::Changed }
 }
 
 /// A figure that changes with every ping is not worth a frame of its own; one that a person would notice is.

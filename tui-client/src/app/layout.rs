@@ -19,8 +19,8 @@ const MAX_NOTICE_ROWS: usize = 4;
 const MAX_NAME: usize = 16;
 /// What a message from outside is called. A person of this name is shown in quotes.
 pub const OUTSIDE: &str = "outside";
-/// The columns that ours keep free for `waiting`, so that no word moves when it goes.
-pub const MARK: usize = "waiting".len() + 2;
+/// The columns that ours keep free for the longest word on their state, so that no word moves when it goes.
+pub const MARK: usize = "delivered".len() + 2;
 /// What stands before the draft.
 pub const PROMPT: &str = " > ";
 

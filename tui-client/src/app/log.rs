@@ -19,6 +19,8 @@ pub struct Log {
     first: i64,
     /// What is known of messages before the first item.
     pub older: Older,
+    /// The newest place of a message of ours.
+    last_mine: Option<Seq>,
 }
 
 /// Which entry of the log.
@@ -129,6 +131,14 @@ pub enum Older {
     None,
 }
 
+impl Slot {
+    /// The one before it.
+    #[must_use]
+    pub fn before(self) -> Self {
+        Self(self.0 - 1)
+    }
+}
+
 impl Item {
     /// The last place it covers.
     #[must_use]
@@ -185,6 +195,19 @@ impl Log {
         self.items.front().map(Item::first_seq)
     }
 
+    /// The place of the newest message of ours that is in the room.
+    #[must_use]
+    pub fn last_mine(&self) -> Option<Seq> {
+        self.last_mine
+    }
+
+    /// The newest place among the entries up to this one.
+    #[must_use]
+    pub fn place_up_to(&self, slot: Slot) -> Option<Seq> {
+        let index = usize::try_from(slot.0 - self.first).ok()?;
+        self.items.get(index).or(self.items.back()).map(Item::last_seq)
+    }
+
     /// The messages of ours that nobody has but we.
     #[must_use]
     pub fn waiting(&self) -> usize {
@@ -200,6 +223,7 @@ impl Log {
         if same.any(|other| !matches!(other, Item::Refused { .. })) {
             return false;
         }
+        self.note_ours(&item);
         self.items.insert(at, item);
         true
     }
@@ -258,7 +282,14 @@ impl Log {
         };
     }
 
+    fn note_ours(&mut self, item: &Item) {
+        if let Item::Said(Said { seq, voice: Voice::Me, .. }) = item {
+            self.last_mine = self.last_mine.max(Some(*seq));
+        }
+    }
+
     fn push_front(&mut self, item: Item) {
+        self.note_ours(&item);
         self.items.push_front(item);
         self.first -= 1;
     }

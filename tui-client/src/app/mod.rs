@@ -1,8 +1,8 @@
 //! Pure. What the client knows, and what a key or a frame changes in it.
 //!
 //! Read in this order: this file (the state, what may happen to it, what is to be done then), `update`, `arrivals`
-//! (what the network tells), `commands` (the table of keys and names), `log`, `composer`, `scroll`, `people`; then what
-//! they stand on: `layout`, `rows`, `wrap`, `sanitize`.
+//! (what the network tells), `commands` (the table of keys and names), `log`, `composer`, `scroll`, `people`,
+//! `receipts`; then what they stand on: `layout`, `rows`, `wrap`, `sanitize`.
 
 pub mod arrivals;
 pub(crate) mod characters;
@@ -12,6 +12,7 @@ pub(crate) mod invitation;
 pub mod layout;
 pub mod log;
 pub mod people;
+pub mod receipts;
 pub mod rows;
 pub mod sanitize;
 pub mod scroll;
@@ -33,6 +34,7 @@ use shared::rest::MAX_CONTENT_BYTES;
 use crate::app::composer::Composer;
 use crate::app::log::{Log, Voice};
 use crate::app::people::Peer;
+use crate::app::receipts::{Focus, Receipts};
 use crate::app::scroll::Scroll;
 use crate::network::{Membership, NetworkEvent, Request};
 use crate::outbox::lines::Kept;
@@ -56,6 +58,10 @@ pub struct State {
     pub round_trip: Option<Duration>,
     /// The other person, once one was seen.
     pub peer: Option<Peer>,
+    /// Who has come how far.
+    pub receipts: Receipts,
+    /// Where the person looks.
+    pub focus: Focus,
     /// The columns of the widest name that was seen.
     pub widest_name: usize,
     /// The place of the room's newest message when we came in.
@@ -163,6 +169,10 @@ pub enum Event {
         /// Why there may be more that cannot be had, if so.
         trouble: Option<String>,
     },
+    /// A frame stands on the screen.
+    Drawn,
+    /// The person looks here, or elsewhere.
+    Looks(Focus),
     /// A moment came that [`State::next_tick`] named.
     Tick,
     /// The program was stopped and runs again.
@@ -205,6 +215,8 @@ impl State {
             connection: Connection::Connecting,
             round_trip: None,
             peer: None,
+            receipts: Receipts::default(),
+            focus: Focus::Here,
             widest_name: 0,
             head: None,
             log: Log::default(),
@@ -260,6 +272,7 @@ impl State {
         self.head = Some(welcome.head);
         self.max_content_bytes = welcome.max_content_bytes;
         self.set_occupants(&welcome.occupants, self.now);
+        self.receipts.welcome(welcome, &self.user);
     }
 }
 

@@ -70,7 +70,7 @@ pub fn block<'a>(state: &'a State, columns: &Columns, slot: Slot) -> Option<Bloc
     let message = |post: MessageOf<'a>| Body::Message(post.rows(columns, opens_run));
     let body = match entry {
         Entry::Item(Item::Gap { from, to }) => Body::Line(gap(to.0.saturating_sub(from.0) + 1)),
-        Entry::Item(Item::Said(said)) => message(MessageOf::said(said)),
+        Entry::Item(Item::Said(said)) => message(MessageOf::said(state, said)),
         Entry::Item(Item::Refused { post, reason, .. }) => message(MessageOf::refused(post, reason)),
         Entry::Outgoing(post) => message(MessageOf::outgoing(post)),
     };
@@ -87,8 +87,10 @@ struct MessageOf<'a> {
 }
 
 impl<'a> MessageOf<'a> {
-    fn said(said: &'a Said) -> Self {
-        Self { voice: said.voice.clone(), at: said.at, text: &said.text, mark: None, reason: None }
+    fn said(state: &State, said: &'a Said) -> Self {
+        let is_our_last = state.log.last_mine() == Some(said.seq);
+        let mark = if is_our_last { state.status_of_last() } else { None };
+        Self { voice: said.voice.clone(), at: said.at, text: &said.text, mark, reason: None }
     }
 
     fn outgoing(post: &'a Outgoing) -> Self {

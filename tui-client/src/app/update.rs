@@ -9,6 +9,7 @@ use crate::app::arrivals::{self, Picture};
 use crate::app::commands::{self, Action, Direction};
 use crate::app::composer::Edit;
 use crate::app::log::{Older, Origin, Outgoing, Progress};
+use crate::app::receipts::Focus;
 use crate::app::{Connection, Effect, Event, Screen, State, layout, sanitize};
 use crate::network::Request;
 use crate::outbox::lines::Kept;
@@ -29,9 +30,22 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         Event::NotKept { id, reason } => take_back(state, &id, &reason),
         Event::Key(key) => press(state, &key, &mut effects),
         Event::Paste(text) => paste(state, &text),
+        Event::Drawn => {
+            state.read(&mut effects);
+            return effects;
+        }
+        Event::Looks(focus) => {
+            state.focus = focus;
+            state.read(&mut effects);
+            return effects;
+        }
         Event::Resized(size) => resize(state, size),
         Event::Tick => {}
-        Event::Continued => effects.push(Effect::Repaint),
+        Event::Continued => {
+            // A shell that was looked at has had the focus.
+            state.focus = Focus::Here;
+            effects.push(Effect::Repaint);
+        }
         Event::CannotStop => {
             state.notice = Some("There is no shell here to go back to. Ctrl+C leaves the room.".to_owned());
             effects.push(Effect::Repaint);

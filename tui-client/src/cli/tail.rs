@@ -146,6 +146,7 @@ impl Follower {
             NetworkEvent::Refused(sentence) => return Err(Failure::new(Exit::Refused, sentence)),
             NetworkEvent::Connecting
             | NetworkEvent::Presence(_)
+            | NetworkEvent::Receipt(_)
             | NetworkEvent::RoundTrip(_)
             | NetworkEvent::Posted(_)
             | NetworkEvent::PostDelayed(_)

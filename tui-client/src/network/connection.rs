@@ -18,6 +18,7 @@ use crate::network::backoff::Backoff;
 use crate::network::error::ApiError;
 use crate::network::feed::{Feed, Verdict};
 use crate::network::posts::Posts;
+use crate::network::receipts::Receipts;
 use crate::network::sleep::{LOOK_EVERY, Moment};
 use crate::network::socket::{Socket, SocketEvent};
 use crate::network::{NetworkEvent, Request};
@@ -40,6 +41,7 @@ pub(crate) struct Connection {
     welcomed_at: Option<Instant>,
     bye: Option<Bye>,
     posts: Posts,
+    receipts: Receipts,
     page: OptionFuture<BoxFuture<'static, Result<HistoryPage, ApiError>>>,
 }
 
@@ -85,6 +87,7 @@ impl Connection {
             backoff: Backoff::default(),
             welcomed_at: None,
             bye: None,
+            receipts: Receipts::new(Instant::now()),
             page: None.into(),
         }
     }
@@ -96,18 +99,23 @@ impl Connection {
         let mut seen = Moment::now();
         self.connect();
         loop {
+            let due = self.receipts.due().filter(|_| self.hears_receipts());
             tokio::select! { biased;
                 request = requests.recv() => match request {
                     Some(request) => self.take(request),
                     None => break,
                 },
                 place = events.reserve(), if !self.untold.is_empty() => match (place, self.untold.pop_front()) {
-                    (Ok(place), Some(event)) => place.send(event),
+                    (Ok(place), Some(event)) => {
+                        self.receipts.note(&event);
+                        place.send(event);
+                    }
                     // Nobody listens any more.
                     (Err(_), _) | (_, None) => break,
                 },
                 event = self.posts.next() => self.untold.push_back(event),
                 Some(page) = &mut self.page => self.turn(page),
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.tell_how_far(),
                 event = self.link.next(), if self.untold.is_empty() => self.step(event),
                 _ = look.tick(), if !matches!(self.link, Link::Parked) => {
                     let now = Moment::now();
@@ -153,6 +161,7 @@ impl Connection {
     fn take(&mut self, request: Request) {
         match request {
             Request::Post { id, content } => self.posts.push(id, content),
+            Request::Read(seq) => self.receipts.read(seq),
             Request::PageBefore(seq) => self.fetch_before(seq),
             Request::RetryNow => {
                 self.posts.hurry();
@@ -184,6 +193,17 @@ impl Connection {
         self.tell(NetworkEvent::Connecting);
         let (api, resume, last) = (Arc::clone(&self.api), self.feed.resume_point(), self.last);
         self.link = Link::Opening(async move { Socket::open(&api, resume, last).await.map(Box::new) }.boxed());
+    }
+
+    /// Whether there is somebody to tell how far we have come: a plain server takes nothing.
+    fn hears_receipts(&self) -> bool {
+        self.welcomed_at.is_some() && matches!(&self.link, Link::Open(socket) if !socket.is_plain())
+    }
+
+    fn tell_how_far(&mut self) {
+        if let Link::Open(socket) = &mut self.link {
+            self.receipts.tell(Instant::now(), |reached| socket.tell(reached));
+        }
     }
 
     /// The machine slept: what was connected is dead or will be, and waiting makes no sense any more.
@@ -226,6 +246,7 @@ impl Connection {
         match frame {
             ServerFrame::Welcome(welcome) => {
                 self.feed.welcome(&welcome);
+                self.receipts.welcome(welcome.resume);
                 self.welcomed_at = Some(Instant::now());
                 self.posts.hurry();
                 self.tell(NetworkEvent::Welcomed(welcome));
@@ -241,7 +262,7 @@ impl Connection {
                     self.tell(NetworkEvent::Gap(gap));
                 }
             }
-            ServerFrame::Receipt(_) => {}
+            ServerFrame::Receipt(receipt) => self.tell(NetworkEvent::Receipt(receipt)),
             ServerFrame::Bye(bye) => self.bye = Some(bye),
             ServerFrame::Unknown => {}
         }

@@ -4,7 +4,7 @@
 //! happened by [`NetworkEvent`]s; nothing in the screen's code waits for it.
 //!
 //! Read in this order: this file, `connection` (the task), `feed` (which messages are new), `socket` (one connection),
-//! `posts` (messages on their way out), `api` (the HTTP routes).
+//! `posts` (messages on their way out), `receipts` (how far we have come), `api` (the HTTP routes).
 
 pub mod api;
 pub mod backoff;
@@ -13,6 +13,7 @@ pub mod error;
 mod feed;
 mod plain;
 mod posts;
+mod receipts;
 mod sleep;
 mod socket;
 mod token;
@@ -20,7 +21,7 @@ mod token;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use shared::frames::{Gap, Presence, Welcome};
+use shared::frames::{Gap, Presence, Receipt, Welcome};
 use shared::message::{Message, Seq};
 use shared::names::{Email, MessageId, RoomId, Username};
 use shared::rest::HistoryPage;
@@ -64,6 +65,8 @@ pub enum NetworkEvent {
     Message(Message),
     /// Somebody came or went.
     Presence(Presence),
+    /// Somebody has come further in the room's messages.
+    Receipt(Receipt),
     /// Messages that nobody can have any more.
     Gap(Gap),
     /// The time a ping took.
@@ -107,6 +110,9 @@ pub enum Request {
         /// What it says.
         content: String,
     },
+    /// Tell the others that everything up to this place was shown to the person. What is delivered the network tells by
+    /// itself: it is what [`NetworkEvent::Message`] was sent of.
+    Read(Seq),
     /// Fetch messages older than this place.
     PageBefore(Seq),
     /// Do not wait for the next attempt.

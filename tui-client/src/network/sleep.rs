@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 /// How often to look. A connection that did not survive the sleep is replaced this soon after waking.
-pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(2);
+pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A shorter sleep is none: connections survive it, and clocks are corrected by as much.
 const SLEPT: SignedDuration = SignedDuration::from_secs(5);
 

@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use reqwest::header::{CONNECTION, HeaderMap, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY};
 use reqwest::header::{SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE};
 use reqwest::{StatusCode, Upgraded};
-use shared::frames::{SUBPROTOCOL, ServerFrame};
+use shared::frames::{ClientFrame, Reached, SUBPROTOCOL, ServerFrame};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -130,6 +130,21 @@ impl Socket {
                 }
             }
         }
+    }
+
+    /// Whether the server speaks the first system's plain frames.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain.is_some()
+    }
+
+    /// Tells the server how far this client has come, without waiting for anything. False when it cannot be taken now.
+    pub(crate) fn tell(&mut self, reached: Reached) -> bool {
+        // This type cannot fail to serialize.
+        let text = serde_json::to_string(&ClientFrame::Receipt(reached)).unwrap_or_default();
+        let taken = self.stream.feed(Message::text(text)).now_or_never();
+        // What the system takes later goes out with the next ping. That the connection is broken, who reads it will see.
+        let _ = self.stream.flush().now_or_never();
+        matches!(taken, Some(Ok(())))
     }
 
     /// Closes as RFC 6455 §7.1 has it, so that the seat is free at once.

@@ -7,17 +7,18 @@ use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
-use shared::frames::{Gap, Resume};
+use shared::frames::{Gap, Reached, Receipt, Resume};
 use shared::message::Seq;
 use shared::names::MessageId;
 use shared::rest::HistoryPage;
+use tui_client::app::receipts::Focus;
 use tui_client::app::{Effect, Event};
 use tui_client::network::NetworkEvent;
 use tui_client::outbox::lines::Kept;
 use tui_client::view::view;
 
 use crate::hostile::corpus;
-use crate::stage::{Stage, message, time};
+use crate::stage::{Stage, message, name, time};
 
 fn texts() -> impl Strategy<Value = String> {
     let hostile = prop::sample::select(corpus().into_iter().filter(|text| text.len() < 5_000).collect::<Vec<_>>());
@@ -69,6 +70,10 @@ fn news() -> impl Strategy<Value = NetworkEvent> {
         1 => texts().prop_map(NetworkEvent::PageFailed),
         1 => Just(NetworkEvent::RoomFull),
         1 => Just(NetworkEvent::Connecting),
+        2 => (prop::sample::select(vec!["alice", "bob", "carol"]), 0_u64..70, 0_u64..70).prop_map(|(who, delivered, read)| {
+            let reached = Reached { delivered: Seq(delivered), read: Seq(read) };
+            NetworkEvent::Receipt(Receipt { user: name(who), reached })
+        }),
         1 => (0_u64..3_000).prop_map(|ms| NetworkEvent::RoundTrip(Duration::from_millis(ms))),
     ]
 }
@@ -89,6 +94,9 @@ fn turns() -> impl Strategy<Value = Turn> {
         2 => texts().prop_map(|text| Turn::Happens(Event::Paste(text))),
         3 => size.prop_map(|(width, height)| Turn::Happens(Event::Resized(Size::new(width, height)))),
         1 => Just(Turn::Happens(Event::Tick)),
+        3 => Just(Turn::Happens(Event::Drawn)),
+        1 => Just(Turn::Happens(Event::Looks(Focus::Here))),
+        1 => Just(Turn::Happens(Event::Looks(Focus::Elsewhere))),
         1 => Just(Turn::Happens(Event::Continued)),
         1 => Just(Turn::Happens(Event::CannotStop)),
         1 => (1_u64..9, texts()).prop_map(|(n, reason)| {

@@ -56,6 +56,7 @@ impl Client {
             event @ (NetworkEvent::Connecting
             | NetworkEvent::RoundTrip(_)
             | NetworkEvent::Presence(_)
+            | NetworkEvent::Receipt(_)
             | NetworkEvent::RoomFull
             | NetworkEvent::Page(_)
             | NetworkEvent::PageFailed(_)) => format!("{event:?}"),

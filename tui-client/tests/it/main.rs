@@ -11,6 +11,7 @@ mod hostile;
 mod kept;
 mod network;
 mod outbox;
+mod receipts;
 mod requests;
 mod screens;
 mod scripted;

@@ -43,7 +43,7 @@ fn a_conversation_stands_in_columns_and_names_are_told_once_for_a_run() {
                                Sunday 22 November
  14:02  bob      morning. did the deploy go through?
  14:02  alice    yes, twice
-                 the second time with the right config
+                 the second time with the right config                     sent
  14:05  outside  build 812 is green, 4 min 12 s
  14:07  bob      try this
                      fn main() {}

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
-use shared::frames::{Resume, Welcome};
+use shared::frames::{Receipt, Resume, Welcome};
 use shared::message::{Message, Seq};
 use shared::names::{MessageId, Username};
 use shared::rest::HistoryPage;
@@ -68,12 +68,16 @@ impl Stage {
     }
 
     pub(crate) fn welcome(self, head: u64, occupants: &[&str], resume: Resume) -> Self {
+        self.welcome_with(head, occupants, resume, vec![])
+    }
+
+    pub(crate) fn welcome_with(self, head: u64, occupants: &[&str], resume: Resume, receipts: Vec<Receipt>) -> Self {
         self.hears(NetworkEvent::Welcomed(Welcome {
             room_id: "room1".parse().unwrap(),
             user: name("alice"),
             epoch: "e".into(),
             head: Seq(head),
-            receipts: vec![],
+            receipts,
             occupants: occupants.iter().copied().map(name).collect(),
             resume,
             max_content_bytes: 1024,

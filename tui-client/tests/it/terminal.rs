@@ -48,7 +48,9 @@ async fn expect_as_before(tmux: &Tmux, words: &str) {
         assert!(settings.replace('\n', " ").contains(setting), "no {setting}:\n{settings}");
     }
     let written = tmux.written();
-    for (on, off) in [(&b"\x1b[?2004h"[..], &b"\x1b[?2004l"[..]), (b"\x1b[?1049h", b"\x1b[?1049l")] {
+    for mode in ["2004", "1004", "1049"] {
+        let (on, off) = (format!("\x1b[?{mode}h"), format!("\x1b[?{mode}l"));
+        let (on, off) = (on.as_bytes(), off.as_bytes());
         let order = (find_last(&written, on), find_last(&written, off));
         assert!(matches!(order, (Some(on), Some(off)) if on < off), "{order:?}");
     }

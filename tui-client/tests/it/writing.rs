@@ -239,7 +239,7 @@ fn what_an_earlier_client_left_waits_with_its_own_time_and_goes_out_before_what_
         .hears(NetworkEvent::Posted(of("old-1")))
         .expect_no_text("from before")
         .says(8, "14:01", "alice", "from before")
-        .expect_row(2, " 14:01  alice    from before");
+        .expect_row(2, " 14:01  alice    from before                                               sent");
 }
 
 #[test]
