@@ -1,8 +1,9 @@
 //! The built program in a real terminal: what it draws there, and that it leaves it as it was.
 
 use std::cell::Cell;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tui_client::terminal::{Terminal, size};
@@ -216,6 +217,42 @@ async fn nothing_is_written_while_nothing_happens() {
     let before = tmux.until("rest".to_owned(), written).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(tmux.written().len(), before);
+}
+
+/// The library that gives a program another clock, where Debian's package `faketime` has put it.
+fn libfaketime() -> Option<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib").ok()?.filter_map(Result::ok);
+    folders.map(|folder| folder.path().join("faketime/libfaketime.so.1")).find(|library| library.exists())
+}
+
+#[tokio::test]
+async fn after_a_sleep_of_the_machine_it_connects_anew_within_two_seconds() {
+    let Some(library) = libfaketime() else { return println!("skipped: there is no libfaketime; install faketime") };
+    let mut server = Scripted::start().await;
+    let tmux = Tmux::start().await;
+    let clock = tmux.state.with_extension("clock");
+    std::fs::write(&clock, "+0").unwrap();
+    // A sleep is what the wall clock has seen and the monotonic one has not.
+    tmux.shell(&format!(
+        "env LD_PRELOAD={} FAKETIME_TIMESTAMP_FILE={} FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1 \
+         {CLIENT} join room1 --user alice --server {}",
+        library.display(),
+        clock.display(),
+        server.url()
+    ));
+    server.give_token("token").await;
+    let mut socket = server.let_in().await;
+    socket.welcome("recent", 1).await;
+    socket.message(1, "hello").await;
+    tmux.expect("hello").await;
+    assert!(!server.is_asked_within(Duration::from_millis(2500)).await, "awake it stays connected");
+    let woken = Instant::now();
+    std::fs::write(&clock, "+180").unwrap();
+    // The old connection says nothing: to the client it looks as it did before.
+    let request = server.expect("GET /updates/room1").await;
+    assert!(woken.elapsed() < Duration::from_secs(2), "{:?}", woken.elapsed());
+    assert_eq!(request.line, "GET /updates/room1?after=1&epoch=e1&last=100");
+    std::fs::remove_file(&clock).unwrap();
 }
 
 fn find_last(bytes: &[u8], what: &[u8]) -> Option<usize> {
