@@ -1,16 +1,20 @@
 //! One WebSocket: frames out, pings, and the ways in which it ends.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
 use futures_util::SinkExt;
 use shared::frames::{Bye, ClientFrame, CloseCode, ServerFrame};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::task::unconstrained;
+use tokio::time::{MissedTickBehavior, interval, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use crate::clock;
 use crate::hub::encoder;
 use crate::hub::seat::Seat;
 use crate::rooms::Voice;
@@ -19,8 +23,9 @@ use crate::rooms::Voice;
 /// counts as gone.
 const PING_EVERY: Duration = Duration::from_secs(10);
 
-/// How long a write may make no progress. A reader slower than that is closed; it comes back and resumes.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a write may wait for a peer since its last sign of life. A reader slower than that is closed; it comes back
+/// and resumes.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// How long a peer may take to answer our close (RFC 6455 §7.1.1).
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -59,8 +64,9 @@ pub async fn turn_away(socket: WebSocket) {
 }
 
 async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>, stop: &CancellationToken) -> End {
+    let mut pulse = Pulse::new();
     if let Some(first) = first
-        && let Err(end) = send(socket, VecDeque::from([first])).await
+        && let Err(end) = Box::pin(send(socket, &mut pulse, VecDeque::from([first]))).await
     {
         return end;
     }
@@ -68,7 +74,6 @@ async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>,
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first tick is at once.
     ping.reset();
-    let mut is_pong_due = false;
     loop {
         tokio::select! {
             // What has come in counts before a pong is missed, and however much goes out, it is read.
@@ -79,22 +84,26 @@ async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>,
                     Some(Ok(Message::Close(_))) => return End::Closed,
                     Some(Ok(message)) => {
                         // Whatever it says, it shows that it is alive.
-                        is_pong_due = false;
+                        pulse.felt();
                         hear(seat, &message).await;
                     }
                     Some(Err(_)) | None => return End::Vanished,
                 }
             }
             frames = seat.next_frames() => {
-                if let Err(end) = send(socket, frames).await {
+                // In a box, so that connections that have nothing to send carry no room for it.
+                if let Err(end) = Box::pin(send(socket, &mut pulse, frames)).await {
                     return end;
                 }
             }
             _ = ping.tick() => {
-                if is_pong_due || socket.send(Message::Ping(Bytes::new())).await.is_err() {
+                if pulse.is_pong_due {
                     return End::Vanished;
                 }
-                is_pong_due = true;
+                if let Err(end) = Box::pin(pulse.write(socket.send(Message::Ping(Bytes::new())))).await {
+                    return end;
+                }
+                pulse.is_pong_due = true;
             }
         }
     }
@@ -114,17 +123,47 @@ async fn hear(seat: &Seat, message: &Message) {
 }
 
 /// Sends frames, with one write where they fit.
-async fn send(socket: &mut WebSocket, frames: VecDeque<Utf8Bytes>) -> Result<(), End> {
-    let write = async {
-        for frame in frames {
-            socket.feed(Message::Text(frame)).await?;
+async fn send(socket: &mut WebSocket, pulse: &mut Pulse, frames: VecDeque<Utf8Bytes>) -> Result<(), End> {
+    for frame in frames {
+        pulse.write(socket.feed(Message::Text(frame))).await?;
+    }
+    pulse.write(socket.flush()).await
+}
+
+/// The signs of life of a peer.
+struct Pulse {
+    felt_at: Instant,
+    /// Whether nothing was felt since the last ping.
+    is_pong_due: bool,
+}
+
+impl Pulse {
+    fn new() -> Self {
+        Self { felt_at: clock::now().instant, is_pong_due: false }
+    }
+
+    fn felt(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Waits for a write, but no longer than the peer may be silent. One that had to wait and went through is a sign of
+    /// life: what stands before a ping may keep a slow reader longer than a pong is waited for.
+    async fn write(&mut self, write: impl Future<Output = Result<(), axum::Error>>) -> Result<(), End> {
+        // Unconstrained, for only the peer makes it wait and not the runtime.
+        let mut write = pin!(unconstrained(write));
+        let mut has_waited = false;
+        let write = poll_fn(|context| {
+            let poll = write.as_mut().poll(context);
+            has_waited |= poll.is_pending();
+            poll
+        });
+        match timeout_at((self.felt_at + SILENCE).into(), write).await {
+            Ok(Ok(())) if has_waited => self.felt(),
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Err(End::Vanished),
+            Err(_) => return Err(End::TooSlow),
         }
-        socket.flush().await
-    };
-    match timeout(WRITE_TIMEOUT, write).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) => Err(End::Vanished),
-        Err(_) => Err(End::TooSlow),
+        Ok(())
     }
 }
 
@@ -137,7 +176,11 @@ async fn finish(mut socket: WebSocket, mut seat: Seat, end: End) {
             let _ = timeout(CLOSE_TIMEOUT, socket.flush()).await;
         }
         End::Vanished => debug!("connection broke off"),
-        End::TooSlow => close(socket, CloseCode::TooSlow, "too slow").await,
+        End::TooSlow => {
+            // The others know before the peer does, if it ever will.
+            drop(seat);
+            close(socket, CloseCode::TooSlow, "too slow").await;
+        }
         End::Stopping => say_goodbye(socket, &seat).await,
     }
 }
@@ -149,7 +192,7 @@ async fn say_goodbye(mut socket: WebSocket, seat: &Seat) {
         let retry_after_ms = Some(rand::random_range(RETRY_AFTER_MS));
         frames.push_back(encoder::json(&ServerFrame::Bye(Bye { reason: RESTARTING.to_owned(), retry_after_ms })));
     }
-    if send(&mut socket, frames).await.is_ok() {
+    if send(&mut socket, &mut Pulse::new(), frames).await.is_ok() {
         close(socket, CloseCode::Restart, RESTARTING).await;
     }
 }

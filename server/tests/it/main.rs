@@ -21,5 +21,6 @@ mod receipts;
 mod resume;
 mod retention;
 mod seats;
+mod slow;
 mod support;
 mod tidy;

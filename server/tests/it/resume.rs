@@ -1,11 +1,7 @@
-//! The subprotocol `duet.v1`: welcome, presence, resume, and readers that fall behind.
+//! The subprotocol `duet.v1`: welcome, presence and resume.
 
-use std::time::Duration;
-
-use futures_util::StreamExt;
 use shared::frames::{PresenceState, Resume, ServerFrame};
 use shared::message::Seq;
-use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::Folder;
 use crate::support::brokers::on_each_broker;
@@ -114,49 +110,6 @@ async fn places_of_another_history_are_not_trusted() {
     let query = format!("?after=9&epoch={}", welcome.epoch);
     let (_, welcome) = client.enter("alice", "room1", &query).await;
     assert_eq!((welcome.resume, welcome.head), (Resume::Reset, Seq(3)));
-}
-
-#[tokio::test]
-async fn a_reader_that_falls_behind_catches_up_while_the_other_notices_nothing() {
-    let folder = Folder::new();
-    let server = Server::embedded(&folder).await;
-    let client = Client::of(server.address);
-    let (mut slow, _) = client.enter("alice", "room1", "").await;
-    let (mut quick, _) = client.enter("bob", "room1", "").await;
-    // Far more than sockets and queue hold.
-    const MESSAGES: u64 = 400;
-    let content = "x".repeat(60_000);
-    for n in 1..=MESSAGES {
-        client.post("room1", &format!("{n} {content}")).await;
-        assert_eq!(quick.message().await.seq, Seq(n));
-    }
-    for n in 1..=MESSAGES {
-        assert_eq!(slow.message().await.seq, Seq(n));
-    }
-}
-
-#[tokio::test]
-async fn a_peer_that_answers_no_ping_is_away_within_half_a_minute() {
-    let folder = Folder::new();
-    let server = Server::embedded(&folder).await;
-    let client = Client::of(server.address);
-    let (mut alice, _) = client.enter("alice", "room1", "").await;
-    let (bob, _) = client.enter("bob", "room1", "").await;
-    assert_eq!(presence(&mut alice).await.1, PresenceState::Here);
-    // Nobody reads bob's end any more, and nobody closes it: so is a laptop that was shut.
-    let silent = bob;
-    let heard = tokio::time::timeout(Duration::from_secs(30), async {
-        loop {
-            match alice.0.next().await.unwrap().unwrap() {
-                Message::Text(text) => return text,
-                Message::Ping(_) => {}
-                other => panic!("expected a presence, got {other:?}"),
-            }
-        }
-    });
-    let heard: ServerFrame = serde_json::from_str(&heard.await.expect("alice is told in time")).unwrap();
-    assert!(matches!(heard, ServerFrame::Presence(p) if p.state == PresenceState::Away && p.user.as_str() == "bob"));
-    drop(silent);
 }
 
 #[tokio::test]
