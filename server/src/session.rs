@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
 use futures_util::SinkExt;
-use shared::frames::{Bye, ClientFrame, CloseCode, ServerFrame};
+use shared::frames::{Bye, ClientFrame, CloseCode, Reached, ServerFrame};
 use tokio::task::unconstrained;
 use tokio::time::{MissedTickBehavior, interval, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -85,13 +85,15 @@ async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>,
                     Some(Ok(message)) => {
                         // Whatever it says, it shows that it is alive.
                         pulse.felt();
-                        hear(seat, &message).await;
+                        if let Some(reached) = receipt(seat.voice, &message) {
+                            Box::pin(seat.reached(reached)).await;
+                        }
                     }
                     Some(Err(_)) | None => return End::Vanished,
                 }
             }
             frames = seat.next_frames() => {
-                // In a box, so that connections that have nothing to send carry no room for it.
+                // In a box, like every rare wait here: connections that are idle carry no room for it.
                 if let Err(end) = Box::pin(send(socket, &mut pulse, frames)).await {
                     return end;
                 }
@@ -109,16 +111,16 @@ async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>,
     }
 }
 
-/// Takes in what a client of `duet.v1` says; what others say has no meaning.
-async fn hear(seat: &Seat, message: &Message) {
-    let (Voice::DuetV1, Message::Text(text)) = (seat.voice, message) else { return };
+/// How far a client of `duet.v1` says that it has come. Nothing else that a client says has a meaning.
+fn receipt(voice: Voice, message: &Message) -> Option<Reached> {
+    let (Voice::DuetV1, Message::Text(text)) = (voice, message) else { return None };
     if text.len() > MAX_FRAME_BYTES {
-        return;
+        return None;
     }
     match serde_json::from_str(text) {
-        Ok(ClientFrame::Receipt(reached)) => seat.reached(reached).await,
+        Ok(ClientFrame::Receipt(reached)) => Some(reached),
         // Of a later version, or no frame at all.
-        Ok(ClientFrame::Unknown) | Err(_) => {}
+        Ok(ClientFrame::Unknown) | Err(_) => None,
     }
 }
 
