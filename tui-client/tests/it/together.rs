@@ -132,6 +132,29 @@ async fn a_server_that_was_killed_comes_back_without_a_hole_or_a_repeat() {
 }
 
 #[tokio::test]
+async fn a_message_is_sent_then_delivered_then_read_and_that_outlives_who_read_it() {
+    let server = Server::fresh();
+    let alice = server.joined_by("alice").await;
+    say(&alice, "are you there?");
+    alice.expect("sent").await;
+    // Handed to a pipe it has arrived, and nobody has seen it.
+    let bob = Tmux::start().await;
+    bob.shell(&format!("{CLIENT} tail room1 --user bob --server http://{} | cat", server.address));
+    bob.expect("are you there?").await;
+    assert_eq!(line_with(&alice.expect("delivered").await, "there?").last(), Some(&"delivered"));
+    bob.keys(&["C-c"]);
+
+    let bob = server.joined_by("bob").await;
+    bob.expect("are you there?").await;
+    assert_eq!(line_with(&alice.expect("read").await, "there?").last(), Some(&"read"));
+    for person in [&alice, &bob] {
+        say(person, "/quit");
+    }
+    let alice = server.joined_by("alice").await;
+    assert_eq!(line_with(&alice.expect("read").await, "there?").last(), Some(&"read"));
+}
+
+#[tokio::test]
 async fn what_send_sends_history_and_tail_give() {
     let server = Server::fresh();
     let url = format!("http://{}", server.address);
