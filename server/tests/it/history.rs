@@ -1,13 +1,16 @@
 //! Reading a room's history over HTTP.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
+use server::history::Retention;
 use shared::message::Seq;
 use shared::rest::HistoryPage;
 
-use crate::support::Folder;
 use crate::support::brokers::on_each_broker;
 use crate::support::client::Client;
 use crate::support::server::Server;
+use crate::support::{Folder, kept, soon};
 
 async fn page(client: &Client, query: &str) -> HistoryPage {
     let token = client.token("alice", "room1").await;
@@ -91,4 +94,41 @@ async fn history_and_its_epoch_outlive_the_server() {
     assert_eq!(page(&client, "").await, before);
     client.post("room1", "message 4").await;
     assert_eq!(places(&page(&client, "?after=3").await), [4]);
+}
+
+#[tokio::test]
+async fn a_long_read_holds_no_append_up_and_the_log_shrinks_when_it_is_over() {
+    const USUAL_LOG_BYTES: u64 = 64 << 20;
+    let folder = Folder::new();
+    let history = kept::open(&folder, Retention::default());
+    kept::fill(&history, "room1", 1, 10, 0, kept::now()).await;
+    let log = || std::fs::metadata(folder.path().join("duet.db-wal")).unwrap().len();
+
+    // As a backup does.
+    let mut reader = rusqlite::Connection::open(folder.path().join("duet.db")).unwrap();
+    let read = reader.transaction().unwrap();
+    let count = |read: &rusqlite::Connection| read.query_row("SELECT count(*) FROM messages", (), |row| row.get(0));
+    assert_eq!(count(&read), Ok(10));
+    let mut longest = Duration::ZERO;
+    for n in 11.. {
+        let began = Instant::now();
+        kept::append(&history, kept::incoming("room1", n, "x".repeat(60_000), kept::now())).await;
+        longest = longest.max(began.elapsed());
+        if log() > USUAL_LOG_BYTES + (16 << 20) {
+            break;
+        }
+    }
+    assert!(longest < Duration::from_secs(1), "{longest:?}");
+    assert_eq!(count(&read), Ok(10));
+    drop(read);
+    soon(async {
+        for n in 1_000_000.. {
+            kept::append(&history, kept::incoming("room1", n, "x".repeat(60_000), kept::now())).await;
+            if log() <= USUAL_LOG_BYTES {
+                break;
+            }
+        }
+    })
+    .await;
+    kept::close(history).await;
 }

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use shared::frames::ServerFrame;
+use shared::frames::{Resume, ServerFrame};
 use shared::message::Seq;
 
 use crate::support::client::Client;
 use crate::support::process::{Process, fails_to_start};
-use crate::support::{Folder, soon};
+use crate::support::{Folder, kept, soon};
 
 #[tokio::test]
 async fn what_was_accepted_survives_kill_9() {
@@ -58,6 +58,32 @@ async fn a_client_resumes_on_a_server_that_was_killed_and_started_again() {
     client.post("room1", "after").await;
     assert_eq!(alice.message().await.seq, Seq(2));
     assert_eq!(alice.message().await.content, "after");
+}
+
+#[tokio::test]
+async fn a_killed_server_with_a_long_history_is_back_within_a_second() {
+    const MESSAGES: u64 = 100_000;
+    let folder = Folder::new();
+    let epoch = kept::make(&folder, "room1", MESSAGES, kept::now()).await;
+    let server = Process::start(&folder, &[]);
+    let listen = server.address.to_string();
+    let client = Client::of(server.address);
+    let (mut alice, _) = client.enter("alice", "room1", &format!("?after={MESSAGES}&epoch={epoch}")).await;
+    client.post("room1", "before").await;
+    assert_eq!(alice.message().await.seq, Seq(MESSAGES + 1));
+    let client = Client::of(server.address);
+    server.kill();
+
+    let began = Instant::now();
+    let _server = Process::start_on(&listen, &folder, &[]);
+    let query = format!("?after={}&epoch={epoch}", MESSAGES + 1);
+    let (mut alice, welcome) = client.enter("alice", "room1", &query).await;
+    client.post("room1", "after").await;
+    assert_eq!(alice.message().await.content, "after");
+    let took = began.elapsed();
+    println!("from the start of a killed server to the first message delivered: {took:?}");
+    assert_eq!((welcome.resume, welcome.head), (Resume::Complete, Seq(MESSAGES + 1)));
+    assert!(took < Duration::from_secs(1), "{took:?}");
 }
 
 #[tokio::test]
