@@ -8,11 +8,11 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use jiff::{Span, SpanRelativeTo};
 
 use crate::access::tokens::MIN_KEY_BYTES;
-use crate::history::{Durability, Retention};
+use crate::history::{self, Durability, Retention};
 
 /// Where the made key is kept, within the data folder.
 const KEY_FILE: &str = "secret.key";
@@ -25,7 +25,40 @@ const LOG_HELP: &str = "Environment:\n  RUST_LOG  what is logged to standard err
 ///
 /// Without any setting it listens on 127.0.0.1:8000, carries messages itself and keeps them in SQLite.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "duet-server", version, after_help = LOG_HELP)]
+#[command(name = "duet-server", version, after_help = LOG_HELP, subcommand_help_heading = "Instead of serving")]
+#[command(override_usage = "duet-server [OPTIONS]\n       duet-server <COMMAND>")]
+pub struct Arguments {
+    /// What to do instead of serving, if anything.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// The settings.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// What the program does with a history instead of serving. A server may be at work on it.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Look for damage in the history, also while the server runs
+    ///
+    /// Changes nothing. Says what is wrong and what to do, and exits with 1 if anything is.
+    Check {
+        /// A backup to look at instead
+        file: Option<PathBuf>,
+    },
+    /// Copy the history to a file, also while the server runs
+    ///
+    /// The copy is as the history was in one moment, compact and checked. It is not encrypted: keep it as safe as the
+    /// history. docs/operations.md says how to restore it.
+    Backup {
+        /// The file to make; one that is there is not overwritten
+        file: PathBuf,
+    },
+}
+
+/// How the server is to run.
+#[derive(Debug, Clone, Parser)]
 pub struct Settings {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "DUET_LISTEN", default_value = "127.0.0.1:8000", value_name = "ADDRESS", value_parser = listen)]
@@ -41,7 +74,7 @@ pub struct Settings {
     pub secret_key: Option<Secret>,
 
     /// Folder of the history and the made key [default: $XDG_STATE_HOME/duet or ~/.local/state/duet]
-    #[arg(long, env = "DUET_DATA_DIR", value_name = "FOLDER")]
+    #[arg(long, env = "DUET_DATA_DIR", value_name = "FOLDER", global = true)]
     pub data_dir: Option<PathBuf>,
 
     /// What an accepted message survives
@@ -120,6 +153,14 @@ impl Settings {
             ))
         })?;
         Ok(folder)
+    }
+
+    /// The file that the history is in, or will be. Nothing is made.
+    ///
+    /// # Errors
+    /// When no folder is set and there is no home to put one in.
+    pub fn history_file(&self) -> Result<PathBuf, ConfigError> {
+        self.named_data_folder().map(|folder| folder.join(history::FILE))
     }
 
     fn named_data_folder(&self) -> Result<PathBuf, ConfigError> {

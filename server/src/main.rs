@@ -1,10 +1,12 @@
-//! The `duet-server` program: arguments, log, signals.
+//! The `duet-server` program: arguments, log, signals, and what it says in a terminal.
 
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use server::config::Settings;
+use server::config::{Arguments, Command, Settings};
+use server::history::{backup, check};
 use server::node;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,18 +18,54 @@ use tracing_subscriber::EnvFilter;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let settings = Settings::parse();
+    let Arguments { settings, command } = Arguments::parse();
+    let done = match command {
+        None => serve_with_log(settings),
+        Some(Command::Check { file }) => check_history(&settings, file),
+        Some(Command::Backup { file }) => back_up_history(&settings, &file),
+    };
+    if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn serve_with_log(settings: Settings) -> bool {
     let wanted = std::env::var(EnvFilter::DEFAULT_ENV).ok().filter(|wanted| !wanted.is_empty());
     let wanted = wanted.unwrap_or_else(|| "info".to_owned());
     // lapin reports what we report ourselves, and with a message that came back also its content.
     let filter = EnvFilter::new(if wanted.contains("lapin") { wanted } else { format!("{wanted},lapin=off") });
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour).init();
-    match serve(settings) {
-        Ok(()) => ExitCode::SUCCESS,
+    serve(settings).inspect_err(|message| error!("{message}")).is_ok()
+}
+
+fn check_history(settings: &Settings, file: Option<PathBuf>) -> bool {
+    let looked = file.map_or_else(|| settings.history_file().map_err(|e| e.to_string()), Ok).and_then(|file| {
+        let report = check::check(&file).map_err(|e| e.to_string())?;
+        Ok((report.is_good(), format!("{}: {report}", file.display())))
+    });
+    say(looked)
+}
+
+fn back_up_history(settings: &Settings, to: &Path) -> bool {
+    let copied = settings.history_file().map_err(|e| e.to_string()).and_then(|from| {
+        let report = backup::backup(&from, to).map_err(|e| e.to_string())?;
+        let what =
+            if report.is_good() { "is a whole copy of the history" } else { "was not made: the history is damaged" };
+        Ok((report.is_good(), format!("{} {what}. {report}", to.display())))
+    });
+    say(copied)
+}
+
+/// Tells what was found on standard output, or why nothing could be on standard error, and whether all is well.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the command line's own output")]
+fn say(found: Result<(bool, String), String>) -> bool {
+    match found {
+        Ok((is_good, text)) => {
+            println!("{text}");
+            is_good
+        }
         Err(message) => {
-            error!("{message}");
-            ExitCode::FAILURE
+            eprintln!("duet-server: {message}");
+            false
         }
     }
 }

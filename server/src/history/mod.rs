@@ -1,5 +1,7 @@
 //! The truth: a message exists once history has given it the next place in its room.
 
+pub mod backup;
+pub mod check;
 mod log;
 mod placing;
 mod reader;
@@ -20,6 +22,9 @@ use shared::names::RoomId;
 
 use crate::broker::Incoming;
 use crate::history::sqlite::Sqlite;
+
+/// The file of the history within the data folder.
+pub const FILE: &str = "duet.db";
 
 /// How much a commit survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -75,6 +80,9 @@ pub enum HistoryError {
     /// It could not be opened: a sentence that says what to do.
     #[error("{0}")]
     Open(String),
+    /// It could not be copied: a sentence that says what to do.
+    #[error("{0}")]
+    Copy(String),
     /// The database answered with an error; trying again later may help.
     #[error("history: {0}")]
     Database(Arc<rusqlite::Error>),

@@ -14,6 +14,12 @@ const STEPS: &[&str] = &[include_str!("migrations/sqlite-1.sql"), include_str!("
 /// The size of a page, which is SQLite's own choice.
 const PAGE_BYTES: i64 = 4_096;
 
+/// The schema that this version writes, and reads with every earlier one.
+pub(super) const KNOWN: u32 = 2;
+
+/// The first schema with receipts.
+pub(super) const WITH_RECEIPTS: u32 = 2;
+
 /// What `PRAGMA auto_vacuum` answers for a database that can shrink in steps.
 const INCREMENTAL: i64 = 2;
 
@@ -25,8 +31,12 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) enum SchemaError {
     #[error(transparent)]
     Database(#[from] rusqlite::Error),
-    #[error("it was written by a later duet-server (schema {found}, this one knows {known}): use that version")]
-    Later { found: u32, known: u32 },
+    #[error("it was written by a later duet-server (schema {found}, this one knows {KNOWN}): use that version")]
+    Later { found: u32 },
+    #[error("it is empty, or another program's")]
+    None,
+    #[error(transparent)]
+    File(#[from] std::io::Error),
 }
 
 /// Opens the database for writing, brings its schema up to date and reads its epoch.
@@ -96,12 +106,27 @@ fn make_able_to_shrink(connection: &Connection) -> Result<(), rusqlite::Error> {
     Ok(())
 }
 
+/// The schema of a database that this version can read.
+pub(super) fn known_version(connection: &Connection) -> Result<u32, SchemaError> {
+    match version(connection)? {
+        0 => Err(SchemaError::None),
+        found if found > KNOWN => Err(SchemaError::Later { found }),
+        found => Ok(found),
+    }
+}
+
+/// The schema of a database; 0 for a new one.
+fn version(connection: &Connection) -> Result<u32, rusqlite::Error> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
 /// Brings the schema up to date.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), SchemaError> {
-    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let mut version = 0_u32;
-    for step in STEPS {
-        version += 1;
+    let found = version(connection)?;
+    if found > KNOWN {
+        return Err(SchemaError::Later { found });
+    }
+    for (version, step) in (1..=KNOWN).zip(STEPS) {
         if version > found {
             let transaction = connection.transaction()?;
             transaction.execute_batch(step)?;
@@ -109,7 +134,7 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), SchemaError> {
             transaction.commit()?;
         }
     }
-    if found > version { Err(SchemaError::Later { found, known: version }) } else { Ok(()) }
+    Ok(())
 }
 
 /// The epoch, made with the database.

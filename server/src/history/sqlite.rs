@@ -15,10 +15,8 @@ use crate::broker::Incoming;
 use crate::clock;
 use crate::history::reader::{self, Readers};
 use crate::history::writer::{Job, Writer};
-use crate::history::{Durability, HistoryError, Page, Placed, Retention, Span, receipts, schema};
+use crate::history::{Durability, FILE, HistoryError, Page, Placed, Retention, Span, receipts, schema};
 
-/// The database's file within the folder.
-const FILE: &str = "duet.db";
 /// The lock's file within the folder.
 const LOCK: &str = "duet.lock";
 

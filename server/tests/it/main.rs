@@ -9,6 +9,8 @@
     reason = "tests may fail loudly"
 )]
 
+mod backup;
+mod check;
 mod contract;
 mod documents;
 mod faults;

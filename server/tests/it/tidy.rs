@@ -113,3 +113,28 @@ fn layers_only_reach_down() {
         }
     }
 }
+
+/// The messages of all `warn!` and `error!`: the first text in each, for fields hold none.
+fn warnings(text: &str) -> impl Iterator<Item = &str> {
+    ["warn!(", "error!("]
+        .into_iter()
+        .flat_map(|call| code(text).split(call).skip(1))
+        .filter_map(|rest| rest.split('"').nth(1))
+}
+
+#[test]
+fn every_warning_is_explained_to_the_operator() {
+    let text = std::fs::read_to_string(root().join("docs/operations.md")).unwrap();
+    let table = text.split("\n## What the log says\n").nth(1).unwrap();
+    let explained: Vec<&str> = table.split('`').skip(1).step_by(2).collect();
+    let mut found = 0;
+    for (path, text) in sources("server/src") {
+        // What is no constant is the sentence with which the program ends, and explains itself.
+        for warning in warnings(&text).filter(|warning| !warning.starts_with('{')) {
+            let is_explained = explained.iter().any(|begin| warning.starts_with(begin));
+            assert!(is_explained, "{warning:?} of {} is not in docs/operations.md", path.display());
+            found += 1;
+        }
+    }
+    assert!(found > 10, "{found}");
+}

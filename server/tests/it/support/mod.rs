@@ -2,6 +2,7 @@
 
 pub(crate) mod brokers;
 pub(crate) mod client;
+pub(crate) mod command;
 pub(crate) mod ends;
 pub(crate) mod kept;
 pub(crate) mod process;

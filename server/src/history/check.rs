@@ -1,0 +1,199 @@
+//! Whether a history is what it should be. It only reads, also beside a server that is at work.
+
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction};
+
+use crate::history::HistoryError;
+use crate::history::schema::{self, SchemaError};
+
+/// How many findings of one kind are named. Where there are so many, more would not help.
+const NAMED: u32 = 20;
+
+/// What a history holds, and what is wrong with it.
+#[derive(Debug, Default)]
+pub struct Report {
+    rooms: i64,
+    messages: i64,
+    findings: Vec<Finding>,
+}
+
+/// Something that should not be, in a sentence.
+#[derive(Debug)]
+enum Finding {
+    /// Messages are lost or cannot be read.
+    Damage(String),
+    /// It will be right again by itself.
+    Passing(String),
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    /// Takes an error for a finding where it is about what stands in the file, rather than about how it is reached.
+    fn take(&mut self, error: SchemaError) -> Result<(), SchemaError> {
+        if !is_damage(&error) {
+            return Err(error);
+        }
+        self.findings.push(Finding::Damage(format!("the file cannot be read to its end: {error}")));
+        Ok(())
+    }
+}
+
+impl fmt::Display for Report {
+    /// What was found, line by line, and what to do.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { rooms, messages, findings } = self;
+        if self.is_good() {
+            return write!(f, "All is well with {rooms} rooms and {messages} messages.");
+        }
+        writeln!(f, "This is wrong:")?;
+        for Finding::Damage(what) | Finding::Passing(what) in findings {
+            writeln!(f, "- {what}")?;
+        }
+        let is_damaged = findings.iter().any(|finding| matches!(finding, Finding::Damage(_)));
+        f.write_str(if is_damaged {
+            "What to do: stop the server, put its data folder aside as it is, and restore the newest backup, as \
+             docs/operations.md says. Without a backup, keep a copy of the folder before anything else is tried."
+        } else {
+            "What to do: nothing. It is right again when the rooms have come that far; until then people may be shown as \
+             having read what is not there yet."
+        })
+    }
+}
+
+/// Looks at the history in this file, which may be in use or a backup. Makes and changes nothing.
+///
+/// # Errors
+/// [`HistoryError::Open`] when there is none, or it cannot be opened, or it is of a later version.
+pub fn check(path: &Path) -> Result<Report, HistoryError> {
+    let looked = read(path, |connection| {
+        let mut report = Report::default();
+        look(connection, &mut report).or_else(|error| report.take(error)).map(|()| report)
+    })?;
+    looked.map_err(|e| HistoryError::Open(format!("cannot read {}: {e}", path.display())))
+}
+
+/// Looks at everything, in one moment of the history.
+fn look(connection: &mut Connection, report: &mut Report) -> Result<(), SchemaError> {
+    let transaction = connection.transaction()?;
+    let version = schema::known_version(&transaction)?;
+    integrity(&transaction, report)?;
+    counts(&transaction, report)?;
+    places(&transaction, report)?;
+    if version >= schema::WITH_RECEIPTS {
+        receipts(&transaction, report)?;
+    }
+    Ok(())
+}
+
+/// Reads in a history that a server may be at work on.
+///
+/// Beside a server the log is there, and is read as every reader does. Without, SQLite would make one, and is told
+/// instead that nobody writes. A server that starts just then makes that untrue, and `work` begins again.
+pub(super) fn read<T>(path: &Path, mut work: impl FnMut(&mut Connection) -> T) -> Result<T, HistoryError> {
+    if !path.exists() {
+        return Err(HistoryError::Open(format!(
+            "there is no file {}; the data folder of the server is set by --data-dir or DUET_DATA_DIR",
+            path.display()
+        )));
+    }
+    let log = log_of(path);
+    loop {
+        let has_log = log.exists();
+        let opened = if has_log { schema::open_reader(path) } else { open_unused(path) };
+        let mut connection = opened.map_err(|e| HistoryError::Open(format!("cannot open {}: {e}", path.display())))?;
+        let result = work(&mut connection);
+        if has_log || !log.exists() {
+            return Ok(result);
+        }
+    }
+}
+
+/// The name of SQLite's log beside a database.
+fn log_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name)
+}
+
+fn open_unused(path: &Path) -> Result<Connection, rusqlite::Error> {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-_.".contains(byte);
+    let encode = |byte: &u8| if is_plain(byte) { char::from(*byte).to_string() } else { format!("%{byte:02x}") };
+    let path: String = path.as_os_str().as_bytes().iter().map(encode).collect();
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)
+}
+
+fn is_damage(error: &SchemaError) -> bool {
+    let SchemaError::Database(error) = error else { return false };
+    let damage = [ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase, ErrorCode::Unknown];
+    error.sqlite_error_code().is_none_or(|code| damage.contains(&code))
+}
+
+/// The database as SQLite sees it: its pages, its indexes, and rows that refer to others.
+fn integrity(transaction: &Transaction<'_>, report: &mut Report) -> Result<(), rusqlite::Error> {
+    let mut check = transaction.prepare(&format!("PRAGMA integrity_check({NAMED})"))?;
+    let said = check.query_map((), |row| row.get::<_, String>(0))?;
+    for what in said.filter(|what| !matches!(what, Ok(what) if what == "ok")) {
+        report.findings.push(Finding::Damage(format!("the file is damaged: {}", what?.replace('\n', "; "))));
+    }
+    let mut check =
+        transaction.prepare("SELECT \"table\", parent, count(*) FROM pragma_foreign_key_check GROUP BY 1, 2")?;
+    let strays = check.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    for stray in strays {
+        let (table, parent, count): (String, String, i64) = stray?;
+        report.findings.push(Finding::Damage(format!("{count} {table} belong to none of the {parent}")));
+    }
+    Ok(())
+}
+
+fn counts(transaction: &Transaction<'_>, report: &mut Report) -> Result<(), rusqlite::Error> {
+    let count = |table| transaction.query_row(&format!("SELECT count(*) FROM {table}"), (), |row| row.get(0));
+    report.rooms = count("rooms")?;
+    report.messages = count("messages")?;
+    Ok(())
+}
+
+/// The head of each room is its newest message, if it has any left, and what it has is without holes.
+fn places(transaction: &Transaction<'_>, report: &mut Report) -> Result<(), rusqlite::Error> {
+    let mut select = transaction.prepare(
+        "SELECT name, head, min(seq), max(seq), count(*) FROM rooms JOIN messages ON room = rooms.id GROUP BY rooms.id
+         HAVING max(seq) <> head OR count(*) <> max(seq) - min(seq) + 1 LIMIT ?1",
+    )?;
+    let rooms =
+        select.query_map([NAMED], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?;
+    for room in rooms {
+        let (name, head, first, last, count): (String, i64, i64, i64, i64) = room?;
+        if last != head {
+            let what = format!("room {name:?} has come to place {head}, but its newest message is at {last}");
+            report.findings.push(Finding::Damage(what));
+        }
+        if count != last - first + 1 {
+            let what = format!("room {name:?} has {count} messages at the places {first} to {last}");
+            report.findings.push(Finding::Damage(what));
+        }
+    }
+    Ok(())
+}
+
+/// Nobody has come further than their room.
+fn receipts(transaction: &Transaction<'_>, report: &mut Report) -> Result<(), rusqlite::Error> {
+    let mut select = transaction.prepare(
+        "SELECT name, head, user, max(delivered, read) FROM receipts JOIN rooms ON rooms.id = room
+         WHERE max(delivered, read) > head LIMIT ?1",
+    )?;
+    let beyond = select.query_map([NAMED], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    for receipt in beyond {
+        let (name, head, user, reached): (String, i64, String, i64) = receipt?;
+        let what = format!("{user:?} has come to place {reached} of room {name:?}, which has come to {head} only");
+        report.findings.push(Finding::Passing(what));
+    }
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! `duet-server check`: says what is wrong with a history, and changes nothing.
+
+use std::num::NonZeroU64;
+use std::path::Path;
+
+use rusqlite::Connection;
+use server::history::Retention;
+use shared::frames::{Reached, Receipt};
+use shared::message::Seq;
+use shared::names::Username;
+
+use crate::support::Folder;
+use crate::support::client::Client;
+use crate::support::command::{Said, run};
+use crate::support::kept::{close, fill, now, open, room};
+use crate::support::process::Process;
+
+/// A history of two rooms with 10 messages each, `room1` with a receipt.
+async fn good(folder: &Folder) {
+    let history = open(folder, Retention::default());
+    for name in ["room1", "room2"] {
+        fill(&history, name, 1, 10, 1_000, now()).await;
+    }
+    let reached = Reached { delivered: Seq(9), read: Seq(8) };
+    let receipt = Receipt { user: Username::new("bob").unwrap(), reached };
+    history.keep_receipts(vec![(room("room1"), receipt)]).await.unwrap();
+    close(history).await;
+}
+
+fn file(folder: &Folder) -> std::path::PathBuf {
+    folder.path().join("duet.db")
+}
+
+/// The files in a folder: names, sizes, and times of their last change.
+fn files(folder: &Path) -> Vec<(String, u64, std::time::SystemTime)> {
+    let entry = |entry: std::fs::DirEntry| {
+        let facts = entry.metadata().unwrap();
+        (entry.file_name().into_string().unwrap(), facts.len(), facts.modified().unwrap())
+    };
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|found| entry(found.unwrap())).collect();
+    files.sort();
+    files
+}
+
+#[track_caller]
+fn says_that_all_is_well(said: &Said, what: &str) {
+    assert!(said.is_good && said.err.is_empty(), "{said:?}");
+    assert!(said.out.ends_with(&format!("duet.db: All is well with {what}.\n")), "{said:?}");
+}
+
+/// Breaks a good history and expects these words of the check.
+#[track_caller]
+fn check_finds(folder: &Folder, expected: &[&str]) {
+    let before = files(folder.path());
+    let said = run(folder, &["check"]);
+    assert!(!said.is_good && said.err.is_empty(), "{said:?}");
+    for words in expected.iter().chain(&["This is wrong:", "What to do: "]) {
+        assert!(said.out.contains(words), "{words} is not in {}", said.out);
+    }
+    assert_eq!(files(folder.path()), before);
+}
+
+/// Breaks a good history by these statements and expects these words of the check.
+async fn broken_by(statements: &str, expected: &[&str]) {
+    let folder = Folder::new();
+    good(&folder).await;
+    let connection = Connection::open(file(&folder)).unwrap();
+    connection.execute_batch(&format!("PRAGMA foreign_keys = off; {statements}")).unwrap();
+    connection.close().unwrap();
+    check_finds(&folder, expected);
+}
+
+#[tokio::test]
+async fn a_good_history_is_called_good_and_left_as_it_is() {
+    let folder = Folder::new();
+    good(&folder).await;
+    let before = files(folder.path());
+    says_that_all_is_well(&run(&folder, &["check"]), "2 rooms and 20 messages");
+    assert_eq!(files(folder.path()), before);
+}
+
+#[tokio::test]
+async fn rooms_whose_messages_have_expired_are_as_good() {
+    let folder = Folder::new();
+    good(&folder).await;
+    let history = open(&folder, Retention { keep_messages: NonZeroU64::new(3), keep_for: None });
+    // Until the last room has been seen to.
+    while history.page(&room("room2"), server::history::Span::Newest, 10).await.unwrap().messages.len() > 3 {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    close(history).await;
+    Connection::open(file(&folder)).unwrap().execute("DELETE FROM messages WHERE room = 2", ()).unwrap();
+    says_that_all_is_well(&run(&folder, &["check"]), "2 rooms and 3 messages");
+}
+
+#[tokio::test]
+async fn a_server_at_work_is_not_disturbed_and_what_it_has_just_kept_is_seen() {
+    let folder = Folder::new();
+    good(&folder).await;
+    let server = Process::start(&folder, &[]);
+    let client = Client::of(server.address);
+    client.post("room3", "just now").await;
+    says_that_all_is_well(&run(&folder, &["check"]), "3 rooms and 21 messages");
+    client.post("room3", "and again").await;
+    server.kill();
+
+    // What a killed server leaves is good as well, and still all there afterwards.
+    let before = files(folder.path());
+    says_that_all_is_well(&run(&folder, &["check"]), "3 rooms and 22 messages");
+    let names =
+        |files: &[(String, u64, _)]| files.iter().map(|(name, size, _)| (name.clone(), *size)).collect::<Vec<_>>();
+    assert_eq!(names(&files(folder.path())), names(&before));
+    let history = open(&folder, Retention::default());
+    let page = history.page(&room("room3"), server::history::Span::Newest, 10).await.unwrap();
+    assert_eq!(page.head, Seq(2));
+    close(history).await;
+}
+
+#[tokio::test]
+async fn a_head_that_is_not_the_newest_message_is_found() {
+    let lost = r#"room "room1" has come to place 10, but its newest message is at 9"#;
+    broken_by("DELETE FROM messages WHERE room = 1 AND seq = 10", &[lost, "restore the newest backup"]).await;
+    let ahead = r#"room "room2" has come to place 5, but its newest message is at 10"#;
+    broken_by("UPDATE rooms SET head = 5 WHERE id = 2", &[ahead]).await;
+}
+
+#[tokio::test]
+async fn a_hole_among_the_places_is_found() {
+    let hole = r#"room "room2" has 8 messages at the places 1 to 10"#;
+    broken_by("DELETE FROM messages WHERE room = 2 AND seq IN (4, 7)", &[hole]).await;
+}
+
+#[tokio::test]
+async fn messages_of_no_room_are_found() {
+    broken_by("DELETE FROM rooms WHERE id = 2", &["10 messages belong to none of the rooms"]).await;
+}
+
+#[tokio::test]
+async fn a_receipt_beyond_its_room_is_found_and_called_passing() {
+    let beyond = r#""bob" has come to place 11 of room "room1", which has come to 10 only"#;
+    broken_by("UPDATE receipts SET delivered = 11", &[beyond, "What to do: nothing."]).await;
+}
+
+#[tokio::test]
+async fn a_page_that_is_damaged_is_found() {
+    let folder = Folder::new();
+    good(&folder).await;
+    let mut bytes = std::fs::read(file(&folder)).unwrap();
+    let middle = bytes.len() / 2 / 4_096 * 4_096;
+    bytes[middle..middle + 4_096].fill(0xAA);
+    std::fs::write(file(&folder), bytes).unwrap();
+    check_finds(&folder, &["the file is damaged: "]);
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_off_is_found() {
+    let folder = Folder::new();
+    good(&folder).await;
+    let size = std::fs::metadata(file(&folder)).unwrap().len();
+    let cut = std::fs::OpenOptions::new().write(true).open(file(&folder)).unwrap();
+    cut.set_len(size / 2).unwrap();
+    check_finds(&folder, &["the file "]);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_found() {
+    let folder = Folder::new();
+    std::fs::write(file(&folder), "a letter to a friend, by no means a database; it is longer than a header").unwrap();
+    check_finds(&folder, &["the file cannot be read to its end: file is not a database"]);
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_said_and_nothing_is_made() {
+    let folder = Folder::new();
+    let said = run(&folder, &["check"]);
+    assert!(!said.is_good && said.out.is_empty(), "{said:?}");
+    assert!(said.err.contains("there is no file") && said.err.contains("DUET_DATA_DIR"), "{said:?}");
+    assert_eq!(files(folder.path()), []);
+
+    for (version, expected) in [(0, "it is empty, or another program's"), (99, "a later duet-server (schema 99")] {
+        Connection::open(file(&folder)).unwrap().pragma_update(None, "user_version", version).unwrap();
+        let said = run(&folder, &["check"]);
+        assert!(!said.is_good && said.out.is_empty() && said.err.contains(expected), "{said:?}");
+    }
+}
