@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::faults::checker::{Counts, Violation};
-use crate::faults::event::{At, Author, ROLES, Role, Room, User};
+use crate::faults::event::{At, Author, Room, User};
 use crate::faults::intruding;
 use crate::faults::kinds::{KINDS, Kind, Target, weighted};
 use crate::faults::listening::Listening;
@@ -68,7 +68,14 @@ const TWO_OF: f64 = 0.2;
 pub(crate) async fn run(plan: &Plan, progress: &Progress) -> Option<Outcome> {
     let world = Arc::new(World::start(plan.carrier, plan.rooms).await?);
     let mut outcome = Outcome::default();
-    let (load, listeners) = start_load(&world, plan);
+    let listeners = start_listeners(&world);
+    let everybody_is_there = async {
+        while !world.recorder.with(|checker, _| checker.is_everybody_there()) {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(DRAIN_LIMIT, everybody_is_there).await.expect("somebody could not connect");
+    let load = start_load(&world, plan);
     let began = Instant::now();
     let watching = tokio::spawn(watch(Arc::clone(&world)));
     let result = async {
@@ -98,17 +105,25 @@ pub(crate) async fn run(plan: &Plan, progress: &Progress) -> Option<Outcome> {
     Some(outcome)
 }
 
-/// Everybody: those who post, and those who listen.
-fn start_load(world: &Arc<World>, plan: &Plan) -> (JoinSet<()>, JoinSet<()>) {
-    let (mut load, mut listeners) = (JoinSet::new(), JoinSet::new());
+/// All who listen, and third users.
+fn start_listeners(world: &World) -> JoinSet<()> {
     let people = &world.people;
+    let mut listeners = JoinSet::new();
+    for listener in people.listeners() {
+        listeners.spawn(Listening::new(Arc::clone(people), listener).run());
+    }
+    listeners.spawn(intruding::run(Arc::clone(people)));
+    listeners
+}
+
+/// All who post.
+fn start_load(world: &World, plan: &Plan) -> JoinSet<()> {
+    let people = &world.people;
+    let mut load = JoinSet::new();
+    // Each of so many has this part of the rate.
     let share = |part: f64, of: u16| Duration::from_secs_f64(f64::from(of) / (part * f64::from(plan.rate)));
     let producers = if world.broker.is_some() { 0.15 } else { 0.0 };
     for room in (0..plan.rooms).map(Room) {
-        for role in ROLES {
-            let listener = crate::faults::event::Listener::of(room, role);
-            listeners.spawn(Listening::new(Arc::clone(people), listener).run());
-        }
         for user in User::BOTH {
             let posting = Posting::new(Arc::clone(people), room, Author::User(user));
             load.spawn(posting.run(share(0.85 - producers, plan.rooms * 2)));
@@ -116,7 +131,6 @@ fn start_load(world: &Arc<World>, plan: &Plan) -> (JoinSet<()>, JoinSet<()>) {
         let posting = Posting::new(Arc::clone(people), room, Author::Outside);
         load.spawn(posting.run(share(0.15, plan.rooms)));
     }
-    listeners.spawn(intruding::run(Arc::clone(people)));
     if let Some(broker) = &world.broker {
         let count = PRODUCERS.min(plan.rooms);
         for first in 0..count {
@@ -125,7 +139,7 @@ fn start_load(world: &Arc<World>, plan: &Plan) -> (JoinSet<()>, JoinSet<()>) {
             load.spawn(producing.run(share(producers, count)));
         }
     }
-    (load, listeners)
+    load
 }
 
 /// Looks at the server's memory every second.
@@ -224,6 +238,3 @@ async fn drain(world: &Arc<World>, load: JoinSet<()>) -> Result<(), String> {
     sleep(REPEATS).await;
     Ok(())
 }
-
-/// Keeps the roles in step with what a run starts.
-const _: () = assert!(matches!(ROLES[2], Role::Plain));

@@ -216,6 +216,14 @@ impl Checker {
         self.posts.len()
     }
 
+    /// Whether every listener has connected once.
+    pub(crate) fn is_everybody_there(&self) -> bool {
+        self.listeners().all(|listener| match listener.role() {
+            Role::Duet(_) => self.duets[listener.index()].cursor.is_some(),
+            Role::Plain => self.plains[listener.index()].is_there(),
+        })
+    }
+
     /// Whether all has arrived: what was accepted has its place, and every listener is at the newest.
     pub(crate) fn is_drained(&self) -> bool {
         let has_all = |listener: Listener| match listener.role() {

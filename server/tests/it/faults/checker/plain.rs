@@ -23,13 +23,17 @@ struct Connection {
 }
 
 impl Plain {
+    pub(super) fn is_there(&self) -> bool {
+        self.connections.back().is_some_and(|connection| connection.is_open)
+    }
+
     /// Whether the open connection has been sent all that it must have been.
     pub(super) fn has_all(&self, checker: &Checker, room: Room) -> bool {
         let is_settled = |connection: &Connection| {
             let misses = connection.is_open && checker.first_missed(room, connection.joined, connection.last).is_some();
             connection.unplaced.is_empty() && !misses
         };
-        self.connections.back().is_some_and(|connection| connection.is_open) && self.connections.iter().all(is_settled)
+        self.is_there() && self.connections.iter().all(is_settled)
     }
 }
 
