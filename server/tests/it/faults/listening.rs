@@ -105,7 +105,7 @@ impl Listening {
                 self.cursor = Some(self.cursor.unwrap_or(welcome.head.0));
                 // What a server that was killed forgot of it comes with the next receipt.
                 self.said = Reached::default();
-                let receipts = welcome.receipts.into_iter().filter_map(of_user).collect();
+                let receipts = welcome.receipts.iter().filter_map(of_user).collect();
                 let (head, resume, occupants) = (welcome.head.0, welcome.resume, welcome.occupants.len());
                 Event::Entered(listener, Entry { asked, head, resume, same_epoch, occupants, receipts })
             }
@@ -115,7 +115,7 @@ impl Listening {
             }
             ServerFrame::Presence(presence) => Event::Occupants(listener, presence.occupants.len()),
             ServerFrame::Receipt(receipt) => {
-                let (user, reached) = of_user(receipt)?;
+                let (user, reached) = of_user(&receipt)?;
                 Event::Told(listener, user, reached)
             }
             ServerFrame::Gap(gap) => Event::Gap(listener, gap.from.0, gap.to.0),
@@ -129,7 +129,7 @@ impl Listening {
             return;
         }
         // A person reads more slowly than a wire delivers.
-        let read = if delivered.0 % 3 == 0 { delivered } else { self.said.delivered };
+        let read = if delivered.0.is_multiple_of(3) { delivered } else { self.said.delivered };
         self.said = Reached { delivered, read };
         self.people.recorder.note(Event::Said(self.listener, self.said));
         let frame = serde_json::to_string(&ClientFrame::Receipt(self.said)).unwrap();
@@ -151,7 +151,7 @@ impl Listening {
     }
 }
 
-fn of_user(receipt: Receipt) -> Option<(User, Reached)> {
+fn of_user(receipt: &Receipt) -> Option<(User, Reached)> {
     Some((User::named(receipt.user.as_str())?, receipt.reached))
 }
 

@@ -40,10 +40,12 @@ pub(crate) enum Fate {
 /// All connections of a relay, and what is to become of new ones.
 #[derive(Debug, Default, Clone)]
 struct Wires {
-    /// With the port that each comes from.
-    open: Arc<Mutex<Vec<(u16, watch::Sender<Fate>)>>>,
+    open: Arc<Mutex<Vec<Wire>>>,
     new: Arc<Mutex<Fate>>,
 }
+
+/// The port that a connection comes from, and its fate.
+type Wire = (u16, watch::Sender<Fate>);
 
 impl Relay {
     pub(crate) fn to(port: u16) -> Self {
