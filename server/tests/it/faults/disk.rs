@@ -8,6 +8,9 @@ use crate::support::Folder;
 /// Room for the history of the longest run, in MiB. In memory, and only as much as is used.
 const MIB: u32 = 3072;
 
+/// What a file system of ours is called, before the id of its process.
+const NAME: &str = "duet-faults-";
+
 /// A folder, on a file system of its own if that can be had.
 #[derive(Debug)]
 pub(crate) struct Disk {
@@ -19,9 +22,10 @@ impl Disk {
     #[expect(clippy::explicit_write, reason = "the harness shows nothing that a passing test has printed")]
     pub(crate) fn new() -> Self {
         use std::io::Write;
+        sweep();
         let folder = Folder::new();
-        let size = format!("size={MIB}m,mode=0700");
-        let is_mounted = run("mount", &["-t", "tmpfs", "-o", &size, "duet-faults"], folder.path());
+        let (size, name) = (format!("size={MIB}m,mode=0700"), format!("{NAME}{}", std::process::id()));
+        let is_mounted = run("mount", &["-t", "tmpfs", "-o", &size, &name], folder.path());
         if !is_mounted {
             writeln!(std::io::stderr(), "skipped: a full disk, for it takes root to mount a small one").unwrap();
         }
@@ -63,6 +67,19 @@ impl Drop for Disk {
     fn drop(&mut self) {
         if self.is_mounted {
             run("umount", &["-l"], self.path());
+        }
+    }
+}
+
+/// Takes away those of processes that were killed.
+fn sweep() {
+    for line in std::fs::read_to_string("/proc/mounts").unwrap_or_default().lines() {
+        let mut words = line.split(' ');
+        let (Some(name), Some(path)) = (words.next(), words.next()) else { continue };
+        let Some(owner) = name.strip_prefix(NAME) else { continue };
+        if !Path::new("/proc").join(owner).exists() && run("umount", &["-l"], Path::new(path)) {
+            // Another process may have swept it at the same time.
+            let _ = std::fs::remove_dir(path);
         }
     }
 }

@@ -115,7 +115,7 @@ impl Kind {
     /// Breaks it, and takes the cause away again. The moment is that in which the cause was gone.
     pub(crate) async fn inject(self, world: &Arc<World>, rng: &mut StdRng) -> Result<At, String> {
         world.recorder.fault(format!("{} ...", self.name()));
-        let mut seconds = |from: f64, to: f64| Duration::from_secs_f64(rng.random_range(from..to));
+        let mut seconds = |from, to| world.seconds(rng, from, to);
         match self {
             Self::KillServer => {
                 world.end_server("KILL").await?;
@@ -171,7 +171,7 @@ impl Kind {
     }
 
     async fn inject_into(self, broker: &Broker, world: &World, rng: &mut StdRng) -> Result<At, String> {
-        let mut seconds = |from: f64, to: f64| Duration::from_secs_f64(rng.random_range(from..to));
+        let mut seconds = |from, to| world.seconds(rng, from, to);
         match self {
             Self::KillBroker | Self::StopBroker => {
                 if self == Self::KillBroker {
@@ -264,7 +264,7 @@ async fn stop_reading(world: &World, rng: &mut StdRng) -> Result<At, String> {
     world.people.reads[listener.index()].send_replace(false);
     let burst = |_| post_burst(world, listener);
     futures_util::future::join_all((0..BURST_POSTERS).map(burst)).await;
-    sleep(Duration::from_secs_f64(rng.random_range(0.1..1.0))).await;
+    sleep(world.seconds(rng, 0.1, 1.0)).await;
     world.people.reads[listener.index()].send_replace(true);
     Ok(healed(world, Kind::StopReading))
 }

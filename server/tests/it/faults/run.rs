@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) rate: u32,
     /// Between two faults, in seconds, at the most.
     pub(crate) longest_pause: f64,
+    /// How long something that lasts is broken, in seconds, at the most.
+    pub(crate) longest_fault: f64,
     /// It ends then at the latest.
     pub(crate) length: Duration,
     /// It ends when as many faults and as many messages are reached.
@@ -66,7 +68,7 @@ const TWO_OF: f64 = 0.2;
 
 /// Runs it. `None`, aloud, where there is no RabbitMQ and one is needed.
 pub(crate) async fn run(plan: &Plan, progress: &Progress) -> Option<Outcome> {
-    let world = Arc::new(World::start(plan.carrier, plan.rooms).await?);
+    let world = Arc::new(World::start(plan).await?);
     let mut outcome = Outcome::default();
     let listeners = start_listeners(&world);
     let everybody_is_there = async {

@@ -27,8 +27,7 @@ pub(crate) async fn soak() {
     let minutes: Option<f64> = setting("MINUTES");
     let Some(minutes) = minutes else {
         say(&format!("fault suite: seed {seed}"));
-        let carrier = if seed % 2 == 0 { Carrier::RabbitMq } else { Carrier::Embedded };
-        if let Some(outcome) = run(&short(seed, carrier, 6), &Progress::of(None)).await {
+        if let Some(outcome) = run(&short(seed, setting("FAULTS").unwrap_or(6)), &Progress::of(None)).await {
             check(seed, &outcome);
         }
         return;
@@ -48,6 +47,7 @@ pub(crate) async fn soak() {
             rooms: 12,
             rate: setting("RATE").unwrap_or(1000),
             longest_pause: 1.5,
+            longest_fault: 7.0,
             length: length.mul_f64(part),
             faults: part_of(faults.or(limited.then_some(0))),
             messages: part_of(messages.or(limited.then_some(0))),

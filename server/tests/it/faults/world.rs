@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use rand::RngExt;
+use rand::rngs::StdRng;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
@@ -14,6 +16,7 @@ use crate::faults::event::{At, Listener, Role};
 use crate::faults::http::Http;
 use crate::faults::people::People;
 use crate::faults::recorder::Recorder;
+use crate::faults::run::Plan;
 use crate::support::process::Process;
 use crate::support::rabbitmq::{Vhost, Victim, victim_of_the_fault_suite};
 use crate::support::relay::Relay;
@@ -42,6 +45,8 @@ pub(crate) struct World {
     pub(crate) near: tokio::sync::Mutex<Relay>,
     pub(crate) broker: Option<Broker>,
     pub(crate) disk: Disk,
+    /// How long something is broken, in seconds, at the most.
+    longest_fault: f64,
     /// Listeners on connections that are half open, by the port they come from.
     pub(crate) half_open: Mutex<HashMap<u16, Listener>>,
     pub(crate) lives: Mutex<Vec<Life>>,
@@ -75,9 +80,10 @@ pub(crate) struct Recovery {
 
 impl World {
     /// Starts all of it. `None`, aloud, where there is no RabbitMQ and one is needed.
-    pub(crate) async fn start(carrier: Carrier, rooms: u16) -> Option<Self> {
+    pub(crate) async fn start(plan: &Plan) -> Option<Self> {
+        let rooms = plan.rooms;
         let mut broker = None;
-        if carrier == Carrier::RabbitMq {
+        if plan.carrier == Carrier::RabbitMq {
             let victim = victim_of_the_fault_suite().await?;
             let vhost = victim.vhost().await;
             let mut far = Relay::to(vhost.port());
@@ -102,11 +108,17 @@ impl World {
             near: tokio::sync::Mutex::new(near),
             broker,
             disk: Disk::new(),
+            longest_fault: plan.longest_fault,
             half_open: Mutex::default(),
             lives: Mutex::default(),
         };
         world.start_server().await.expect("the server does not start");
         Some(world)
+    }
+
+    /// A length between two, in seconds, and not longer than is wanted here.
+    pub(crate) fn seconds(&self, rng: &mut StdRng, from: f64, to: f64) -> Duration {
+        Duration::from_secs_f64(rng.random_range(from..to).min(self.longest_fault.max(from)))
     }
 
     /// What was broken last is so no more: from here on recovery is measured.

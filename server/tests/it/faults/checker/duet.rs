@@ -29,8 +29,9 @@ impl Checker {
         self.duets[listener.index()].cursor = Some(cursor.unwrap_or(entry.head));
         self.seat_taken(at, listener);
         self.seated(at, room, entry.occupants);
+        self.room(room).receipts.begin(listener);
         for (user, reached) in &entry.receipts {
-            self.told(at, listener, *user, *reached, true);
+            self.told(at, listener, *user, *reached);
         }
     }
 

@@ -165,7 +165,10 @@ impl Checker {
             }
             Event::Occupants(listener, occupants) => self.seated(at, listener.room(), occupants),
             Event::Said(listener, reached) => self.room(listener.room()).receipts.said(listener, reached),
-            Event::Told(listener, user, reached) => self.told(at, listener, user, reached, false),
+            Event::Told(listener, user, reached) => {
+                self.counts.told += 1;
+                self.told(at, listener, user, reached);
+            }
             Event::PlainEntered(listener) => self.plain_entered(at, listener),
             Event::PlainHeard(listener, number) => self.plain_heard(at, listener, number),
             Event::Left(listener, _) => self.left(listener),

@@ -455,6 +455,24 @@ fn a_receipt_that_goes_back_on_one_connection_is_wrong() {
 }
 
 #[test]
+fn a_server_that_was_killed_may_have_forgotten_the_last_receipts() {
+    let mut history = History::begin();
+    for seq in 1..=2 {
+        history.message(seq, ALICE);
+        history.note(Event::Said(alice(), reached(seq, 0)));
+        history.note(Event::Said(bob(), reached(seq, 0)));
+        history.note(Event::Told(bob(), User::Alice, reached(seq, 0)));
+        history.note(Event::Told(alice(), User::Bob, reached(seq, 0)));
+    }
+    history.leave(alice());
+    history.enter(alice(), 2, Resume::Complete);
+    history.note(Event::Told(alice(), User::Bob, reached(1, 0)));
+    assert!(!history.checker.receipts_agree());
+    history.note(Event::Told(alice(), User::Bob, reached(2, 0)));
+    history.is(&[]);
+}
+
+#[test]
 fn receipts_that_do_not_come_to_the_last_place_are_wrong() {
     let mut history = History::begin();
     for seq in 1..=2 {
