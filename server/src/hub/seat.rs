@@ -19,6 +19,10 @@ use crate::rooms::{Entry, Input, Join, Leaving, PAGE_MESSAGES, SessionId, Voice}
 /// reader that keeps up is never behind because of the reading. As many again may be on their way to the socket.
 const WAITING_FRAMES: usize = PAGE_MESSAGES as usize + 28;
 
+/// How many bytes may wait, but for the frame that goes beyond. It bounds what a reader that stands still costs, where
+/// messages are large; those of up to 4 KiB are bounded by their number before.
+const WAITING_BYTES: usize = 512 * 1024;
+
 /// A connection that is in a room, for as long as this lives.
 #[derive(Debug)]
 pub struct Seat {
@@ -54,6 +58,8 @@ struct Queue {
 #[derive(Debug, Default)]
 struct Waiting {
     frames: VecDeque<Utf8Bytes>,
+    /// How long they are together.
+    bytes: usize,
     state: State,
 }
 
@@ -91,10 +97,11 @@ impl Link {
     /// Puts a frame in. `false` when there is no room: then nothing goes in until [`Link::drained`].
     pub(super) fn put(&self, frame: Utf8Bytes) -> bool {
         let mut waiting = self.queue.lock();
-        if waiting.frames.len() >= WAITING_FRAMES {
+        if waiting.frames.len() >= WAITING_FRAMES || waiting.bytes >= WAITING_BYTES {
             waiting.state = State::Full;
             return false;
         }
+        waiting.bytes += frame.len();
         waiting.frames.push_back(frame);
         drop(waiting);
         self.queue.filled.notify_one();
@@ -127,7 +134,9 @@ impl Seat {
 
     /// The frames that are there.
     pub fn frames_now(&self) -> VecDeque<Utf8Bytes> {
-        std::mem::take(&mut self.queue.lock().frames)
+        let mut waiting = self.queue.lock();
+        waiting.bytes = 0;
+        std::mem::take(&mut waiting.frames)
     }
 
     /// Says how far the user has come.

@@ -15,6 +15,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::Folder;
 use crate::support::client::{Client, Socket};
+use crate::support::process::Process;
 use crate::support::server::Server;
 
 /// Within this time whoever is not there any more is found out.
@@ -94,6 +95,51 @@ async fn a_reader_that_falls_behind_catches_up_while_the_other_notices_nothing()
     for n in 1..=FLOOD {
         assert_eq!(slow.message().await.seq, Seq(n));
     }
+}
+
+/// How many readers stand still, two in a room: one of `duet.v1` and a plain one.
+const STILL: usize = 50;
+/// What is posted to each of their rooms: 6 MB, all together 150.
+const TO_EACH: u64 = 100;
+/// What each of them may cost at most: a full queue, as much again on its way to the socket, and the buffer of the socket.
+const MOST_KIB_EACH: u64 = 2_048;
+
+#[tokio::test]
+async fn readers_that_stand_still_cost_bounded_memory() {
+    let folder = Folder::new();
+    let server = Process::start(&folder, &["--durability", "relaxed"]);
+    let client = Client::of(server.address);
+    let rooms: Vec<String> = (0..STILL / 2).map(|n| format!("room{n}")).collect();
+    let mut still = Vec::new();
+    for room in &rooms {
+        still.push(client.enter("alice", room, "").await.0);
+        still.push(client.listen("bob", room).await);
+    }
+    // One after the other to each, so that what the server needs for posts themselves is there before.
+    for room in &rooms {
+        client.post(room, &large(0)).await;
+    }
+    let before = resident_kib(server.pid(), "VmRSS");
+    let mut posts = JoinSet::new();
+    for room in rooms {
+        let client = client.clone();
+        posts.spawn(async move {
+            for n in 1..=TO_EACH {
+                client.post(&room, &large(n)).await;
+            }
+        });
+    }
+    posts.join_all().await;
+    let grown = resident_kib(server.pid(), "VmHWM") - before;
+    let each = grown / still.len() as u64;
+    println!("{STILL} readers that stand still: {grown} KiB more at the most, {each} KiB each");
+    assert!(each < MOST_KIB_EACH, "{each} KiB each");
+}
+
+fn resident_kib(pid: u32, which: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(which)).unwrap();
+    line.trim_matches([':', ' ', '\t', 'k', 'B']).parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
