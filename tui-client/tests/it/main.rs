@@ -5,6 +5,7 @@
 
 mod anything;
 mod bench;
+mod broken;
 mod cli;
 mod client;
 mod hostile;
