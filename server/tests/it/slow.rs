@@ -189,14 +189,15 @@ async fn post_each(time: Duration, client: Client, room: String) {
 /// A plain reader: nothing is kept for it, so a third user can take the seat at once.
 async fn a_reader_that_stands_still_frees_its_seat(client: &Client) {
     let (mut alice, _) = client.enter("alice", "still", "").await;
-    let still = client.listen("bob", "still").await;
+    let mut still = client.listen("bob", "still").await;
     let silent_since = Instant::now();
     let flood = tokio::spawn(flood(client.clone(), "still"));
     assert_eq!(client.listen("carol", "still").await.close_code().await, 4001);
     found_out(&mut alice, "bob", PresenceState::Gone, silent_since).await;
+    // If it reads on at once, it even hears why.
+    assert_eq!(still.close_code().await, 1013);
     let (_carol, welcome) = client.enter("carol", "still", "").await;
     assert_eq!(welcome.occupants.len(), 2);
-    drop(still);
     flood.await.unwrap();
 }
 
