@@ -28,7 +28,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::cli::bench::book::Share;
 use crate::cli::bench::plan::{Load, Plan, Times, plain_address};
 use crate::cli::bench::plot::Ink;
-use crate::cli::bench::progress::{Progress, Watch, clear, is_shown, show};
+use crate::cli::bench::progress::{Progress, Watch, clear, show};
 use crate::cli::bench::report::{Measured, Report, ServerUsage};
 use crate::cli::bench::shard::Shard;
 use crate::cli::bench::usage::Usage;
@@ -110,14 +110,10 @@ impl Bench {
         allow_many_sockets();
         let progress = Arc::new(Progress::default());
         let began = Instant::now();
-        if is_shown() {
-            show(&format!("opening {} connections", plan.listening()));
-        }
+        show(&format!("opening {} connections", plan.listening()));
         let shards = (0..plan.threads).map(|number| Shard::start(&plan, number, &progress)).collect::<Vec<_>>();
         let shards = shards.into_iter().map(Shard::connected).collect::<Result<Vec<_>, _>>();
-        if is_shown() {
-            clear();
-        }
+        clear();
         let shards = shards?;
         let opening = began.elapsed();
         thread::sleep(SETTLE);
@@ -142,9 +138,7 @@ impl Bench {
         for shard in running {
             share.add(shard.join()?);
         }
-        if is_shown() {
-            clear();
-        }
+        clear();
         measured.ended = progress.ended();
         self.print(&plan, &share, &measured)
     }

@@ -55,14 +55,13 @@ pub(crate) struct Watch<'a> {
     progress: &'a Progress,
     times: Times,
     connections: u64,
-    is_shown: bool,
     /// How many messages were accepted so long after the start.
     accepted: Vec<(Duration, u64)>,
 }
 
 impl<'a> Watch<'a> {
     pub(crate) fn new(plan: &Plan, times: Times, progress: &'a Progress) -> Self {
-        Self { progress, times, connections: plan.listening().into(), is_shown: is_shown(), accepted: vec![] }
+        Self { progress, times, connections: plan.listening().into(), accepted: vec![] }
     }
 
     /// Waits until then, or until every connection has ended, for nothing is heard after that.
@@ -74,17 +73,14 @@ impl<'a> Watch<'a> {
             if left.is_zero() || self.is_over() {
                 return;
             }
-            self.show(now);
+            self.draw(now);
             thread::sleep(left.min(TICK));
         }
     }
 
     /// Says that the load is over, and gives the samples, by the time since the start.
     pub(crate) fn end(self) -> Vec<(Duration, u64)> {
-        if self.is_shown {
-            clear();
-            show("waiting for the last answers and frames");
-        }
+        show("waiting for the last answers and frames");
         self.accepted
     }
 
@@ -97,10 +93,7 @@ impl<'a> Watch<'a> {
         self.connections > 0 && self.progress.ended() >= self.connections
     }
 
-    fn show(&self, now: Instant) {
-        if !self.is_shown {
-            return;
-        }
+    fn draw(&self, now: Instant) {
         let (gone, whole) = (now.saturating_duration_since(self.times.start), self.times.end - self.times.start);
         let done = gone.div_duration_f64(whole) * f64::from(BAR);
         let bar = "=".repeat((0..BAR).filter(|cell| f64::from(*cell) < done).count());
@@ -114,18 +107,16 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// Whether a person watches who can be shown a line that changes.
-pub(crate) fn is_shown() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
-}
-
-/// Writes over the line that is there.
+/// Shows a person who watches what happens, in place of what was shown before.
 pub(crate) fn show(line: &str) {
-    // With standard error closed there is nobody to watch.
-    _ = write!(std::io::stderr(), "\r{line}\x1b[K");
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if std::io::stderr().is_terminal() && !is_dumb {
+        // With standard error closed there is nobody to watch.
+        _ = write!(std::io::stderr(), "\r{line}\x1b[K");
+    }
 }
 
-/// Takes the line away.
+/// Takes away what was shown.
 pub(crate) fn clear() {
-    _ = write!(std::io::stderr(), "\r\x1b[K");
+    show("");
 }
