@@ -34,7 +34,7 @@ pub struct Settings {
 /// Where the client keeps what outlives it.
 #[derive(Debug, Clone, Args)]
 pub struct StateDir {
-    /// Folder of the outbox, in which messages wait that the server does not have yet [default: $XDG_STATE_HOME/duet
+    /// Where the client keeps its outbox: the messages that the server does not have yet [default: $XDG_STATE_HOME/duet
     /// or ~/.local/state/duet]
     #[arg(long, env = "DUET_STATE_DIR", value_name = "FOLDER")]
     state_dir: Option<PathBuf>,

@@ -53,7 +53,10 @@ impl Delivery {
         for (id, reason) in &self.refused {
             if let Some(kept) = posts.iter().find(|kept| kept.id == *id) {
                 let time = minute(kept.at, &TimeZone::system());
-                say(&format!("the message of {time} was refused and stays in the outbox: {reason}"));
+                say(&format!(
+                    "the message of {time} was refused and stays in the outbox: {reason}; `tui-client outbox --drop {id}` \
+                     takes it out"
+                ));
             }
         }
     }

@@ -1,11 +1,12 @@
 //! `outbox`: where a message is that was sent and is not in its room.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
-use shared::names::Email;
+use shared::names::{Email, MessageId};
 use tokio::time::Instant;
 
 use crate::cli::delivery::deliver;
@@ -15,7 +16,7 @@ use crate::cli::{block_on, duration, say};
 use crate::config::{self, StateDir};
 use crate::network::Membership;
 use crate::network::api::Api;
-use crate::outbox::lines::Whose;
+use crate::outbox::lines::{Kept, Whose};
 use crate::outbox::{self, OutboxError};
 
 #[derive(Debug, Args)]
@@ -27,6 +28,10 @@ pub(crate) struct Outbox {
     /// Send what waits instead of listing it; a client that runs sends its own
     #[arg(long, conflicts_with = "json")]
     send: bool,
+
+    /// Take this message out without sending it; its id stands in --json
+    #[arg(long, value_name = "ID", conflicts_with_all = ["json", "send"])]
+    drop: Option<MessageId>,
 
     /// One JSON object a line instead of lines for people
     #[arg(long)]
@@ -48,6 +53,9 @@ impl Outbox {
         if waiting.is_empty() {
             say("nothing waits to be sent");
             return Ok(());
+        }
+        if let Some(id) = &self.drop {
+            return take_out(&folder, &waiting, id);
         }
         if self.send {
             return block_on(self.send_all(&folder, waiting.keys()));
@@ -110,4 +118,20 @@ impl Outbox {
             }
         }
     }
+}
+
+fn take_out(folder: &Path, waiting: &BTreeMap<Whose, Vec<Kept>>, id: &MessageId) -> Result<(), Failure> {
+    let has_it = |(_, posts): &(&Whose, &Vec<Kept>)| posts.iter().any(|kept| kept.id == *id);
+    let Some((whose, _)) = waiting.iter().find(has_it) else {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("no message {id} waits: `tui-client outbox --json` lists those that do"),
+        ));
+    };
+    let mut outbox = outbox::Outbox::new(Some(folder.to_owned()), whose.clone());
+    if !outbox.adopt().posts.iter().any(|kept| kept.id == *id) {
+        return Err(Failure::new(Exit::Unexpected, "a client that is running has this message: end that one first"));
+    }
+    outbox.done(id);
+    Ok(())
 }

@@ -246,7 +246,13 @@ async fn outbox_send_sends_what_waits_and_says_what_became_of_it() {
     for words in ["sending 2", "was refused and stays in the outbox: say it shorter", "sent 1 of 2"] {
         assert!(err.contains(words), "no {words:?} in {err}");
     }
-    assert_eq!(waiting(state.path()).await[0].0, "too long");
+    let (content, id) = waiting(state.path()).await.remove(0);
+    assert_eq!(content, "too long");
+    assert!(err.contains(&format!("outbox --drop {id}")), "{err}");
+    let (code, _, err) = end(run(&server.url(), state.path(), &["outbox", "--drop", "another"])).await;
+    assert_eq!((code, waiting(state.path()).await.len()), (2, 1), "{err}");
+    assert_eq!(end(run(&server.url(), state.path(), &["outbox", "--drop", &id])).await.0, 0);
+    assert!(waiting(state.path()).await.is_empty());
 }
 
 #[tokio::test]

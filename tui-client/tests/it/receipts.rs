@@ -8,6 +8,7 @@ use serde_json::json;
 use shared::frames::{Reached, Receipt, Resume};
 use shared::message::Seq;
 use shared::names::MessageId;
+use shared::rest::HistoryPage;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tui_client::app::Event;
@@ -60,6 +61,19 @@ fn the_last_of_ours_says_how_far_it_came() {
         .hears(NetworkEvent::Message(echo))
         .expect_row(3, READ.trim_end_matches("read").trim_end())
         .expect_text("now sent");
+}
+
+#[test]
+fn older_messages_of_ours_take_no_word() {
+    let mut older = crate::stage::message(1, "14:01", "alice", "from before");
+    older.id = MessageId::new("older").unwrap();
+    let page =
+        HistoryPage { room_id: "room1".parse().unwrap(), epoch: "e".into(), head: Seq(3), messages: vec![older] };
+    Stage::joined(80, 10, 3)
+        .says(2, "14:02", "alice", "hello?")
+        .hears(NetworkEvent::Page(page))
+        .expect_row(2, " 14:01  alice    from before")
+        .expect_row(3, SENT);
 }
 
 #[test]
