@@ -9,6 +9,7 @@ pub mod config;
 pub mod keys;
 pub mod network;
 pub mod outbox;
+mod pace;
 pub mod run;
 mod signals;
 pub mod terminal;

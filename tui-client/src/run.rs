@@ -23,11 +23,10 @@ use crate::network::error::ApiError;
 use crate::network::{self, Membership, Network, NetworkEvent, Request};
 use crate::outbox::lines::Kept;
 use crate::outbox::{Left, Outbox};
+use crate::pace::{Haste, Pace};
 use crate::signals::Signals;
 use crate::terminal::{self, Terminal};
 
-/// Sixty frames a second are as smooth as a terminal gets.
-const FRAME: Duration = Duration::from_nanos(1_000_000_000 / 60);
 /// The most that is taken from the network before a key gets its turn.
 const NETWORK_BATCH: usize = 256;
 /// How long the close of the connection may take after the person has left.
@@ -83,8 +82,7 @@ pub async fn join(membership: Membership, outbox: Outbox) -> Result<Ended, RunEr
         terminal,
         outbox,
         outgoing: VecDeque::new(),
-        picture: Picture::Shown,
-        last_frame: Instant::now(),
+        pace: Pace::new(Instant::now()),
         stopping_since: None,
     };
     let ended = program.run(signals, &requests, &mut events).await;
@@ -112,31 +110,13 @@ fn palette() -> Palette {
     }
 }
 
-/// Whether the screen shows the state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Picture {
-    Shown,
-    /// A frame is due then.
-    Due(Instant),
-}
-
-/// How soon a change is to be seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Haste {
-    /// A person waits for it.
-    AtOnce,
-    /// With the next frame.
-    NextFrame,
-}
-
 struct Program {
     state: State,
     terminal: Terminal,
     outbox: Outbox,
     /// Requests the network has no room for yet. As many as a person sends meanwhile.
     outgoing: VecDeque<Request>,
-    picture: Picture,
-    last_frame: Instant,
+    pace: Pace,
     /// When the program stopped itself, until it runs again.
     stopping_since: Option<Instant>,
 }
@@ -237,7 +217,7 @@ impl Program {
                     Effect::Forget(id) => self.outbox.done(&id),
                     Effect::Adopt => events.push_back(self.adopt()),
                     Effect::Request(request) => self.outgoing.push_back(request),
-                    Effect::Draw => self.picture = self.due(haste),
+                    Effect::Draw => self.pace.ask(haste),
                     Effect::Repaint => self.terminal.repaint()?,
                     Effect::Suspend => self.stop()?,
                     Effect::Quit => {
@@ -275,26 +255,14 @@ impl Program {
         Ok(())
     }
 
-    fn due(&self, haste: Haste) -> Picture {
-        let due = match haste {
-            Haste::AtOnce => Instant::now(),
-            Haste::NextFrame => self.last_frame + FRAME,
-        };
-        match self.picture {
-            Picture::Shown => Picture::Due(due),
-            Picture::Due(already) => Picture::Due(already.min(due)),
-        }
-    }
-
     fn draw_if_due(&mut self) -> Result<Flow, RunError> {
         let now = Instant::now();
-        let is_due = matches!(self.picture, Picture::Due(due) if due <= now);
+        let is_due = self.pace.due().is_some_and(|due| due <= now);
         if !is_due || self.stopping_since.is_some() {
             return Ok(ControlFlow::Continue(()));
         }
         self.terminal.draw(&self.state)?;
-        self.picture = Picture::Shown;
-        self.last_frame = now;
+        self.pace.drawn(now);
         self.happened(Event::Drawn, Haste::NextFrame)
     }
 
@@ -303,15 +271,11 @@ impl Program {
         if let Some(since) = self.stopping_since {
             return Some(since + STOPPING);
         }
-        let frame = match self.picture {
-            Picture::Shown => None,
-            Picture::Due(due) => Some(due),
-        };
         let tick = self.state.next_tick().map(|tick| {
             let left = tick.duration_since(Timestamp::now());
             Instant::now() + Duration::try_from(left).unwrap_or_default()
         });
-        [frame, tick].into_iter().flatten().min()
+        [self.pace.due(), tick].into_iter().flatten().min()
     }
 }
 
