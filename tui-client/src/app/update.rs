@@ -28,7 +28,11 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         Event::Adopted { posts, trouble: None } if posts.is_empty() => return effects,
         Event::Adopted { posts, trouble } => adopt(state, posts, trouble, &mut effects),
         Event::NotKept { id, reason } => take_back(state, &id, &reason),
-        Event::Key(key) => press(state, &key, &mut effects),
+        Event::Key(key) => {
+            // Whoever types looks, whatever the terminal has told or forgotten to tell.
+            state.focus = Focus::Here;
+            press(state, &key, &mut effects);
+        }
         Event::Paste(text) => paste(state, &text),
         Event::Drawn => {
             state.read(&mut effects);

@@ -148,6 +148,9 @@ async fn on_a_full_disk_the_text_stays_in_the_composer_and_a_sentence_says_why()
     assert!(screen.contains("> long long"), "{screen}");
     assert!(screen.split_whitespace().collect::<Vec<_>>().join(" ").contains("name another folder with --state-dir"));
     assert!(state_is_empty(&alice));
+    // No frame has shown it as sent, not for a moment.
+    let written = String::from_utf8_lossy(&alice.written()).into_owned();
+    assert!(!written.contains("waiting"));
     // What there is room for goes on being kept and sent, and nothing of the other is left behind.
     alice.keys(&["C-c"]);
     alice.expect("Cleared.").await;

@@ -187,6 +187,16 @@ fn what_comes_while_the_person_looks_elsewhere_is_read_when_they_look_here_again
         .expect_requests(&[Request::Read(Seq(1))]);
 }
 
+#[test]
+fn whoever_types_looks_here() {
+    Stage::joined(80, 8, 0)
+        .happens(Event::Looks(Focus::Elsewhere))
+        .says(1, "14:01", "bob", "psst")
+        .types("y")
+        .happens(Event::Drawn)
+        .expect_requests(&[Request::Read(Seq(1))]);
+}
+
 /// The next receipt a client sends, as a text; pings and closes are passed over.
 async fn next_receipt(socket: &mut ServerSocket) -> String {
     loop {
@@ -298,22 +308,36 @@ async fn a_real_terminal_that_is_not_looked_at_reads_nothing() {
     socket.welcome("recent", 1).await;
     socket.message(1, "hello").await;
     while next_receipt(&mut socket).await != "1 1" {}
-    tmux.keys(&LOOKS_ELSEWHERE);
-    // What is typed behind it is read behind it.
     tmux.text("half a thought");
     tmux.expect("half a thought").await;
-    socket.message(2, "are you there?").await;
-    assert_eq!(next_receipt(&mut socket).await, "2 1");
-    let screen = tmux.expect("are you there?").await;
-    assert!(screen.contains("> half a thought\n"), "{screen}");
+    tmux.keys(&LOOKS_ELSEWHERE);
+    // That it looks elsewhere is seen by what it does not read any more.
+    let mut seq = 1;
+    let unread = loop {
+        seq += 1;
+        assert!(seq < 50, "all is read");
+        socket.message(seq, "are you there?").await;
+        let (delivered, read) = (format!("{seq} {}", seq - 1), format!("{seq} {seq}"));
+        let mut receipt = next_receipt(&mut socket).await;
+        if receipt == delivered {
+            // The rest comes with the next receipt, if it comes.
+            match timeout(Duration::from_millis(600), next_receipt(&mut socket)).await {
+                Ok(next) => receipt = next,
+                Err(_) => break seq,
+            }
+        }
+        assert_eq!(receipt, read);
+    };
+    let screen = tmux.expect("> half a thought\n").await;
+    assert!(screen.contains("are you there?"), "{screen}");
     tmux.keys(&LOOKS_HERE);
-    assert_eq!(next_receipt(&mut socket).await, "2 2");
+    assert_eq!(next_receipt(&mut socket).await, format!("{unread} {unread}"));
     // And what bob's client says of ours is a word at its end.
     socket
-        .send(json!({"type": "message", "seq": 3, "id": "x", "sender": "alice", "content": "from my other window",
+        .send(json!({"type": "message", "seq": unread + 1, "id": "x", "sender": "alice", "content": "from my other window",
             "sent_at": "2026-11-22T14:02:11.125Z"}))
         .await;
-    socket.send(json!({"type": "receipt", "user": "bob", "delivered": 3, "read": 2})).await;
+    socket.send(json!({"type": "receipt", "user": "bob", "delivered": unread + 1, "read": unread})).await;
     let has_word = || tmux.screen().lines().any(|line| line.contains("window") && line.ends_with(" delivered"));
     tmux.until("the word".to_owned(), || has_word().then_some(())).await;
 }
