@@ -49,12 +49,13 @@ async fn what_was_sent_offline_outlives_kill_9_and_arrives_once_in_order_with_it
     alice.expect("live").await;
     say(&alice, "message one");
     bob.expect("message one").await;
+    alice.until("empty outbox".to_owned(), || state_is_empty(&alice).then_some(())).await;
     server.kill();
     alice.expect("no connection").await;
     for text in ["message two", "message three", "//message four"] {
         say(&alice, text);
     }
-    alice.expect("/message four").await;
+    until_it_waits(&alice, "/message four").await;
     let pid = pid(&file).expect("the client's process id");
     assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
     alice.until("the end of the client".to_owned(), || (!runs(&pid)).then_some(())).await;
@@ -84,6 +85,12 @@ async fn what_was_sent_offline_outlives_kill_9_and_arrives_once_in_order_with_it
     let ids: Vec<String> = lines(&history).iter().map(|line| line["id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(ids[1..4], kept.into_iter().map(|(_, id)| id).collect::<Vec<_>>());
     again.until("empty outbox".to_owned(), || state_is_empty(&alice).then_some(())).await;
+}
+
+/// Waits until the screen shows a message as one that waits. In the composer it may still be a draft.
+async fn until_it_waits(tmux: &Tmux, text: &str) {
+    let is_shown = || tmux.screen().lines().any(|line| line.contains(text) && line.ends_with(" waiting"));
+    tmux.until(format!("{text:?} waiting"), || is_shown().then_some(())).await;
 }
 
 /// Whether nothing stands in the outbox of a terminal's programs.
@@ -179,10 +186,7 @@ async fn two_clients_of_one_user_send_their_own_and_the_living_takes_over_from_t
     }
     for (tmux, text) in [(&one, "from one"), (&other, "from the other"), (&one, "one again")] {
         say(tmux, text);
-        tmux.until(format!("{text} waiting"), || {
-            tmux.screen().lines().any(|line| line.contains(text) && line.ends_with("waiting")).then_some(())
-        })
-        .await;
+        until_it_waits(tmux, text).await;
     }
     let pid = pid(&file).expect("the client's process id");
     assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());

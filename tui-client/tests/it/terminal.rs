@@ -230,7 +230,8 @@ async fn after_a_sleep_of_the_machine_it_connects_anew_within_two_seconds() {
     let Some(library) = libfaketime() else { return println!("skipped: there is no libfaketime; install faketime") };
     let mut server = Scripted::start().await;
     let tmux = Tmux::start().await;
-    let clock = tmux.state.with_extension("clock");
+    let clock = tmux.state.join("clock");
+    std::fs::create_dir(&tmux.state).unwrap();
     std::fs::write(&clock, "+0").unwrap();
     // A sleep is what the wall clock has seen and the monotonic one has not.
     tmux.shell(&format!(
@@ -252,7 +253,6 @@ async fn after_a_sleep_of_the_machine_it_connects_anew_within_two_seconds() {
     let request = server.expect("GET /updates/room1").await;
     assert!(woken.elapsed() < Duration::from_secs(2), "{:?}", woken.elapsed());
     assert_eq!(request.line, "GET /updates/room1?after=1&epoch=e1&last=100");
-    std::fs::remove_file(&clock).unwrap();
 }
 
 fn find_last(bytes: &[u8], what: &[u8]) -> Option<usize> {
