@@ -51,7 +51,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rooms, messages, findings } = self;
         if self.is_good() {
-            return write!(f, "All is well with {rooms} rooms and {messages} messages.");
+            return write!(f, "All is well. Rooms: {rooms}, messages: {messages}.");
         }
         writeln!(f, "This is wrong:")?;
         for Finding::Damage(what) | Finding::Passing(what) in findings {

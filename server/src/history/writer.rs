@@ -24,6 +24,9 @@ use crate::history::{Durability, HistoryError, Placed, Retention, log, receipts,
 /// costs a few microseconds for each room that ever was.
 const UPKEEP_EVERY: Duration = Duration::from_secs(600);
 
+/// When upkeep that failed is tried again. On a full disk it may be what makes room.
+const UPKEEP_AGAIN: Duration = Duration::from_secs(60);
+
 /// How much longer than its last step upkeep rests before the next. Under load it then has a fifth of the time.
 const UPKEEP_RESTS: u32 = 4;
 
@@ -49,6 +52,8 @@ pub(super) struct Writer {
     synced: Durability,
     rooms: Rooms,
     upkeep: Upkeep,
+    /// Whether the log says already that upkeep fails.
+    is_failure_said: bool,
     commits: u64,
 }
 
@@ -56,7 +61,7 @@ impl Writer {
     /// On a connection that [`schema::open`] has made with the same durability.
     pub(super) fn new(connection: Connection, durability: Durability, retention: Retention) -> Self {
         let (rooms, upkeep) = (Rooms::default(), Upkeep::new(retention));
-        Self { connection, durability, synced: durability, rooms, upkeep, commits: 0 }
+        Self { connection, durability, synced: durability, rooms, upkeep, is_failure_said: false, commits: 0 }
     }
 
     /// Starts both threads. They end after [`Job::Close`], or when no job can come any more.
@@ -128,8 +133,14 @@ impl Writer {
             // The file shrinks when the log is moved into it.
             Ok(Progress::Done { had_work: true }) => log.ask_for_checkpoint(),
             Ok(Progress::Done { had_work: false }) => {}
-            Err(error) => warn!(%error, "expired messages could not be removed; it is tried again in ten minutes"),
+            Err(error) => {
+                if !std::mem::replace(&mut self.is_failure_said, true) {
+                    warn!(%error, "expired messages could not be removed; it is tried again every minute");
+                }
+                return now + UPKEEP_AGAIN;
+            }
         }
+        self.is_failure_said = false;
         now + UPKEEP_EVERY
     }
 

@@ -34,7 +34,7 @@ fn restore(folder: &Folder, backup: &Path) -> Said {
 fn back_up(data: &Folder, to: &Path) {
     let said = run(data, &["backup", to.to_str().unwrap()]);
     assert!(said.is_good && said.err.is_empty(), "{said:?}");
-    assert!(said.out.contains("is a whole copy of the history. All is well with "), "{said:?}");
+    assert!(said.out.contains("is a whole copy of the history. All is well. Rooms: "), "{said:?}");
 }
 
 fn names(folder: &Folder) -> Vec<String> {
@@ -140,7 +140,7 @@ async fn a_history_is_restored_by_the_lines_in_the_documents() {
     server.kill();
 
     let said = restore(&data, &backup);
-    assert!(said.is_good && said.out.contains("All is well with 1 rooms and 3 messages"), "{said:?}");
+    assert!(said.is_good && said.out.contains("All is well. Rooms: 1, messages: 3."), "{said:?}");
     let server = Process::start(&data, &[]);
     let client = Client::of(server.address);
     client.post("room1", "another at the same place").await;

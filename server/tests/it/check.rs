@@ -45,7 +45,7 @@ fn files(folder: &Path) -> Vec<(String, u64, std::time::SystemTime)> {
 #[track_caller]
 fn says_that_all_is_well(said: &Said, what: &str) {
     assert!(said.is_good && said.err.is_empty(), "{said:?}");
-    assert!(said.out.ends_with(&format!("duet.db: All is well with {what}.\n")), "{said:?}");
+    assert!(said.out.ends_with(&format!("duet.db: All is well. {what}.\n")), "{said:?}");
 }
 
 /// Breaks a good history and expects these words of the check.
@@ -75,7 +75,7 @@ async fn a_good_history_is_called_good_and_left_as_it_is() {
     let folder = Folder::new();
     good(&folder).await;
     let before = files(folder.path());
-    says_that_all_is_well(&run(&folder, &["check"]), "2 rooms and 20 messages");
+    says_that_all_is_well(&run(&folder, &["check"]), "Rooms: 2, messages: 20");
     assert_eq!(files(folder.path()), before);
 }
 
@@ -90,7 +90,7 @@ async fn rooms_whose_messages_have_expired_are_as_good() {
     }
     close(history).await;
     Connection::open(file(&folder)).unwrap().execute("DELETE FROM messages WHERE room = 2", ()).unwrap();
-    says_that_all_is_well(&run(&folder, &["check"]), "2 rooms and 3 messages");
+    says_that_all_is_well(&run(&folder, &["check"]), "Rooms: 2, messages: 3");
 }
 
 #[tokio::test]
@@ -100,13 +100,13 @@ async fn a_server_at_work_is_not_disturbed_and_what_it_has_just_kept_is_seen() {
     let server = Process::start(&folder, &[]);
     let client = Client::of(server.address);
     client.post("room3", "just now").await;
-    says_that_all_is_well(&run(&folder, &["check"]), "3 rooms and 21 messages");
+    says_that_all_is_well(&run(&folder, &["check"]), "Rooms: 3, messages: 21");
     client.post("room3", "and again").await;
     server.kill();
 
     // What a killed server leaves is good as well, and still all there afterwards.
     let before = files(folder.path());
-    says_that_all_is_well(&run(&folder, &["check"]), "3 rooms and 22 messages");
+    says_that_all_is_well(&run(&folder, &["check"]), "Rooms: 3, messages: 22");
     let names =
         |files: &[(String, u64, _)]| files.iter().map(|(name, size, _)| (name.clone(), *size)).collect::<Vec<_>>();
     assert_eq!(names(&files(folder.path())), names(&before));
