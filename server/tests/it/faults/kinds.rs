@@ -9,6 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::faults::event::{At, Author, Listener};
 use crate::faults::posting::Posting;
+use crate::faults::run::Plan;
 use crate::faults::world::{Broker, Carrier, World};
 use crate::support::relay::Fate;
 
@@ -101,13 +102,15 @@ impl Kind {
     }
 
     /// Whether it can be done there.
-    pub(crate) fn is_of(self, carrier: Carrier, can_fill_disk: bool, length: Duration) -> bool {
+    pub(crate) fn is_of(self, plan: &Plan, can_fill_disk: bool) -> bool {
+        let carrier = plan.carrier;
         match self {
-            Self::HalfOpenClient => length > 3 * HALF_OPEN_LIMIT,
+            Self::KillServer | Self::StopServer => !plan.server_lives,
+            Self::FillDisk => can_fill_disk && !plan.server_lives,
+            Self::HalfOpenClient => plan.length > 3 * HALF_OPEN_LIMIT,
             Self::KillBroker | Self::StopBroker | Self::FreezeBroker | Self::BlockBroker | Self::DeleteQueue => {
                 carrier == Carrier::RabbitMq
             }
-            Self::FillDisk => can_fill_disk,
             _ => self.target() != Target::BrokerWire || carrier == Carrier::RabbitMq,
         }
     }
@@ -194,7 +197,7 @@ impl Kind {
                 sleep(seconds(0.2, 1.5)).await;
                 broker.victim.set_memory_limit(&["absolute", "1GB"]).await;
             }
-            Self::DeleteQueue => delete_queue(broker, world).await?,
+            Self::DeleteQueue => return delete_queue(broker, world).await,
             Self::RefuseBroker => {
                 let mut far = broker.far.lock().await;
                 far.down().await;
@@ -298,8 +301,9 @@ async fn fill_disk(world: &World, length: Duration) -> Result<At, String> {
 }
 
 /// Deletes the queue when it holds nothing of other producers: what they had confirmed in it is lost with it, and
-/// nobody but RabbitMQ knows of it. What Duet has published itself is Duet's to bring back.
-async fn delete_queue(broker: &Broker, world: &World) -> Result<(), String> {
+/// nobody but RabbitMQ knows of it. What Duet has published itself is Duet's to bring back; until then others wait, for
+/// one who publishes as soon as there is a queue again comes before it.
+async fn delete_queue(broker: &Broker, world: &World) -> Result<At, String> {
     let _nobody_produces = world.people.producing.write().await;
     let heard = async {
         while world.recorder.with(|checker, _| checker.under_way_of(Author::Producer)) > 0 {
@@ -309,8 +313,9 @@ async fn delete_queue(broker: &Broker, world: &World) -> Result<(), String> {
     timeout(Duration::from_secs(10), heard).await.map_err(|_| "what producers had published did not arrive")?;
     let amqp = broker.vhost.amqp().await;
     amqp.delete("messages").await;
-    world.recorder.fault("the queue is deleted");
-    Ok(())
+    let deleted = healed(world, Kind::DeleteQueue);
+    world.recover(deleted).await?;
+    Ok(deleted)
 }
 
 /// A kind by its weight.

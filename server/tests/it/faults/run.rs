@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) longest_pause: f64,
     /// How long something that lasts is broken, in seconds, at the most.
     pub(crate) longest_fault: f64,
+    /// Nothing is done that takes a new server, so that one that lives for long is seen too.
+    pub(crate) server_lives: bool,
     /// It ends then at the latest.
     pub(crate) length: Duration,
     /// It ends when as many faults and as many messages are reached.
@@ -161,8 +163,7 @@ async fn break_things(
 ) -> Result<(), String> {
     let mut rng = StdRng::seed_from_u64(plan.seed);
     let can_fill = world.disk.can_be_full();
-    let kinds: Vec<_> =
-        KINDS.iter().map(|row| row.0).filter(|kind| kind.is_of(plan.carrier, can_fill, plan.length)).collect();
+    let kinds: Vec<_> = KINDS.iter().map(|row| row.0).filter(|kind| kind.is_of(plan, can_fill)).collect();
     // Each once before any comes again.
     let mut first = kinds.clone();
     first.shuffle(&mut rng);
