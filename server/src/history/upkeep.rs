@@ -76,8 +76,11 @@ impl Upkeep {
     fn done(&mut self) -> Progress {
         let Self { expired, freed, .. } = *self;
         *self = Self::new(self.retention);
-        if expired > 0 || freed > 0 {
-            info!(messages = expired, pages = freed, "expired messages are removed");
+        if expired > 0 {
+            info!(messages = expired, "expired messages are removed");
+        }
+        if freed > 0 {
+            info!(pages = freed, "the history has shrunk");
         }
         Progress::Done { had_work: expired > 0 || freed > 0 }
     }
