@@ -45,6 +45,10 @@ pub struct Retention {
     pub keep_messages: Option<NonZeroU64>,
 }
 
+/// A page ends with the message with which it comes to this much content, in bytes of UTF-8: about as much as waits for
+/// a session, so that whoever catches up takes what was read.
+pub const MAX_PAGE_BYTES: usize = 512 * 1024;
+
 /// Which messages of a room to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Span {
@@ -134,7 +138,7 @@ impl History {
         }
     }
 
-    /// Reads up to `limit` messages of a room, with the head as it was in the same moment.
+    /// Reads up to `limit` messages of a room and about [`MAX_PAGE_BYTES`] of content, one at the least, with the head as it was in the same moment.
     ///
     /// # Errors
     /// When the database cannot be read.

@@ -8,7 +8,7 @@ use shared::message::{Message, Seq};
 use shared::names::RoomId;
 use tokio::sync::Semaphore;
 
-use crate::history::{HistoryError, Page, Span, placing, schema};
+use crate::history::{HistoryError, MAX_PAGE_BYTES, Page, Span, placing, schema};
 
 /// How many reads run at once. More wait; each takes well under a millisecond.
 const READERS: usize = 4;
@@ -51,7 +51,7 @@ impl Readers {
     }
 }
 
-/// Up to `limit` messages of a room, with its head as it was in the same moment.
+/// Up to `limit` messages of a room and about [`MAX_PAGE_BYTES`] of content, with its head as it was in the same moment.
 pub(super) fn page(
     connection: &mut Connection,
     room: &RoomId,
@@ -78,8 +78,16 @@ pub(super) fn page(
     // SQLite counts in i64; no room comes near its end.
     let place = i64::try_from(place.0).unwrap_or(i64::MAX);
     let mut statement = transaction.prepare_cached(select)?;
-    let mut messages =
-        statement.query_map((room, place, limit), placing::message)?.collect::<Result<Vec<Message>, _>>()?;
+    let mut messages: Vec<Message> = Vec::new();
+    let mut bytes = 0;
+    for message in statement.query_map((room, place, limit), placing::message)? {
+        let message = message?;
+        bytes += message.content.len();
+        messages.push(message);
+        if bytes >= MAX_PAGE_BYTES {
+            break;
+        }
+    }
     if messages.first().map(|m| m.seq) > messages.last().map(|m| m.seq) {
         messages.reverse();
     }

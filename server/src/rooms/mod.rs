@@ -158,7 +158,7 @@ pub enum Output {
     Fail(SessionId),
     /// Send a frame. If its queue is full, say [`Input::QueueFull`] of this and every further frame until it is drained.
     Send(SessionId, Frame),
-    /// Read up to [`PAGE_MESSAGES`] messages after a place. One a room is under way, but for a room that was left and
+    /// Read messages after a place, [`PAGE_MESSAGES`] at the most. One a room is under way, but for a room that was left and
     /// entered again meanwhile; the answer to the earlier read does no harm there.
     Read(RoomId, Seq),
     /// Keep how far a user has come.

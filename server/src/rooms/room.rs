@@ -10,7 +10,7 @@ use shared::names::{RoomId, Username};
 use crate::rooms::receipts::Receipts;
 use crate::rooms::seats::{Seats, Taking};
 use crate::rooms::session::{Missed, Progress, Session, begin};
-use crate::rooms::{Entry, Frame, GRACE, Join, Leaving, Now, Output, PAGE_MESSAGES, Page, SessionId, Voice};
+use crate::rooms::{Entry, Frame, GRACE, Join, Leaving, Now, Output, Page, SessionId, Voice};
 
 /// A place after every other (and within `i64`, which databases count in): a read after it tells the head alone.
 const AFTER_ALL: Seq = Seq(i64::MAX.unsigned_abs());
@@ -190,7 +190,8 @@ impl Room {
                 }
             }
         }
-        if page.messages.len() < PAGE_MESSAGES as usize {
+        // However short it is, a page that has more after it tells nothing of that.
+        if page.messages.last().is_none_or(|last| last.seq == page.head) {
             self.page_reached(after, page.head, out);
         }
         self.catch_up(out);

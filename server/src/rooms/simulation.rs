@@ -12,13 +12,13 @@ use shared::frames::{Presence, PresenceState, Reached, Receipt, Resume};
 use shared::message::{Message, Seq};
 use shared::names::{MessageId, RoomId, Username};
 
-use crate::rooms::{
-    Entry, Frame, GRACE, Input, Join, Leaving, Now, Output, PAGE_MESSAGES, Page, Rooms, SessionId, Start, Voice,
-};
+use crate::rooms::{Entry, Frame, GRACE, Input, Join, Leaving, Now, Output, Page, Rooms, SessionId, Start, Voice};
 
 const EPOCH: &str = "this";
 /// Small, so that queues fill.
 const QUEUE: usize = 3;
+/// Small, so that there are many.
+const PAGE: u64 = 5;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -240,7 +240,7 @@ impl World {
     fn begin_read(&mut self) {
         let Some(after) = self.reads.pop_front() else { return };
         let first = after.0.max(self.expired) + 1;
-        let last = self.posted.min(first.saturating_add(u64::from(PAGE_MESSAGES) - 1));
+        let last = self.posted.min(first.saturating_add(PAGE - 1));
         let messages = (first..=last).map(message).collect();
         let receipts = self.kept.clone();
         self.pages.push_back((after, Page { head: Seq(self.posted), messages, receipts }));

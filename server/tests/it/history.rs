@@ -58,6 +58,24 @@ async fn a_page_has_the_messages_that_were_asked_for_in_order() {
 }
 
 #[tokio::test]
+async fn a_page_of_large_messages_ends_early_and_the_next_goes_on() {
+    let folder = Folder::new();
+    let server = Server::embedded(&folder).await;
+    let client = Client::of(server.address);
+    for _ in 0..20 {
+        client.post("room1", &"x".repeat(60_000)).await;
+    }
+    assert_eq!(places(&page(&client, "?after=0&limit=500").await), (1..=9).collect::<Vec<_>>());
+    assert_eq!(places(&page(&client, "?after=18&limit=500").await), [19, 20]);
+    assert_eq!(places(&page(&client, "?limit=500").await), (12..=20).collect::<Vec<_>>());
+    // Who catches up goes from page to page.
+    let (mut alice, _) = client.enter("alice", "room1", "?last=20").await;
+    for seq in 1..=20 {
+        assert_eq!(alice.message().await.seq, Seq(seq));
+    }
+}
+
+#[tokio::test]
 async fn history_is_read_with_a_token_of_the_room_only() {
     let folder = Folder::new();
     let server = Server::embedded(&folder).await;
