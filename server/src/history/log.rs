@@ -57,6 +57,15 @@ impl Log {
         }
     }
 
+    /// Whether so much is left to move that what can wait should not add to it; asks for a checkpoint if so.
+    pub(super) fn is_behind(&self, connection: &Connection) -> bool {
+        let is_behind = log_pages(connection).is_ok_and(|(_, left)| left >= CHECKPOINT_PAGES);
+        if is_behind {
+            self.ask_for_checkpoint();
+        }
+        is_behind
+    }
+
     pub(super) fn ask_for_checkpoint(&self) {
         // Full means that one is asked for already.
         let _ = self.wishes.try_send(());

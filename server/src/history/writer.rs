@@ -27,6 +27,9 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(600);
 /// When upkeep that failed is tried again. On a full disk it may be what makes room.
 const UPKEEP_AGAIN: Duration = Duration::from_secs(60);
 
+/// How long upkeep waits where the disk, or a reader such as a backup, holds up the log.
+const UPKEEP_WAITS: Duration = Duration::from_millis(50);
+
 /// How much longer than its last step upkeep rests before the next. Under load it then has a fifth of the time.
 const UPKEEP_RESTS: u32 = 4;
 
@@ -126,6 +129,9 @@ impl Writer {
     /// Makes a step of upkeep and says when the next is due.
     fn keep_up(&mut self, log: &Log) -> Instant {
         let began = clock::now().instant;
+        if log.is_behind(&self.connection) {
+            return began + UPKEEP_WAITS;
+        }
         let progress = self.sync(Durability::Relaxed).and_then(|()| self.upkeep.step(&mut self.connection));
         let now = clock::now().instant;
         match progress {

@@ -11,7 +11,7 @@ use shared::rest::HistoryPage;
 use crate::support::client::Client;
 use crate::support::kept::{ago, append, close, fill, incoming, make, now, open, room};
 use crate::support::server::Server;
-use crate::support::{Folder, soon};
+use crate::support::{A_WHILE, Folder, soon};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -179,4 +179,25 @@ async fn the_file_shrinks_when_messages_expire_and_no_append_waits_for_it() {
     println!("as many appends without: the longest took {undisturbed:?}");
     assert!(longest < LONGEST, "{longest:?}");
     assert!(count > 1_000, "{count}");
+}
+
+#[tokio::test]
+async fn messages_expire_when_a_long_read_is_over_instead_of_making_the_log_longer() {
+    let folder = Folder::new();
+    make(&folder, "room1", 10, ago(2 * DAY)).await;
+    let history = open(&folder, Retention::default());
+    // As a backup does, while more is said than the log usually holds.
+    let mut reader = rusqlite::Connection::open(folder.path().join("duet.db")).unwrap();
+    let read = reader.transaction().unwrap();
+    let there: i64 = read.query_row("SELECT count(*) FROM messages", (), |row| row.get(0)).unwrap();
+    fill(&history, "room2", 1, 5_000, 4_000, now()).await;
+    close(history).await;
+
+    let history = open(&folder, Retention { keep_for: Some(DAY), keep_messages: None });
+    tokio::time::sleep(A_WHILE).await;
+    let newest = history.page(&room("room1"), Span::Newest, 100).await.unwrap();
+    assert_eq!(newest.messages.len(), usize::try_from(there).unwrap());
+    drop(read);
+    assert!(kept(&history, "room1", None).await.is_empty());
+    close(history).await;
 }
