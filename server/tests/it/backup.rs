@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use server::history::{History, Retention, Span};
+use server::history::Retention;
 use shared::frames::{Reached, Receipt, Resume};
 use shared::message::Seq;
 use shared::names::Username;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::support::client::Client;
 use crate::support::command::{Said, run, run_shell};
-use crate::support::kept::{append, close, fill, incoming, make, now, open, room};
+use crate::support::kept::{append, close, fill, incoming, make, now, open, places, room};
 use crate::support::process::Process;
 use crate::support::{A_WHILE, Folder, soon};
 
@@ -42,12 +42,6 @@ fn names(folder: &Folder) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(folder.path()).unwrap().map(name).collect();
     names.sort();
     names
-}
-
-async fn places(history: &History, name: &str) -> Vec<u64> {
-    let page = history.page(&room(name), Span::After(Seq::START), u32::MAX).await.unwrap();
-    assert_eq!(page.head, page.messages.last().unwrap().seq);
-    page.messages.iter().map(|message| message.seq.0).collect()
 }
 
 /// Posts one message after the other, as fast as they are accepted.

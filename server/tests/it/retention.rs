@@ -11,7 +11,7 @@ use shared::rest::HistoryPage;
 use crate::support::client::Client;
 use crate::support::kept::{ago, append, close, fill, incoming, make, now, open, room};
 use crate::support::server::Server;
-use crate::support::{A_WHILE, Folder, soon};
+use crate::support::{A_WHILE, Folder, kept, soon};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -37,13 +37,12 @@ async fn until_oldest(client: &Client, room: &str, oldest: Option<u64>) {
 }
 
 /// The places of a room's messages, when its upkeep has left the first of them at `oldest`.
-async fn kept(history: &History, name: &str, oldest: Option<u64>) -> Vec<u64> {
+async fn until_kept(history: &History, name: &str, oldest: Option<u64>) -> Vec<u64> {
     soon(async {
         loop {
-            let page = history.page(&room(name), Span::After(Seq::START), u32::MAX).await.unwrap();
-            let places: Vec<u64> = page.messages.iter().map(|message| message.seq.0).collect();
-            if places.first() == oldest.as_ref() {
-                return places;
+            let kept = kept::places(history, name).await;
+            if kept.first() == oldest.as_ref() {
+                return kept;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -107,9 +106,9 @@ async fn of_each_room_the_newest_messages_are_kept() {
     }
     close(history).await;
     let history = open(&folder, Retention { keep_messages: NonZeroU64::new(10), keep_for: None });
-    assert_eq!(kept(&history, "full", Some(91)).await, (91..=100).collect::<Vec<_>>());
-    assert_eq!(kept(&history, "brim", Some(1)).await.len(), 10);
-    assert_eq!(kept(&history, "few", Some(1)).await.len(), 3);
+    assert_eq!(until_kept(&history, "full", Some(91)).await, (91..=100).collect::<Vec<_>>());
+    assert_eq!(until_kept(&history, "brim", Some(1)).await.len(), 10);
+    assert_eq!(until_kept(&history, "few", Some(1)).await.len(), 3);
     close(history).await;
 }
 
@@ -122,7 +121,7 @@ async fn what_is_kept_has_no_holes_whatever_the_messages_are_dated() {
     }
     close(history).await;
     let history = open(&folder, Retention { keep_for: Some(DAY), keep_messages: None });
-    assert_eq!(kept(&history, "room1", Some(2)).await, [2, 3, 4]);
+    assert_eq!(until_kept(&history, "room1", Some(2)).await, [2, 3, 4]);
     close(history).await;
 }
 
@@ -131,7 +130,7 @@ async fn an_id_is_forgotten_with_its_message_and_not_before() {
     let folder = Folder::new();
     make(&folder, "room1", 20, now()).await;
     let history = open(&folder, Retention { keep_messages: NonZeroU64::new(10), keep_for: None });
-    kept(&history, "room1", Some(11)).await;
+    until_kept(&history, "room1", Some(11)).await;
     let again = |n| append(&history, incoming("room1", n, "again".to_owned(), now()));
     assert_eq!(again(15).await.message.seq, Seq(15));
     assert_eq!(again(5).await.message.seq, Seq(21));
@@ -198,6 +197,6 @@ async fn messages_expire_when_a_long_read_is_over_instead_of_making_the_log_long
     let newest = history.page(&room("room1"), Span::Newest, 100).await.unwrap();
     assert_eq!(newest.messages.len(), usize::try_from(there).unwrap());
     drop(read);
-    assert!(kept(&history, "room1", None).await.is_empty());
+    assert!(until_kept(&history, "room1", None).await.is_empty());
     close(history).await;
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use server::broker::Incoming;
-use server::history::{Durability, History, Placed, Retention};
+use server::history::{Durability, History, Placed, Retention, Span};
+use shared::message::{Message, Seq};
 use shared::names::{MessageId, RoomId};
 
 use crate::support::Folder;
@@ -51,6 +52,24 @@ pub(crate) async fn fill(history: &History, name: &str, first: u64, count: u64, 
         let message = |n: &u64| incoming(name, *n, format!("message {n} {}", "x".repeat(bytes)), sent_at);
         history.append(batch.iter().map(message).collect()).await.unwrap();
     }
+}
+
+/// All messages of a room, page by page.
+pub(crate) async fn messages(history: &History, name: &str) -> Vec<Message> {
+    let mut messages: Vec<Message> = Vec::new();
+    loop {
+        let after = messages.last().map_or(Seq::START, |message| message.seq);
+        let page = history.page(&room(name), Span::After(after), 1_000).await.unwrap();
+        if page.messages.is_empty() {
+            return messages;
+        }
+        messages.extend(page.messages);
+    }
+}
+
+/// Their places.
+pub(crate) async fn places(history: &History, name: &str) -> Vec<u64> {
+    messages(history, name).await.iter().map(|message| message.seq.0).collect()
 }
 
 /// Makes a history with one room of `count` messages of this age, and gives its epoch.
