@@ -40,11 +40,12 @@ impl Disk {
         self.is_mounted
     }
 
-    /// Makes it so small that not another page fits.
-    pub(crate) fn fill(&self) {
-        // What is used grows while we look, and a file system does not become smaller than that.
-        let is_full = (0..20).any(|_| run("mount", &["-o", &format!("remount,size={}", self.used())], self.path()));
-        assert!(is_full, "the disk could not be filled");
+    /// Makes it so small that hardly another page fits.
+    pub(crate) fn fill(&self) -> Result<(), String> {
+        // A file system does not become smaller than what is used, which grows while we look: the more, the longer.
+        let fits = |more: &u64| run("mount", &["-o", &format!("remount,size={}", self.used() + more)], self.path());
+        let step = 16 * 1024;
+        (0..64).map(|n| n * step).find(fits).map(drop).ok_or_else(|| "the disk could not be filled".to_owned())
     }
 
     pub(crate) fn free(&self) {

@@ -285,7 +285,7 @@ async fn fill_disk(world: &World, length: Duration) -> Result<At, String> {
         world.start_server().await?;
         world.recover(world.mark()).await?;
     }
-    world.disk.fill();
+    world.disk.fill()?;
     world.recorder.fault("the disk is full");
     // Until it is felt, if it is.
     let felt = async {
