@@ -4,10 +4,10 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction};
+use rusqlite::{Connection, OpenFlags, Transaction};
 
-use crate::history::HistoryError;
 use crate::history::schema::{self, SchemaError};
+use crate::history::{HistoryError, trouble};
 
 /// How many findings of one kind are named. Where there are so many, more would not help.
 const NAMED: u32 = 20;
@@ -38,8 +38,9 @@ impl Report {
 
     /// Takes an error for a finding where it is about what stands in the file, rather than about how it is reached.
     fn take(&mut self, error: SchemaError) -> Result<(), SchemaError> {
-        if !is_damage(&error) {
-            return Err(error);
+        match &error {
+            SchemaError::Database(what) if trouble::is_damage(what) => {}
+            _ => return Err(error),
         }
         self.findings.push(Finding::Damage(format!("the file cannot be read to its end: {error}")));
         Ok(())
@@ -129,12 +130,6 @@ fn open_unused(path: &Path) -> Result<Connection, rusqlite::Error> {
     let path: String = path.as_os_str().as_bytes().iter().map(encode).collect();
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)
-}
-
-fn is_damage(error: &SchemaError) -> bool {
-    let SchemaError::Database(error) = error else { return false };
-    let damage = [ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase, ErrorCode::Unknown];
-    error.sqlite_error_code().is_none_or(|code| damage.contains(&code))
 }
 
 /// The database as SQLite sees it: its pages, its indexes, and rows that refer to others.

@@ -8,6 +8,7 @@ mod reader;
 mod receipts;
 mod schema;
 mod sqlite;
+mod trouble;
 mod upkeep;
 mod writer;
 
@@ -90,6 +91,9 @@ pub enum HistoryError {
     /// The database answered with an error; trying again later may help.
     #[error("history: {0}")]
     Database(Arc<rusqlite::Error>),
+    /// What stands in the database is not what should; trying again does not help.
+    #[error("the history is damaged ({0}): run duet-server check, which says what to do")]
+    Damaged(Arc<rusqlite::Error>),
     /// It has been closed.
     #[error("history is closed")]
     Closed,
@@ -97,7 +101,9 @@ pub enum HistoryError {
 
 impl From<rusqlite::Error> for HistoryError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Database(Arc::new(error))
+        let is_damage = trouble::is_damage(&error);
+        let error = Arc::new(error);
+        if is_damage { Self::Damaged(error) } else { Self::Database(error) }
     }
 }
 
@@ -169,7 +175,8 @@ impl History {
         }
     }
 
-    /// What was wrong with the last commit of messages, for the operator, if it failed within the last seconds.
+    /// What was wrong with the last commit of messages, or with a read, for the operator, if it failed within the last
+    /// seconds. A read that went well does not end it: another part of the file may be damaged all the same.
     #[must_use]
     pub fn trouble(&self) -> Option<String> {
         match self {

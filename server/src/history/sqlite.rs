@@ -4,16 +4,17 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
+use rusqlite::Connection;
 use shared::frames::Receipt;
 use shared::names::RoomId;
 use tokio::sync::{mpsc, oneshot};
+use tracing::{info, warn};
 
 use crate::broker::Incoming;
-use crate::clock;
 use crate::history::reader::{self, Readers};
+use crate::history::trouble::Trouble;
 use crate::history::writer::{Job, Writer};
 use crate::history::{Durability, FILE, HistoryError, Page, Placed, Retention, Span, receipts, schema};
 
@@ -22,10 +23,6 @@ const LOCK: &str = "duet.lock";
 
 /// How many batches may wait for the writer. The one intake sends one at a time.
 const WAITING_BATCHES: usize = 4;
-
-/// How long a failed commit counts as trouble. Not for ever: where nobody sends messages to a server in trouble, no
-/// commit would show that it is over.
-const TROUBLE_LASTS: Duration = Duration::from_secs(10);
 
 /// A handle to the file's threads.
 #[derive(Debug, Clone)]
@@ -38,8 +35,10 @@ struct Shared {
     epoch: String,
     writer: mpsc::Sender<Job>,
     readers: Readers,
-    /// The last commit's error and when it was, if it failed.
-    trouble: Mutex<Option<(Instant, String)>>,
+    /// With the last commit of messages.
+    commits: Trouble,
+    /// With reads.
+    reads: Trouble,
     /// Held as long as any handle lives.
     _lock: File,
 }
@@ -60,7 +59,8 @@ impl Sqlite {
             .start(path.clone(), jobs)
             .map_err(|e| HistoryError::Open(format!("cannot start the thread that writes history: {e}")))?;
         let readers = Readers::new(path);
-        Ok(Self { shared: Arc::new(Shared { epoch, writer, readers, trouble: Mutex::new(None), _lock: lock }) })
+        let (commits, reads) = (Trouble::default(), Trouble::default());
+        Ok(Self { shared: Arc::new(Shared { epoch, writer, readers, commits, reads, _lock: lock }) })
     }
 
     pub(super) fn epoch(&self) -> &str {
@@ -71,19 +71,38 @@ impl Sqlite {
         let (answer, placed) = oneshot::channel();
         self.shared.writer.send(Job::Append(messages, answer)).await.map_err(|_| HistoryError::Closed)?;
         let result = placed.await.unwrap_or(Err(HistoryError::Closed));
-        let trouble = result.as_ref().err().map(|error| (clock::now().instant, error.to_string()));
-        *self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        match &result {
+            Ok(_) => self.shared.commits.forget(),
+            // The intake says so.
+            Err(error) => drop(self.shared.commits.note(error)),
+        }
         result
     }
 
     pub(super) async fn page(&self, room: &RoomId, span: Span, limit: u32) -> Result<Page, HistoryError> {
         let room = room.clone();
-        self.shared.readers.read(move |connection| reader::page(connection, &room, span, limit)).await
+        self.read(move |connection| reader::page(connection, &room, span, limit)).await
     }
 
     pub(super) async fn receipts(&self, room: &RoomId) -> Result<Vec<Receipt>, HistoryError> {
         let room = room.clone();
-        self.shared.readers.read(move |connection| receipts::read(connection, &room)).await
+        self.read(move |connection| receipts::read(connection, &room)).await
+    }
+
+    /// Reads, and says when that begins to fail and when it has gone well for a while: each once, however many rooms
+    /// are tried again however often.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error> + Send + 'static,
+    ) -> Result<T, HistoryError> {
+        let result = self.shared.readers.read(read).await;
+        match &result {
+            Ok(_) if self.shared.reads.forget_old() => info!("the history is read without errors again"),
+            Ok(_) | Err(HistoryError::Closed) => {}
+            Err(error) if self.shared.reads.note(error) => warn!(%error, "history could not be read"),
+            Err(_) => {}
+        }
+        result
     }
 
     pub(super) async fn keep_receipts(&self, receipts: Vec<(RoomId, Receipt)>) -> Result<(), HistoryError> {
@@ -93,9 +112,7 @@ impl Sqlite {
     }
 
     pub(super) fn trouble(&self) -> Option<String> {
-        let trouble = self.shared.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let is_recent = |at: Instant| clock::now().instant.duration_since(at) < TROUBLE_LASTS;
-        trouble.filter(|(at, _)| is_recent(*at)).map(|(_, error)| error)
+        self.shared.commits.recent().or_else(|| self.shared.reads.recent())
     }
 
     pub(super) async fn close(&self) {

@@ -251,7 +251,7 @@ impl Loop {
                     Input::Read(room, after, page)
                 }
                 Err(error) => {
-                    warn!(%room, %error, "history could not be read");
+                    debug!(%room, %error, "a room could not be read");
                     Input::ReadFailed(room)
                 }
             };

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU64;
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use server::history::Retention;
@@ -9,11 +10,11 @@ use shared::frames::{Reached, Receipt};
 use shared::message::Seq;
 use shared::names::Username;
 
-use crate::support::Folder;
 use crate::support::client::Client;
 use crate::support::command::{Said, run};
 use crate::support::kept::{close, fill, now, open, room};
 use crate::support::process::Process;
+use crate::support::{Folder, soon};
 
 /// A history of two rooms with 10 messages each, `room1` with a receipt.
 async fn good(folder: &Folder) {
@@ -182,4 +183,40 @@ fn what_cannot_be_looked_at_is_said_and_nothing_is_made() {
         let said = run(&folder, &["check"]);
         assert!(!said.is_good && said.out.is_empty() && said.err.contains(expected), "{said:?}");
     }
+}
+
+#[tokio::test]
+async fn a_server_on_a_damaged_history_is_not_ready_and_says_once_what_to_do() {
+    let folder = Folder::new();
+    good(&folder).await;
+    // Where the oldest messages of room1 are, but not its newest: people are let in.
+    let mut bytes = std::fs::read(file(&folder)).unwrap();
+    let row = b"room1-1message 1 ";
+    let start = bytes.windows(row.len()).position(|found| found == row).unwrap() / 4_096 * 4_096;
+    bytes[start..start + 4_096].fill(0xAA);
+    std::fs::write(file(&folder), bytes).unwrap();
+
+    let server = Process::start(&folder, &[]);
+    let client = Client::of(server.address);
+    client.ready().await;
+    let _alice = client.enter("alice", "room1", "?last=10").await;
+    let answer = soon(async {
+        loop {
+            let answer = client.get("/readyz").await;
+            if answer.status != 200 {
+                break answer;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    assert!(answer.body.contains("the history is damaged") && answer.body.contains("duet-server check"), "{answer:?}");
+
+    // While somebody is in the room it is tried again every second.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    assert_eq!(client.get("/readyz").await.status, 503);
+    let log = server.log();
+    let warnings: Vec<_> = log.iter().filter(|line| line.contains("WARN")).collect();
+    let [warning] = warnings.as_slice() else { panic!("{log:#?}") };
+    assert!(warning.contains("history could not be read") && warning.contains("run duet-server check"), "{warning}");
 }
