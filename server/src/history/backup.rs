@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use crate::history::HistoryError;
 use crate::history::check::{self, Report};
 use crate::history::schema::{self, SchemaError};
+use crate::history::{HistoryError, remedy};
 
 /// Copies the history in the file `from` to `to`, which must not be there yet: as it was in one moment, compact,
 /// checked, synced, and for its owner alone. The copy has no epoch; a history that is restored from it gets one of its
@@ -28,7 +28,9 @@ pub fn backup(from: &Path, to: &Path) -> Result<Report, HistoryError> {
     // The name is taken first and filled last: whenever this is killed, what stands there is empty or whole.
     let named = Made::new(to.clone()).map_err(|e| failed(&e))?;
     let partial = Made::new(partial(&to)).map_err(|e| failed(&e))?;
-    check::read(from, |connection| copy(connection, &partial.path))?.map_err(|e| failed(&e))?;
+    let folder = to.parent().unwrap_or(Path::new("/"));
+    check::read(from, |connection| copy(connection, &partial.path))?
+        .map_err(|e| failed(&remedy::explain(&e, folder)))?;
     forget_epoch(&partial.path).map_err(|e| failed(&e))?;
     let report = check::check(&partial.path)?;
     if report.is_good() {

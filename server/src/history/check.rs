@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, Transaction};
 
@@ -105,7 +105,7 @@ pub(super) fn read<T>(path: &Path, mut work: impl FnMut(&mut Connection) -> T) -
             path.display()
         )));
     }
-    let log = log_of(path);
+    let log = schema::log_of(path);
     loop {
         let has_log = log.exists();
         let opened = if has_log { schema::open_reader(path) } else { open_unused(path) };
@@ -115,13 +115,6 @@ pub(super) fn read<T>(path: &Path, mut work: impl FnMut(&mut Connection) -> T) -
             return Ok(result);
         }
     }
-}
-
-/// The name of SQLite's log beside a database.
-fn log_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    PathBuf::from(name)
 }
 
 fn open_unused(path: &Path) -> Result<Connection, rusqlite::Error> {

@@ -6,6 +6,7 @@ mod log;
 mod placing;
 mod reader;
 mod receipts;
+mod remedy;
 mod schema;
 mod sqlite;
 mod trouble;

@@ -1,6 +1,9 @@
 //! The database's settings, its schema and the steps from one schema to the next.
 
-use std::path::Path;
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
@@ -35,16 +38,34 @@ pub(super) enum SchemaError {
     Later { found: u32 },
     #[error("it is empty, or another program's")]
     None,
+    #[error("it is another program's database, not a history, and was left as it is")]
+    Foreign,
+    #[error(
+        "it is empty, and no server leaves it so: the history is lost. Restore a backup, as docs/operations.md says; where \
+         there never was a history, or it may begin anew, delete this file"
+    )]
+    Emptied,
+    #[error(
+        "it is missing, but {} is there, which holds the newest messages: put both files back, or restore a backup, as \
+         docs/operations.md says; where the history may begin anew, move that file away",
+        log.display()
+    )]
+    Missing { log: PathBuf },
     #[error(transparent)]
     File(#[from] std::io::Error),
 }
 
 /// Opens the database for writing, brings its schema up to date and reads its epoch.
 pub(super) fn open(path: &Path, durability: Durability) -> Result<(Connection, String), SchemaError> {
+    match std::fs::metadata(path) {
+        Ok(facts) if facts.len() == 0 => return Err(SchemaError::Emptied),
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => create(path)?,
+        Err(error) => return Err(error.into()),
+    }
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    // Counts only for a database that is made now.
-    connection.pragma_update(None, "auto_vacuum", "incremental")?;
+    refuse_foreign(&connection)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     set_durability(&connection, durability)?;
     // Checkpoints are made by a thread of their own, so that no commit waits for one.
@@ -56,6 +77,43 @@ pub(super) fn open(path: &Path, durability: Durability) -> Result<(Connection, S
     make_able_to_shrink(&connection)?;
     let epoch = epoch(&connection)?;
     Ok((connection, epoch))
+}
+
+/// Makes a new database, for its owner alone; SQLite makes its other files like the first. It gets its name when it is
+/// whole, so that an empty file is always one that something has happened to.
+fn create(path: &Path) -> Result<(), SchemaError> {
+    let log = log_of(path);
+    if log.exists() {
+        return Err(SchemaError::Missing { log });
+    }
+    let new = path.with_extension("new");
+    // An earlier attempt may have begun it.
+    OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
+    let mut connection = Connection::open(&new)?;
+    // No second file, which a crash would leave behind.
+    connection.pragma_update(None, "journal_mode", "memory")?;
+    connection.pragma_update(None, "auto_vacuum", "incremental")?;
+    migrate(&mut connection)?;
+    connection.close().map_err(|(_, error)| error)?;
+    std::fs::rename(&new, path)?;
+    File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()?;
+    Ok(())
+}
+
+/// The name of SQLite's log beside a database.
+pub(super) fn log_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    PathBuf::from(name)
+}
+
+/// Keeps us from reading, and above all from writing, what others have made.
+fn refuse_foreign(connection: &Connection) -> Result<(), SchemaError> {
+    let select = "SELECT count(*), count(*) FILTER (WHERE name IN ('meta', 'rooms', 'messages')) FROM sqlite_schema
+                  WHERE type = 'table'";
+    let (all, ours): (u32, u32) = connection.query_row(select, (), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let is_ours = ours == 3 && version(connection)? > 0;
+    if all == 0 || is_ours { Ok(()) } else { Err(SchemaError::Foreign) }
 }
 
 /// Opens the database for reading.
@@ -91,7 +149,8 @@ fn make_able_to_shrink(connection: &Connection) -> Result<(), rusqlite::Error> {
         return Ok(());
     }
     info!("rewriting the history, once, so that it can shrink when messages expire");
-    match connection.execute_batch("VACUUM") {
+    // Said of one that can shrink it would be written again at every start, for which a full disk has no room.
+    match connection.execute_batch("PRAGMA auto_vacuum = incremental; VACUUM") {
         Ok(()) => info!("the history is rewritten"),
         Err(error) => warn!(
             %error,
@@ -108,6 +167,7 @@ fn make_able_to_shrink(connection: &Connection) -> Result<(), rusqlite::Error> {
 
 /// The schema of a database that this version can read.
 pub(super) fn known_version(connection: &Connection) -> Result<u32, SchemaError> {
+    refuse_foreign(connection)?;
     match version(connection)? {
         0 => Err(SchemaError::None),
         found if found > KNOWN => Err(SchemaError::Later { found }),
@@ -121,7 +181,7 @@ fn version(connection: &Connection) -> Result<u32, rusqlite::Error> {
 }
 
 /// Brings the schema up to date.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), SchemaError> {
+fn migrate(connection: &mut Connection) -> Result<(), SchemaError> {
     let found = version(connection)?;
     if found > KNOWN {
         return Err(SchemaError::Later { found });

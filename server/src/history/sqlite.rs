@@ -16,7 +16,7 @@ use crate::broker::Incoming;
 use crate::history::reader::{self, Readers};
 use crate::history::trouble::Trouble;
 use crate::history::writer::{Job, Writer};
-use crate::history::{Durability, FILE, HistoryError, Page, Placed, Retention, Span, receipts, schema};
+use crate::history::{Durability, FILE, HistoryError, Page, Placed, Retention, Span, receipts, remedy, schema};
 
 /// The lock's file within the folder.
 const LOCK: &str = "duet.lock";
@@ -51,9 +51,10 @@ impl Sqlite {
     pub(super) fn open(folder: &Path, durability: Durability, retention: Retention) -> Result<Self, HistoryError> {
         let lock = lock(folder)?;
         let path = folder.join(FILE);
-        make(&path)?;
-        let (connection, epoch) = schema::open(&path, durability)
-            .map_err(|e| HistoryError::Open(format!("cannot open the history {}: {e}", path.display())))?;
+        let (connection, epoch) = schema::open(&path, durability).map_err(|e| {
+            let why = remedy::explain(&e, folder);
+            HistoryError::Open(format!("cannot open the history {}: {why}", path.display()))
+        })?;
         let (writer, jobs) = mpsc::channel(WAITING_BATCHES);
         Writer::new(connection, durability, retention)
             .start(path.clone(), jobs)
@@ -125,15 +126,11 @@ impl Sqlite {
     }
 }
 
-/// Opens a file, and makes it, for its owner alone, when it is missing. SQLite makes its other files like the first.
-fn make(path: &Path) -> Result<File, HistoryError> {
-    let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
-    opened.map_err(|e| HistoryError::Open(format!("cannot use {}: {e}; set DUET_DATA_DIR", path.display())))
-}
-
 fn lock(folder: &Path) -> Result<File, HistoryError> {
     let path = folder.join(LOCK);
-    let file = make(&path)?;
+    let opened = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+    let file =
+        opened.map_err(|e| HistoryError::Open(format!("cannot use {}: {e}; set DUET_DATA_DIR", path.display())))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(HistoryError::Open(format!(

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use shared::frames::{Resume, ServerFrame};
 use shared::message::Seq;
 
+use crate::faults::disk::Disk;
 use crate::support::client::Client;
 use crate::support::process::{Process, fails_to_start};
-use crate::support::{Folder, kept, soon};
+use crate::support::{Folder, SOON, kept, soon};
 
 #[tokio::test]
 async fn what_was_accepted_survives_kill_9() {
@@ -167,14 +168,98 @@ fn a_port_that_is_taken_is_named_with_what_to_set() {
     assert!(said.contains("DUET_LISTEN"), "{said}");
 }
 
+/// Expects that a server refuses this file as its history, in these words, and leaves it as it is.
+#[track_caller]
+fn is_refused(folder: &Folder, expected: &[&str]) {
+    let path = folder.path().join("duet.db");
+    let before = std::fs::read(&path).unwrap();
+    let said = fails_to_start(folder, &["--listen", "127.0.0.1:0"]);
+    for words in ["cannot open the history", "duet.db"].iter().chain(expected) {
+        assert!(said.contains(words), "{words} is not in {said}");
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
 #[test]
 fn a_history_that_is_no_database_is_named_and_left_alone() {
     let folder = Folder::new();
+    let letter = "a letter to a friend, by no means a database; it is longer than a header";
+    std::fs::write(folder.path().join("duet.db"), letter).unwrap();
+    is_refused(&folder, &["file is not a database", "duet-server check", "docs/operations.md"]);
+}
+
+#[tokio::test]
+async fn a_history_whose_beginning_is_damaged_is_refused_with_the_way_out() {
+    let folder = Folder::new();
+    kept::make(&folder, "room1", 10, kept::now()).await;
     let path = folder.path().join("duet.db");
-    std::fs::write(&path, "a letter to a friend, by no means a database; it is longer than a header").unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[100..4_096].fill(0xAA);
+    std::fs::write(&path, bytes).unwrap();
+    is_refused(&folder, &["database disk image is malformed", "duet-server check", "docs/operations.md"]);
+}
+
+#[test]
+fn the_database_of_another_program_is_refused_and_left_alone() {
+    for version in [0, 1, 70] {
+        let folder = Folder::new();
+        let connection = rusqlite::Connection::open(folder.path().join("duet.db")).unwrap();
+        connection.execute_batch("CREATE TABLE bookmarks (place TEXT)").unwrap();
+        connection.pragma_update(None, "user_version", version).unwrap();
+        connection.close().unwrap();
+        is_refused(&folder, &["it is another program's database", "set DUET_DATA_DIR"]);
+    }
+}
+
+#[tokio::test]
+async fn a_history_that_was_emptied_or_parted_from_its_log_is_not_taken_for_a_new_one() {
+    let folder = Folder::new();
+    kept::make(&folder, "room1", 10, kept::now()).await;
+    std::fs::write(folder.path().join("duet.db"), "").unwrap();
+    is_refused(&folder, &["the history is lost. Restore a backup"]);
+
+    std::fs::remove_file(folder.path().join("duet.db")).unwrap();
+    let server = Process::start(&folder, &[]);
+    Client::of(server.address).post("room1", "in the log").await;
+    server.kill();
+    std::fs::remove_file(folder.path().join("duet.db")).unwrap();
     let said = fails_to_start(&folder, &["--listen", "127.0.0.1:0"]);
-    assert!(said.contains("cannot open the history") && said.contains("duet.db"), "{said}");
-    assert!(std::fs::read_to_string(&path).unwrap().starts_with("a letter"));
+    assert!(said.contains("duet.db-wal is there, which holds the newest messages"), "{said}");
+}
+
+#[test]
+fn a_first_start_that_was_killed_is_made_up_for() {
+    let folder = Folder::new();
+    std::fs::write(folder.path().join("duet.new"), "the beginning of a history").unwrap();
+    drop(Process::start(&folder, &[]));
+    assert!(!folder.path().join("duet.new").exists());
+}
+
+#[tokio::test]
+async fn on_a_full_disk_a_killed_server_starts_and_a_stopped_one_says_what_is_the_matter() {
+    let disk = Disk::new();
+    if !disk.can_be_full() {
+        return;
+    }
+    let start = || Process::spawn("127.0.0.1:0", disk.path(), &[]).listening(SOON);
+    let server = start().unwrap();
+    Client::of(server.address).post("room1", "before").await;
+    server.kill();
+    disk.fill().unwrap();
+    let mut server = start().unwrap();
+    let (_, welcome) = Client::of(server.address).enter("alice", "room1", "?last=1").await;
+    assert_eq!(welcome.head, Seq(1));
+
+    disk.free();
+    server.signal("TERM");
+    server.wait(SOON);
+    disk.fill().unwrap();
+    let said = start().unwrap_err();
+    let expected = format!("the disk of {} is full: make room there", disk.path().display());
+    assert!(said.contains("cannot open the history") && said.contains(&expected), "{said}");
+    disk.free();
+    let (_, welcome) = Client::of(start().unwrap().address).enter("alice", "room1", "?last=1").await;
+    assert_eq!(welcome.head, Seq(1));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@
 
 mod checker;
 mod content;
-mod disk;
+pub(crate) mod disk;
 mod event;
 mod http;
 mod intruding;
