@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use server::config::{Arguments, Command, Settings};
-use server::history::{backup, check};
+use server::history::backup;
+use server::history::check::{self, Subject};
 use server::node;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -38,11 +39,21 @@ fn serve_with_log(settings: Settings) -> bool {
 }
 
 fn check_history(settings: &Settings, file: Option<PathBuf>) -> bool {
-    let looked = file.map_or_else(|| settings.history_file().map_err(|e| e.to_string()), Ok).and_then(|file| {
-        let report = check::check(&file).map_err(|e| e.to_string())?;
+    let history = settings.history_file().map_err(|e| e.to_string());
+    let looked = match (file, history) {
+        (Some(file), Ok(history)) if is_same(&file, &history) => Ok((history, Subject::History)),
+        (Some(file), _) => Ok((file, Subject::Backup)),
+        (None, history) => history.map(|file| (file, Subject::History)),
+    };
+    say(looked.and_then(|(file, subject)| {
+        let report = check::check(&file, subject).map_err(|e| e.to_string())?;
         Ok((report.is_good(), format!("{}: {report}", file.display())))
-    });
-    say(looked)
+    }))
+}
+
+/// Whether both names are of one file that is there.
+fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 fn back_up_history(settings: &Settings, to: &Path) -> bool {

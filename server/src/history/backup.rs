@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use crate::history::check::{self, Report};
+use crate::history::check::{self, Report, Subject};
 use crate::history::schema::{self, SchemaError};
 use crate::history::{HistoryError, remedy};
 
 /// Copies the history in the file `from` to `to`, which must not be there yet: as it was in one moment, compact,
 /// checked, synced, and for its owner alone. The copy has no epoch; a history that is restored from it gets one of its
-/// own. There is no copy when the report finds something wrong.
+/// own. There is no copy when the report finds something wrong, which then is wrong with the history.
 ///
 /// # Errors
 /// [`HistoryError::Open`] when there is no history to copy, and [`HistoryError::Copy`] when there is no copy for
@@ -32,7 +32,7 @@ pub fn backup(from: &Path, to: &Path) -> Result<Report, HistoryError> {
     check::read(from, |connection| copy(connection, &partial.path))?
         .map_err(|e| failed(&remedy::explain(&e, folder)))?;
     forget_epoch(&partial.path).map_err(|e| failed(&e))?;
-    let report = check::check(&partial.path)?;
+    let report = check::check(&partial.path, Subject::History)?;
     if report.is_good() {
         partial.becomes(named).map_err(|e| failed(&e))?;
     }
@@ -77,6 +77,10 @@ impl Made {
             Ok(_) => Ok(Self { path, is_wanted: false }),
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
                 Err(io::Error::other(format!("{} is there already, and nothing is overwritten", path.display())))
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let folder = path.parent().unwrap_or(Path::new("/")).display();
+                Err(io::Error::other(format!("there is no folder {folder}: make it first")))
             }
             Err(e) => Err(e),
         }

@@ -1,6 +1,8 @@
 //! Whether a history is what it should be. It only reads, also beside a server that is at work.
 
 use std::fmt;
+use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -12,9 +14,19 @@ use crate::history::{HistoryError, trouble};
 /// How many findings of one kind are named. Where there are so many, more would not help.
 const NAMED: u32 = 20;
 
+/// What is looked at. It decides what to do about damage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// The history of a server.
+    History,
+    /// A backup of one.
+    Backup,
+}
+
 /// What a history holds, and what is wrong with it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Report {
+    subject: Subject,
     rooms: i64,
     messages: i64,
     findings: Vec<Finding>,
@@ -50,7 +62,7 @@ impl Report {
 impl fmt::Display for Report {
     /// What was found, line by line, and what to do.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rooms, messages, findings } = self;
+        let Self { subject, rooms, messages, findings } = self;
         if self.is_good() {
             return write!(f, "All is well. Rooms: {rooms}, messages: {messages}.");
         }
@@ -59,12 +71,18 @@ impl fmt::Display for Report {
             writeln!(f, "- {what}")?;
         }
         let is_damaged = findings.iter().any(|finding| matches!(finding, Finding::Damage(_)));
-        f.write_str(if is_damaged {
-            "What to do: stop the server, put its data folder aside as it is, and restore the newest backup, as \
-             docs/operations.md says. Without a backup, keep a copy of the folder before anything else is tried."
-        } else {
-            "What to do: nothing. It is right again when the rooms have come that far; until then people may be shown as \
-             having read what is not there yet."
+        f.write_str(match (is_damaged, subject) {
+            (true, Subject::History) => {
+                "What to do: stop the server, put its data folder aside as it is, and restore the newest backup, as \
+                 docs/operations.md says. Without a backup, keep a copy of the folder before anything else is tried."
+            }
+            (true, Subject::Backup) => {
+                "What to do: this copy is no good. Make a new one with duet-server backup, or take an older one."
+            }
+            (false, _) => {
+                "What to do: nothing. It is right again when the rooms have come that far; until then people may be shown \
+                 as having read what is not there yet."
+            }
         })
     }
 }
@@ -73,9 +91,10 @@ impl fmt::Display for Report {
 ///
 /// # Errors
 /// [`HistoryError::Open`] when there is none, or it cannot be opened, or it is of a later version.
-pub fn check(path: &Path) -> Result<Report, HistoryError> {
+pub fn check(path: &Path, subject: Subject) -> Result<Report, HistoryError> {
+    can_be_read(path).map_err(|why| HistoryError::Open(missing(&why, path, subject)))?;
     let looked = read(path, |connection| {
-        let mut report = Report::default();
+        let mut report = Report { subject, rooms: 0, messages: 0, findings: Vec::new() };
         look(connection, &mut report).or_else(|error| report.take(error)).map(|()| report)
     })?;
     looked.map_err(|e| HistoryError::Open(format!("cannot read {}: {e}", path.display())))
@@ -99,12 +118,7 @@ fn look(connection: &mut Connection, report: &mut Report) -> Result<(), SchemaEr
 /// Beside a server the log is there, and is read as every reader does. Without, SQLite would make one, and is told
 /// instead that nobody writes. A server that starts just then makes that untrue, and `work` begins again.
 pub(super) fn read<T>(path: &Path, mut work: impl FnMut(&mut Connection) -> T) -> Result<T, HistoryError> {
-    if !path.exists() {
-        return Err(HistoryError::Open(format!(
-            "there is no file {}; the data folder of the server is set by --data-dir or DUET_DATA_DIR",
-            path.display()
-        )));
-    }
+    can_be_read(path).map_err(|why| HistoryError::Open(missing(&why, path, Subject::History)))?;
     let log = schema::log_of(path);
     loop {
         let has_log = log.exists();
@@ -114,6 +128,28 @@ pub(super) fn read<T>(path: &Path, mut work: impl FnMut(&mut Connection) -> T) -
         if has_log || !log.exists() {
             return Ok(result);
         }
+    }
+}
+
+/// Asks the system, which says more about a file than SQLite does.
+fn can_be_read(path: &Path) -> io::Result<()> {
+    let is_folder = File::open(path)?.metadata()?.is_dir();
+    if is_folder { Err(ErrorKind::IsADirectory.into()) } else { Ok(()) }
+}
+
+/// Why a file cannot be read, and what to do.
+fn missing(why: &io::Error, path: &Path, subject: Subject) -> String {
+    let path = path.display();
+    match (why.kind(), subject) {
+        (ErrorKind::NotFound, Subject::History) => {
+            format!("there is no file {path}; the data folder of the server is set by --data-dir or DUET_DATA_DIR")
+        }
+        (ErrorKind::NotFound, Subject::Backup) => format!("there is no file {path}"),
+        (ErrorKind::PermissionDenied, _) => {
+            format!("this user may not read {path}: run this as the user that the server runs as")
+        }
+        (ErrorKind::IsADirectory, _) => format!("{path} is a folder: name a file in it"),
+        _ => format!("cannot read {path}: {why}"),
     }
 }
 

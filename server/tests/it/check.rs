@@ -186,6 +186,40 @@ fn what_cannot_be_looked_at_is_said_and_nothing_is_made() {
 }
 
 #[tokio::test]
+async fn of_a_backup_that_is_no_good_it_is_said_to_take_another() {
+    let folder = Folder::new();
+    good(&folder).await;
+    Connection::open(file(&folder)).unwrap().execute("DELETE FROM messages WHERE seq = 4", ()).unwrap();
+    // The history itself may be named as well.
+    let said = run(&folder, &["check", file(&folder).to_str().unwrap()]);
+    assert!(said.out.contains("What to do: stop the server"), "{said:?}");
+
+    let backup = folder.path().join("history.backup");
+    std::fs::rename(file(&folder), &backup).unwrap();
+    let said = run(&folder, &["check", backup.to_str().unwrap()]);
+    assert!(!said.is_good && said.out.contains("this copy is no good. Make a new one"), "{said:?}");
+    assert!(!said.out.contains("stop the server"), "{said:?}");
+}
+
+#[test]
+fn a_file_that_was_named_and_cannot_be_looked_at_is_said_in_words() {
+    let folder = Folder::new();
+    let missing = folder.path().join("nope.db");
+    for (path, expected) in
+        [(missing.as_path(), "there is no file "), (folder.path(), "is a folder: name a file in it")]
+    {
+        let said = run(&folder, &["check", path.to_str().unwrap()]);
+        assert!(!said.is_good && said.out.is_empty() && said.err.contains(expected), "{said:?}");
+        assert!(said.err.contains(path.to_str().unwrap()) && !said.err.contains("--data-dir"), "{said:?}");
+    }
+    let to = folder.path().join("no such folder").join("history.backup");
+    Connection::open(file(&folder)).unwrap().pragma_update(None, "user_version", 1).unwrap();
+    let said = run(&folder, &["backup", to.to_str().unwrap()]);
+    let expected = format!("there is no folder {}: make it first", to.parent().unwrap().display());
+    assert!(!said.is_good && said.err.contains(&expected), "{said:?}");
+}
+
+#[tokio::test]
 async fn a_server_on_a_damaged_history_is_not_ready_and_says_once_what_to_do() {
     let folder = Folder::new();
     good(&folder).await;
