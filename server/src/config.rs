@@ -8,6 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 use jiff::{Span, SpanRelativeTo};
 
@@ -74,7 +75,7 @@ pub struct Settings {
     pub secret_key: Option<Secret>,
 
     /// Folder of the history and the made key [default: $XDG_STATE_HOME/duet or ~/.local/state/duet]
-    #[arg(long, env = "DUET_DATA_DIR", value_name = "FOLDER", global = true)]
+    #[arg(long, env = "DUET_DATA_DIR", value_name = "FOLDER", global = true, value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub data_dir: Option<PathBuf>,
 
     /// What an accepted message survives
@@ -83,16 +84,26 @@ pub struct Settings {
 
     /// How long messages are kept, such as 90d or 12h [default: for ever]
     #[arg(long, env = "DUET_KEEP_FOR", value_name = "TIME", value_parser = keep_for)]
-    pub keep_for: Option<Duration>,
+    #[arg(default_value = "", hide_default_value = true)]
+    pub keep_for: Limit<Duration>,
 
     /// How many messages of each room are kept [default: all]
-    #[arg(long, env = "DUET_KEEP_MESSAGES", value_name = "COUNT")]
-    pub keep_messages: Option<NonZeroU64>,
+    #[arg(long, env = "DUET_KEEP_MESSAGES", value_name = "COUNT", value_parser = keep_messages)]
+    #[arg(default_value = "", hide_default_value = true)]
+    pub keep_messages: Limit<NonZeroU64>,
 
     /// Longest content of a message, in bytes of UTF-8
     #[arg(long, env = "DUET_MAX_CONTENT_BYTES", default_value_t = shared::rest::MAX_CONTENT_BYTES, value_name = "BYTES")]
+    #[arg(value_parser = content_bytes)]
     pub max_content_bytes: usize,
 }
+
+/// A limit that may be set. An alias, for in an `Option` clap takes an empty text for a wrong one, and not for none.
+pub type Limit<T> = Option<T>;
+
+/// The highest that the longest content may be set to, in bytes of UTF-8. In JSON a byte may become six, and clients take
+/// no frame beyond 16 MiB.
+const MAX_MAX_CONTENT_BYTES: usize = 2 * 1024 * 1024;
 
 /// A text that is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -206,12 +217,29 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "write an IP address and a port, such as 127.0.0.1:8000 or [::]:8000".to_owned())
 }
 
-/// Reads for how long to keep messages; a day is 24 hours.
-fn keep_for(text: &str) -> Result<Duration, String> {
+/// Reads for how long to keep messages; a day is 24 hours, and an empty text is for ever.
+fn keep_for(text: &str) -> Result<Limit<Duration>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
     let span = text.parse::<Span>().ok();
     let time = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
     let time = time.and_then(|time| Duration::try_from(time).ok()).filter(|time| !time.is_zero());
-    time.ok_or_else(|| "write a time such as 90d, 12h or 30m".to_owned())
+    time.map(Some).ok_or_else(|| "write a time such as 90d, 12h or 30m".to_owned())
+}
+
+/// Reads how many messages to keep; an empty text is all.
+fn keep_messages(text: &str) -> Result<Limit<NonZeroU64>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| "write a number of messages from 1, such as 10000".to_owned())
+}
+
+/// Reads how long a content may be.
+fn content_bytes(text: &str) -> Result<usize, String> {
+    let bytes = text.parse().ok().filter(|bytes| (1..=MAX_MAX_CONTENT_BYTES).contains(bytes));
+    bytes.ok_or_else(|| format!("write a number of bytes from 1 to {MAX_MAX_CONTENT_BYTES}, such as 65536"))
 }
 
 /// Reads the key kept in `folder`, or makes it. Nobody else may read the file.
@@ -291,14 +319,31 @@ mod tests {
         for (time, seconds) in [("90d", 90 * 24 * HOUR), ("12h", 12 * HOUR), ("2w", 14 * 24 * HOUR), ("90s", 90)] {
             assert_eq!(kept(time), seconds, "{time}");
         }
-        for time in ["90", "0d", "-1d", "1 month", "1y", "", "soon"] {
+        for time in ["90", "0d", "-1d", "1 month", "1y", "soon"] {
             let refused = Settings::try_parse_from(["duet-server", &format!("--keep-for={time}")]).unwrap_err();
             assert!(refused.to_string().contains("such as 90d"), "{refused}");
         }
-        for count in ["0", "-1", "x"] {
-            let arguments = ["duet-server", &format!("--keep-messages={count}")];
-            assert!(Settings::try_parse_from(arguments).is_err(), "{count}");
+    }
+
+    #[test]
+    fn a_number_that_cannot_be_is_refused_with_those_that_can() {
+        let wrong =
+            [("keep-messages", "-1"), ("keep-messages", "0"), ("keep-messages", "x")].map(|it| (it, "from 1, such as"));
+        let sizes = [("max-content-bytes", "0"), ("max-content-bytes", "2097153"), ("max-content-bytes", "64K")];
+        for ((setting, value), expected) in wrong.into_iter().chain(sizes.map(|it| (it, "from 1 to 2097152"))) {
+            let refused = Settings::try_parse_from(["duet-server", &format!("--{setting}={value}")]).unwrap_err();
+            assert!(refused.to_string().contains(expected), "{refused}");
         }
+        assert_eq!(settings(&["--max-content-bytes", "2097152"]).max_content_bytes, MAX_MAX_CONTENT_BYTES);
+        assert_eq!(settings(&["--keep-messages", "3"]).keep_messages, NonZeroU64::new(3));
+    }
+
+    #[test]
+    fn a_setting_that_is_empty_is_not_set() {
+        let empty = settings(&["--keep-for=", "--keep-messages=", "--data-dir=", "--amqp-url=", "--secret-key="]);
+        assert_eq!(empty.retention(), Retention::default());
+        assert_eq!(empty.history_file().ok(), settings(&[]).history_file().ok());
+        assert_eq!(empty.amqp_url(), None);
     }
 
     #[test]

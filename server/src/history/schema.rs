@@ -181,7 +181,7 @@ fn version(connection: &Connection) -> Result<u32, rusqlite::Error> {
 }
 
 /// Brings the schema up to date.
-fn migrate(connection: &mut Connection) -> Result<(), SchemaError> {
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), SchemaError> {
     let found = version(connection)?;
     if found > KNOWN {
         return Err(SchemaError::Later { found });

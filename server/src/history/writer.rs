@@ -20,9 +20,15 @@ use crate::history::placing::{self, Rooms};
 use crate::history::upkeep::{Progress, Upkeep};
 use crate::history::{Durability, HistoryError, Placed, Retention, log, receipts, schema};
 
-/// How often messages are looked through for expired ones. What has expired is read for so long at the most; a look
-/// costs a few microseconds for each room that ever was.
+/// How often messages are looked through for expired ones at the least. What has expired is read for so long at the
+/// most; a look costs a few microseconds for each room that ever was.
 const UPKEEP_EVERY: Duration = Duration::from_secs(600);
+
+/// Where messages are kept for a short time, it is looked in as many parts of that, ...
+const LOOKS: u32 = 10;
+
+/// ... but no more often than this.
+const UPKEEP_NO_OFTENER: Duration = Duration::from_secs(2);
 
 /// When upkeep that failed is tried again. On a full disk it may be what makes room.
 const UPKEEP_AGAIN: Duration = Duration::from_secs(60);
@@ -55,6 +61,8 @@ pub(super) struct Writer {
     synced: Durability,
     rooms: Rooms,
     upkeep: Upkeep,
+    /// How often upkeep begins anew.
+    upkeep_every: Duration,
     /// Whether the log says already that upkeep fails.
     is_failure_said: bool,
     commits: u64,
@@ -64,7 +72,10 @@ impl Writer {
     /// On a connection that [`schema::open`] has made with the same durability.
     pub(super) fn new(connection: Connection, durability: Durability, retention: Retention) -> Self {
         let (rooms, upkeep) = (Rooms::default(), Upkeep::new(retention));
-        Self { connection, durability, synced: durability, rooms, upkeep, is_failure_said: false, commits: 0 }
+        let upkeep_every =
+            retention.keep_for.map_or(UPKEEP_EVERY, |time| (time / LOOKS).clamp(UPKEEP_NO_OFTENER, UPKEEP_EVERY));
+        let (synced, is_failure_said, commits) = (durability, false, 0);
+        Self { connection, durability, synced, rooms, upkeep, upkeep_every, is_failure_said, commits }
     }
 
     /// Starts both threads. They end after [`Job::Close`], or when no job can come any more.
@@ -147,7 +158,7 @@ impl Writer {
             }
         }
         self.is_failure_said = false;
-        now + UPKEEP_EVERY
+        now + self.upkeep_every
     }
 
     /// Sees to it that the next commit is synced like this. A power cut may undo what can be done again: that is not

@@ -200,3 +200,14 @@ async fn messages_expire_when_a_long_read_is_over_instead_of_making_the_log_long
     assert!(until_kept(&history, "room1", None).await.is_empty());
     close(history).await;
 }
+
+#[tokio::test]
+async fn what_is_kept_for_a_short_time_is_looked_at_more_often() {
+    let folder = Folder::new();
+    let kept_for = Duration::from_secs(2);
+    let history = open(&folder, Retention { keep_for: Some(kept_for), keep_messages: None });
+    fill(&history, "room1", 1, 3, 0, now()).await;
+    // Without a start, long before ten minutes are over.
+    assert_eq!(until_kept(&history, "room1", None).await, Vec::<u64>::new());
+    close(history).await;
+}
