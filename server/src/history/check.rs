@@ -50,9 +50,8 @@ impl Report {
 
     /// Takes an error for a finding where it is about what stands in the file, rather than about how it is reached.
     fn take(&mut self, error: SchemaError) -> Result<(), SchemaError> {
-        match &error {
-            SchemaError::Database(what) if trouble::is_damage(what) => {}
-            _ => return Err(error),
+        if !matches!(&error, SchemaError::Database(what) if trouble::is_damage(what)) {
+            return Err(error);
         }
         self.findings.push(Finding::Damage(format!("the file cannot be read to its end: {error}")));
         Ok(())

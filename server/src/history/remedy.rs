@@ -17,32 +17,35 @@ const TRIAL_BYTES: usize = 64 * 1024;
 
 /// The error, and what to do about it where that is known. What was tried writes into `folder`.
 pub(super) fn explain(error: &SchemaError, folder: &Path) -> String {
-    let (is_damage, code) = match error {
-        SchemaError::Database(what) => (trouble::is_damage(what), what.sqlite_error_code()),
-        _ => (false, None),
+    let folder_name = folder.display();
+    let full = format!("{error}; the disk of {folder_name} is full: make room there and try again");
+    let what = match error {
+        SchemaError::Database(what) => what,
+        SchemaError::File(what) if is_full(what) => return full,
+        SchemaError::Foreign => {
+            return format!("{error}: move it away, or set DUET_DATA_DIR to a folder of the server's own");
+        }
+        // They say it themselves.
+        SchemaError::File(_)
+        | SchemaError::Later { .. }
+        | SchemaError::None
+        | SchemaError::Emptied
+        | SchemaError::Missing { .. } => return error.to_string(),
     };
-    if is_damage {
+    if trouble::is_damage(what) {
         return format!(
             "{error}; duet-server check says more and what to do, docs/operations.md how a backup is restored"
         );
     }
-    let folder_name = folder.display();
-    let full = format!("{error}; the disk of {folder_name} is full: make room there and try again");
-    match (error, code) {
-        (SchemaError::Foreign, _) => {
-            format!("{error}: move it away, or set DUET_DATA_DIR to a folder of the server's own")
-        }
-        (SchemaError::File(what), _) if is_full(what) => full,
-        (_, Some(ErrorCode::DiskFull)) => full,
+    match what.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => full,
         // SQLite does not say more; the system does.
-        (_, Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly)) => {
-            match try_to_write(folder) {
-                Ok(()) => error.to_string(),
-                Err(what) if is_full(&what) => full,
-                Err(what) => format!("{error}; nothing can be written in {folder_name}: {what}"),
-            }
-        }
-        _ => error.to_string(),
+        Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen | ErrorCode::ReadOnly) => match try_to_write(folder) {
+            Ok(()) => error.to_string(),
+            Err(what) if is_full(&what) => full,
+            Err(what) => format!("{error}; nothing can be written in {folder_name}: {what}"),
+        },
+        Some(_) | None => error.to_string(),
     }
 }
 
