@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::ops::Range;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -33,11 +34,24 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// The longest frame that is looked into, in bytes. Those there are take less than a tenth of it.
 const MAX_FRAME_BYTES: usize = 1024;
 
-/// When clients of a server that goes away are to come back, in milliseconds: spread, so that they do not come at once.
-const RETRY_AFTER_MS: std::ops::Range<u64> = 500..2_000;
+/// What is said to a peer that is to come back.
+struct Goodbye {
+    code: CloseCode,
+    reason: &'static str,
+    /// When to come back, in milliseconds: spread, so that they do not come at once.
+    retry_after_ms: Range<u64>,
+}
 
 /// Said when the server goes away.
-const RESTARTING: &str = "the server is restarting";
+const RESTARTING: Goodbye =
+    Goodbye { code: CloseCode::Restart, reason: "the server is restarting", retry_after_ms: 500..2_000 };
+
+/// Said instead of leaving somebody before a room that looks empty.
+const UNREADABLE: Goodbye = Goodbye {
+    code: CloseCode::Unreadable,
+    reason: "the server cannot read this room's messages",
+    retry_after_ms: 5_000..10_000,
+};
 
 /// Why a session ends.
 enum End {
@@ -47,6 +61,8 @@ enum End {
     Vanished,
     /// The peer did not read for too long.
     TooSlow,
+    /// History cannot be read, and the peer waits for messages.
+    Unreadable,
     /// The server is stopping.
     Stopping,
 }
@@ -93,6 +109,7 @@ async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>,
                 }
             }
             frames = seat.next_frames() => {
+                let Some(frames) = frames else { return End::Unreadable };
                 // In a box, like every rare wait here: connections that are idle carry no room for it.
                 if let Err(end) = Box::pin(send(socket, &mut pulse, frames)).await {
                     return end;
@@ -183,19 +200,21 @@ async fn finish(mut socket: WebSocket, mut seat: Seat, end: End) {
             drop(seat);
             close(socket, CloseCode::TooSlow, "too slow").await;
         }
-        End::Stopping => say_goodbye(socket, &seat).await,
+        End::Unreadable => say_goodbye(socket, &seat, UNREADABLE).await,
+        End::Stopping => say_goodbye(socket, &seat, RESTARTING).await,
     }
 }
 
-async fn say_goodbye(mut socket: WebSocket, seat: &Seat) {
-    // What is in the queue was announced before the stop; it goes out first.
+async fn say_goodbye(mut socket: WebSocket, seat: &Seat, goodbye: Goodbye) {
+    let Goodbye { code, reason, retry_after_ms } = goodbye;
+    // What is in the queue was announced before; it goes out first.
     let mut frames = seat.frames_now();
     if seat.voice == Voice::DuetV1 {
-        let retry_after_ms = Some(rand::random_range(RETRY_AFTER_MS));
-        frames.push_back(encoder::json(&ServerFrame::Bye(Bye { reason: RESTARTING.to_owned(), retry_after_ms })));
+        let retry_after_ms = Some(rand::random_range(retry_after_ms));
+        frames.push_back(encoder::json(&ServerFrame::Bye(Bye { reason: reason.to_owned(), retry_after_ms })));
     }
     if send(&mut socket, &mut Pulse::new(), frames).await.is_ok() {
-        close(socket, CloseCode::Restart, RESTARTING).await;
+        close(socket, code, reason).await;
     }
 }
 

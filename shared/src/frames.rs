@@ -165,6 +165,8 @@ pub struct Bye {
 pub enum CloseCode {
     /// The server is going away; come back to it or to another (IANA registry, 1012 "Service Restart").
     Restart = 1012,
+    /// The messages of the room cannot be read; come back (RFC 6455 §7.4.1, 1011 "Internal Error").
+    Unreadable = 1011,
     /// This reader was too slow for too long; come back and resume (IANA registry, 1013 "Try Again Later").
     TooSlow = 1013,
     /// The room holds two other users.

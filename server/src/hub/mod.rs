@@ -181,7 +181,10 @@ impl Loop {
                 }
             }
             Output::Refuse(session) => self.refuse(session, JoinError::Full),
-            Output::Fail(session) => self.refuse(session, JoinError::Unavailable),
+            Output::Fail(session) => match self.links.remove(&session) {
+                Some(link) => link.cut(),
+                None => self.refuse(session, JoinError::Unavailable),
+            },
             Output::Send(session, frame) => self.send(session, frame),
             Output::Read(room, after) => self.read(room, after),
             Output::Keep(room, receipt) => {

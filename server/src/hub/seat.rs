@@ -60,6 +60,8 @@ struct Waiting {
     frames: VecDeque<Utf8Bytes>,
     /// How long they are together.
     bytes: usize,
+    /// Whether no more come, for the room cannot be read.
+    is_cut: bool,
     state: State,
 }
 
@@ -112,15 +114,25 @@ impl Link {
     pub(super) fn drained(&self) {
         self.queue.lock().state = State::Open;
     }
+
+    /// No more frames come.
+    pub(super) fn cut(&self) {
+        self.queue.lock().is_cut = true;
+        self.queue.filled.notify_one();
+    }
 }
 
 impl Seat {
-    /// Waits for frames to send and takes all that are there. Dropping the future loses none.
-    pub async fn next_frames(&self) -> VecDeque<Utf8Bytes> {
+    /// Waits for frames to send and takes all that are there; `None` when no more come because the room cannot be read.
+    /// Dropping the future loses none.
+    pub async fn next_frames(&self) -> Option<VecDeque<Utf8Bytes>> {
         loop {
             let frames = self.frames_now();
             if !frames.is_empty() {
-                return frames;
+                return Some(frames);
+            }
+            if self.queue.lock().is_cut {
+                return None;
             }
             if self.queue.lock().state == State::Full
                 && let Ok(word) = self.hub.events.reserve().await

@@ -28,6 +28,9 @@ pub const GRACE: Duration = Duration::from_secs(15);
 /// How long to leave a history alone that could not be read.
 const RETRY_READ: Duration = Duration::from_secs(1);
 
+/// After how many failures in a row those who wait for messages are told, rather than left before an empty room.
+const READS_IN_VAIN: u32 = 5;
+
 /// How many messages one read from history asks for.
 pub const PAGE_MESSAGES: u32 = 100;
 
@@ -154,7 +157,8 @@ pub enum Output {
     Enter(SessionId, Entry),
     /// The room holds two other users. The session is forgotten already.
     Refuse(SessionId),
-    /// History could not be read. The session is forgotten already.
+    /// History could not be read, for a session that is to come in, or again and again for one that is in and waits for
+    /// messages. The session is forgotten already.
     Fail(SessionId),
     /// Send a frame. If its queue is full, say [`Input::QueueFull`] of this and every further frame until it is drained.
     Send(SessionId, Frame),

@@ -10,7 +10,7 @@ use shared::names::{RoomId, Username};
 use crate::rooms::receipts::Receipts;
 use crate::rooms::seats::{Seats, Taking};
 use crate::rooms::session::{Missed, Progress, Session, begin};
-use crate::rooms::{Entry, Frame, GRACE, Join, Leaving, Now, Output, Page, SessionId, Voice};
+use crate::rooms::{Entry, Frame, GRACE, Join, Leaving, Now, Output, Page, READS_IN_VAIN, SessionId, Voice};
 
 /// A place after every other (and within `i64`, which databases count in): a read after it tells the head alone.
 const AFTER_ALL: Seq = Seq(i64::MAX.unsigned_abs());
@@ -26,6 +26,8 @@ pub(super) struct Room {
     head: Option<Seq>,
     /// Whether a read is under way.
     is_reading: bool,
+    /// How many reads in a row have failed.
+    failed_reads: u32,
     /// The last change of who is here, for those who missed it.
     presence: Option<Presence>,
     receipts: Receipts,
@@ -40,6 +42,7 @@ impl Room {
             sessions: Vec::new(),
             head: None,
             is_reading: false,
+            failed_reads: 0,
             presence: None,
             receipts: Receipts::default(),
         }
@@ -175,6 +178,7 @@ impl Room {
     /// A page has come that was asked for as everything after `after`.
     pub(super) fn read(&mut self, now: Now, after: Seq, page: &Page, out: &mut Vec<Output>) {
         self.is_reading = false;
+        self.failed_reads = 0;
         let head = self.head.unwrap_or_default().max(page.head);
         self.head = Some(head);
         for receipt in self.receipts.recall(&page.receipts, head) {
@@ -213,17 +217,19 @@ impl Room {
         }
     }
 
-    /// A read has failed: those who wait to come in cannot. Says whether the read is to be made again.
+    /// A read has failed: those who wait to come in cannot, and those who have waited for messages for long hear of it.
+    /// Says whether the read is to be made again.
     pub(super) fn read_failed(&mut self, now: Now, out: &mut Vec<Output>) -> bool {
         self.is_reading = false;
-        let waiting: Vec<SessionId> = self
-            .sessions
-            .iter()
-            .filter(|session| matches!(session.progress, Progress::Entering(..)))
-            .map(|session| session.id)
-            .collect();
-        for id in waiting {
-            // They were never in, so nothing is kept for them.
+        self.failed_reads += 1;
+        let (head, is_in_vain) = (self.head, self.failed_reads >= READS_IN_VAIN);
+        let is_failed = |session: &&Session| match session.progress {
+            Progress::Entering(..) => true,
+            Progress::In(_) => is_in_vain && session.cursor().is_some_and(|cursor| Some(cursor) < head),
+        };
+        let failed: Vec<SessionId> = self.sessions.iter().filter(is_failed).map(|session| session.id).collect();
+        for id in failed {
+            // They were never in, or are sent away: nothing is kept for them.
             self.left(now, id, Leaving::Closed, out);
             out.push(Output::Fail(id));
         }

@@ -12,7 +12,9 @@ use shared::frames::{Presence, PresenceState, Reached, Receipt, Resume};
 use shared::message::{Message, Seq};
 use shared::names::{MessageId, RoomId, Username};
 
-use crate::rooms::{Entry, Frame, GRACE, Input, Join, Leaving, Now, Output, Page, Rooms, SessionId, Start, Voice};
+use crate::rooms::{
+    Entry, Frame, GRACE, Input, Join, Leaving, Now, Output, Page, READS_IN_VAIN, Rooms, SessionId, Start, Voice,
+};
 
 const EPOCH: &str = "this";
 /// Small, so that queues fill.
@@ -67,6 +69,8 @@ struct World {
     pages: VecDeque<(Seq, Page)>,
     sessions: BTreeMap<SessionId, Session>,
     joined: u64,
+    /// How many reads in a row have failed.
+    failed_reads: u32,
     /// How far each user came in a connection of theirs that has ended.
     left_at: BTreeMap<u8, Seq>,
     /// Receipts as history has them, the newest first.
@@ -107,6 +111,7 @@ impl World {
             pages: VecDeque::new(),
             sessions: BTreeMap::new(),
             joined: 0,
+            failed_reads: 0,
             left_at: BTreeMap::new(),
             kept: Vec::new(),
         }
@@ -248,6 +253,7 @@ impl World {
 
     fn end_read(&mut self, fails: bool) {
         let Some((after, page)) = self.pages.pop_front() else { return };
+        self.failed_reads = if fails { self.failed_reads + 1 } else { 0 };
         let input = if fails { Input::ReadFailed(room()) } else { Input::Read(room(), after, page) };
         self.input(input);
     }
@@ -265,9 +271,13 @@ impl World {
     fn perform(&mut self, output: Output) {
         match output {
             Output::Enter(id, entry) => self.enter(id, &entry),
-            Output::Refuse(id) | Output::Fail(id) => {
+            Output::Refuse(id) => {
                 let session = self.sessions.remove(&id).unwrap();
                 assert!(!session.is_in, "a session was turned away after it was let in");
+            }
+            Output::Fail(id) => {
+                let session = self.sessions.remove(&id).unwrap();
+                assert!(!session.is_in || self.failed_reads >= READS_IN_VAIN, "a session was sent away too early");
             }
             Output::Send(id, frame) => self.send(id, frame),
             Output::Read(_, after) => self.reads.push_back(after),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use server::history::Retention;
-use shared::frames::{Reached, Receipt};
+use shared::frames::{Reached, Receipt, ServerFrame};
 use shared::message::Seq;
 use shared::names::Username;
 
@@ -233,7 +233,7 @@ async fn a_server_on_a_damaged_history_is_not_ready_and_says_once_what_to_do() {
     let server = Process::start(&folder, &[]);
     let client = Client::of(server.address);
     client.ready().await;
-    let _alice = client.enter("alice", "room1", "?last=10").await;
+    let (mut alice, _) = client.enter("alice", "room1", "?last=10").await;
     let answer = soon(async {
         loop {
             let answer = client.get("/readyz").await;
@@ -246,8 +246,17 @@ async fn a_server_on_a_damaged_history_is_not_ready_and_says_once_what_to_do() {
     .await;
     assert!(answer.body.contains("the history is damaged") && answer.body.contains("duet-server check"), "{answer:?}");
 
-    // While somebody is in the room it is tried again every second.
-    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    // While somebody is in the room it is tried again every second; then she hears of it.
+    let bye = loop {
+        match alice.frame().await {
+            ServerFrame::Bye(bye) => break bye,
+            ServerFrame::Receipt(_) => {}
+            other => panic!("expected a bye, got {other:?}"),
+        }
+    };
+    assert_eq!(bye.reason, "the server cannot read this room's messages");
+    assert!(bye.retry_after_ms.is_some_and(|ms| ms >= 5_000), "{bye:?}");
+    assert_eq!(alice.close_code().await, 1011);
     assert_eq!(client.get("/readyz").await.status, 503);
     let log = server.log();
     let warnings: Vec<_> = log.iter().filter(|line| line.contains("WARN")).collect();
