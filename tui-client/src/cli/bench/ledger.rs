@@ -21,8 +21,11 @@ impl Stamp {
     /// Writes the content of a message.
     pub(crate) fn content(self, run: &str, size: usize) -> String {
         let Self { sender, counter, due } = self;
-        let stamp = format!("{run} {sender} {counter} {due} ");
-        format!("{stamp:x<size$}")
+        let mut content = format!("{run} {sender} {counter} {due} ");
+        // Not by a format width, which ends at 65535.
+        let missing = size.saturating_sub(content.len());
+        content.extend(std::iter::repeat_n('x', missing));
+        content
     }
 
     /// Reads the content of a message; nothing when it is not one of this run.
@@ -160,6 +163,8 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
+    use shared::rest::MAX_CONTENT_BYTES;
+
     use super::*;
 
     /// One sender posts five messages, all accepted; each listener hears the given counters.
@@ -228,6 +233,7 @@ mod tests {
         let stamp = Stamp { sender: u32::MAX, counter: u32::MAX, due: u64::MAX };
         let content = stamp.content("0badcafe", 128);
         assert_eq!(content.len(), 128);
+        assert_eq!(stamp.content("0badcafe", MAX_CONTENT_BYTES).len(), MAX_CONTENT_BYTES);
         assert_eq!(Stamp::read(&content, "0badcafe"), Some(stamp));
         assert_eq!(stamp.content("0badcafe", 0).len(), Stamp::MAX_BYTES);
         for foreign in ["", "hello", "0badcafe", "0badcafe 1 x 3 ", "11111111 1 2 3 "] {
