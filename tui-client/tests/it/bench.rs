@@ -218,3 +218,36 @@ fn people_see_how_the_times_are_spread() {
     assert!(printed.lines().any(|line| line.contains(" - ") && line.contains('#')), "{printed}");
     assert!(printed.contains("accepted per second") && printed.is_ascii(), "{printed}");
 }
+
+/// A command line that is not understood; gives what is said of it.
+fn refused(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_tui-client")).arg("bench").args(arguments).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    said
+}
+
+#[test]
+fn what_cannot_be_measured_is_refused_with_what_can() {
+    for rate in ["-1", "0", "99999999999", "nan"] {
+        assert!(refused(&["--rate", rate]).contains("from 0.001 to 1000000"), "{rate}");
+    }
+    assert!(refused(&["--rate", "1", "--size", "1048577"]).contains("at most 1048576"));
+    assert!(refused(&["--idle", "0"]).contains("--idle 0 alone measures nothing"));
+    assert!(refused(&["--idle", "1", "--pid", "4294967295"]).contains("no process 4294967295"));
+}
+
+#[tokio::test]
+async fn a_message_may_be_larger_than_a_format_width() {
+    let arguments = ["--rooms", "1", "--rate", "20", "--warmup", "0", "--duration", "500ms", "--size", "65537"];
+    let (code, report) = bench(|_| Deed::Deliver, &arguments).await;
+    assert_eq!(code, 0, "{report}");
+    assert_eq!(report["whole_run"]["frames"], 20);
+}
+
+#[test]
+fn help_tells_the_exit_codes_once() {
+    let output = Command::new(env!("CARGO_BIN_EXE_tui-client")).args(["bench", "--help"]).output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap().to_lowercase();
+    assert_eq!(help.matches("exit code").count(), 1, "{help}");
+}

@@ -33,14 +33,14 @@ use crate::cli::bench::report::{Measured, Report, ServerUsage};
 use crate::cli::bench::shard::Shard;
 use crate::cli::bench::usage::Usage;
 use crate::cli::duration;
-use crate::cli::exit::{EXIT_CODES, Exit, Failure};
+use crate::cli::exit::{Exit, Failure};
 use crate::cli::lines::written;
 use crate::config::{DEFAULT_SERVER, server};
 
 /// Between the moment everything is connected and the first message.
 const SETTLE: Duration = Duration::from_millis(500);
 
-const EXAMPLES: &str = "\
+const NOTES: &str = "\
 Examples:
   tui-client bench --rate 300                  latency at a load that people make
   tui-client bench --closed 64 --rooms 50      the most that goes through
@@ -49,11 +49,18 @@ Examples:
 With --rate a server that stands still for a second shows it in the percentiles, for each message counts from when it was \
 due. With --closed the senders stand still as well and few messages show it: judge latency by --rate.
 The rooms are new ones. Loss, repeats and order count over the whole run, as the listeners see them.
-Exit code 1: something was lost, repeated, out of order or not accepted. 5: every connection ended early.
-";
+
+Exit codes:
+  0  clean
+  1  something was lost, repeated, out of order, not accepted or unexpected
+  2  the command line is not understood
+  4  the server refused
+  5  no connection, or every connection ended early";
 
 #[derive(Debug, Args)]
-#[command(after_help = format!("{EXAMPLES}\n{EXIT_CODES}"))]
+#[command(after_help = NOTES)]
+// So that `--rate -1` is told what a rate is.
+#[command(allow_negative_numbers = true)]
 #[command(group(ArgGroup::new("load").args(["rate", "closed", "idle"]).required(true).multiple(true)))]
 pub(crate) struct Bench {
     /// The server's address, http only
@@ -76,7 +83,7 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "N")]
     idle: Option<u32>,
 
-    /// Bytes of content in each message
+    /// Bytes of content in each message, from 52 to 1048576; servers take 65536 unless told otherwise
     #[arg(long, value_name = "BYTES", default_value_t = 128)]
     size: usize,
 
@@ -165,10 +172,17 @@ impl Bench {
     /// What the server has used so far, if it is to be watched.
     fn usage(&self) -> Result<Option<Usage>, Failure> {
         let Some(pid) = self.pid else { return Ok(None) };
-        let usage = Usage::of(pid);
-        let missing =
-            || Failure::new(Exit::Unexpected, format!("there is no process {pid} here: is --pid the server's?"));
-        usage.map(Some).ok_or_else(missing)
+        let missing = || {
+            let words = if usage::is_process(pid) {
+                format!(
+                    "process {pid} does not let its memory be seen: is --pid the server's, and is the server yours?"
+                )
+            } else {
+                format!("there is no process {pid} here: is --pid the server's?")
+            };
+            Failure::new(Exit::Usage, words)
+        };
+        Usage::of(pid).map(Some).ok_or_else(missing)
     }
 
     /// Waits through the run and takes the figures at both ends of the time measured.
@@ -217,5 +231,5 @@ fn allow_many_sockets() {
 
 fn rate(text: &str) -> Result<f64, String> {
     let rate = text.parse::<f64>().ok().filter(|rate| (0.001..=1e6).contains(rate));
-    rate.ok_or_else(|| "a number of messages a second, such as 300".to_owned())
+    rate.ok_or_else(|| "give messages a second, such as 300: from 0.001 to 1000000".to_owned())
 }

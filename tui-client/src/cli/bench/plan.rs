@@ -6,6 +6,9 @@ use reqwest::Url;
 
 use crate::cli::bench::ledger::{LISTENERS, Stamp};
 
+/// The most bytes a message is given. Servers take 64 KiB unless they are told to take more.
+const MAX_SIZE: usize = 1024 * 1024;
+
 /// How messages are sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Load {
@@ -50,12 +53,17 @@ impl Plan {
     /// # Errors
     /// With a sentence that says what to change.
     pub(crate) fn checked(self) -> Result<Self, String> {
-        if self.size < Stamp::MAX_BYTES {
-            return Err(format!(
-                "--size is {} bytes: at least {} are needed to tell messages apart",
-                self.size,
-                Stamp::MAX_BYTES
-            ));
+        let (size, least) = (self.size, Stamp::MAX_BYTES);
+        if size < least {
+            return Err(format!("--size is {size} bytes: at least {least} are needed to tell messages apart"));
+        }
+        if size > MAX_SIZE {
+            return Err(format!("--size is {size} bytes: at most {MAX_SIZE} are sent"));
+        }
+        if self.listening() == 0 {
+            return Err(
+                "--idle 0 alone measures nothing: give at least 1, or a load with --rate or --closed".to_owned()
+            );
         }
         if self.duration.is_zero() {
             return Err("--duration is nothing: give at least 1s".to_owned());
@@ -135,8 +143,16 @@ mod tests {
     }
 
     #[test]
-    fn a_message_too_small_to_be_told_apart_is_refused() {
-        assert!(Plan { size: 10, ..plan(Load::None, 1, 1) }.checked().is_err());
+    fn a_message_too_small_to_be_told_apart_or_too_large_is_refused() {
+        for (size, is_good) in [(10, false), (52, true), (MAX_SIZE, true), (MAX_SIZE + 1, false)] {
+            assert_eq!(Plan { size, ..plan(Load::Rate(1.0), 1, 1) }.checked().is_ok(), is_good, "{size}");
+        }
+    }
+
+    #[test]
+    fn a_plan_that_measures_nothing_is_refused() {
+        assert!(plan(Load::None, 1, 1).checked().is_err());
+        assert!(Plan { idle: 1, ..plan(Load::None, 1, 1) }.checked().is_ok());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a process has used so far, from `/proc` (proc(5)). Elsewhere than on Linux there is nothing to read.
 
+use std::path::Path;
 use std::time::Duration;
 
 /// Ticks a second in `/proc/PID/stat`: `USER_HZ`, which is 100 on every Linux.
@@ -30,6 +31,11 @@ impl Usage {
         let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
         Some(Self { processor: processor(&stat)?, resident_kib: resident_kib(&status)? })
     }
+}
+
+/// Whether there is such a process, be it one that tells nothing.
+pub(crate) fn is_process(pid: u32) -> bool {
+    Path::new("/proc").join(pid.to_string()).exists()
 }
 
 /// The sum of `utime` and `stime`, the 14th and 15th field.
