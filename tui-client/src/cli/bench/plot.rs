@@ -7,11 +7,18 @@ use hdrhistogram::Histogram;
 
 use crate::cli::bench::report::float;
 
-/// Where a decade is divided: as finely as leaves few enough rows.
-const DIVISIONS: [&[u64]; 3] = [&[1, 2, 5], &[1, 3], &[1]];
-const MAX_ROWS: usize = 10;
-/// The longest bar, and the longest line of seconds, in cells.
-const WIDTH: u32 = 40;
+/// Where a decade is divided, in tenths: as finely as leaves few enough rows.
+const DIVISIONS: [&[u64]; 6] = [
+    &[10, 12, 15, 20, 25, 30, 40, 50, 60, 80],
+    &[10, 15, 20, 30, 40, 50, 70],
+    &[10, 15, 25, 40, 60],
+    &[10, 20, 50],
+    &[10, 30],
+    &[10],
+];
+const MAX_ROWS: usize = 11;
+/// The longest bar, and the longest line of seconds, in cells: with what stands beside it within 60 columns.
+const WIDTH: u32 = 30;
 const BAR_BLOCKS: [char; 8] = ['█', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
 /// What the terminal can show.
@@ -88,7 +95,10 @@ fn buckets(times: &Histogram<u64>) -> Vec<Bucket> {
 
 /// Without the empty ones at both ends.
 fn divided(times: &Histogram<u64>, steps: &[u64]) -> Vec<Bucket> {
-    let edges: Vec<u64> = (0..9).flat_map(|decade| steps.iter().map(move |step| step * 10_u64.pow(decade))).collect();
+    let mut edges: Vec<u64> =
+        (0..9).flat_map(|decade| steps.iter().map(move |step| step * 10_u64.pow(decade) / 10)).collect();
+    // Below 10 microseconds there are fewer than there are steps.
+    edges.dedup();
     let pairs = edges.iter().zip(edges.iter().skip(1));
     let mut buckets: Vec<_> = pairs.map(|(from, to)| Bucket { from: *from, to: *to, count: 0 }).collect();
     for value in times.iter_recorded() {
@@ -105,7 +115,7 @@ fn divided(times: &Histogram<u64>, steps: &[u64]) -> Vec<Bucket> {
 
 fn draw_buckets(out: &mut String, buckets: &[Bucket], ink: Ink) -> std::fmt::Result {
     let Some(most) = buckets.iter().map(|bucket| bucket.count).max() else { return Ok(()) };
-    writeln!(out, "milliseconds       messages, from when each was due until its last listener heard it")?;
+    writeln!(out, "milliseconds       messages, due until heard by all")?;
     for Bucket { from, to, count } in buckets {
         let bar = ink.bar(steps(float(*count), float(most), 8 * WIDTH));
         writeln!(out, "{:>7} - {:<7}  {bar} {count}", milliseconds(*from), milliseconds(*to))?;
@@ -120,7 +130,8 @@ fn draw_rates(out: &mut String, rates: &[f64], ink: Ink) -> std::fmt::Result {
         return Ok(());
     }
     let line: String = rates.iter().map(|rate| ink.cell(steps(*rate, most, 8))).collect();
-    writeln!(out, "accepted per second {line} {least:.0} to {most:.0}, warm-up included")
+    writeln!(out, "accepted per second, warm-up included: {least:.0} to {most:.0}")?;
+    writeln!(out, "                   {line}")
 }
 
 /// Messages a second in equal parts of the run, of a second or more each.
@@ -172,7 +183,7 @@ mod tests {
         assert_eq!(drawn.lines().collect::<Vec<_>>(), expected);
     }
 
-    const TITLE: &str = "milliseconds       messages, from when each was due until its last listener heard it";
+    const TITLE: &str = "milliseconds       messages, due until heard by all";
 
     #[test]
     fn each_bucket_has_a_bar_and_the_smallest_is_seen() {
@@ -180,20 +191,30 @@ mod tests {
         let accepted = [(0, 0), (1_000, 100), (2_000, 100), (3_000, 300), (4_000, 350)];
         let expected = [
             TITLE,
-            "    0.5 - 1        ████████████████████████████████████████ 700",
-            "      1 - 2        ████████████████████▏ 351",
-            "      2 - 5         0",
-            "      5 - 10       ▏ 1",
-            "accepted per second ▄_█▂ 0 to 200, warm-up included",
+            "    0.7 - 1        ██████████████████████████████ 700",
+            "      1 - 1.5      ███████████████ 350",
+            "    1.5 - 2        ▏ 1",
+            "      2 - 3         0",
+            "      3 - 4         0",
+            "      4 - 5         0",
+            "      5 - 7         0",
+            "      7 - 10       ▏ 1",
+            "accepted per second, warm-up included: 0 to 200",
+            "                   ▄_█▂",
         ];
         check(&times, &accepted, Ink::Blocks, &expected);
         let expected = [
             TITLE,
-            "    0.5 - 1        ######################################## 700",
-            "      1 - 2        ##################### 351",
-            "      2 - 5         0",
-            "      5 - 10       # 1",
-            "accepted per second =_#: 0 to 200, warm-up included",
+            "    0.7 - 1        ############################## 700",
+            "      1 - 1.5      ############### 350",
+            "    1.5 - 2        # 1",
+            "      2 - 3         0",
+            "      3 - 4         0",
+            "      4 - 5         0",
+            "      5 - 7         0",
+            "      7 - 10       # 1",
+            "accepted per second, warm-up included: 0 to 200",
+            "                   =_#:",
         ];
         check(&times, &accepted, Ink::Ascii, &expected);
     }
@@ -201,9 +222,9 @@ mod tests {
     #[test]
     fn the_edge_of_a_bucket_is_in_the_one_above() {
         let edges = [5_000, 20_000, 50_000].map(|edge| (edge, 1));
-        assert_eq!(buckets(&histogram(&edges[..1])), [Bucket { from: 5_000, to: 10_000, count: 1 }]);
+        assert_eq!(buckets(&histogram(&edges[..1])), [Bucket { from: 5_000, to: 6_000, count: 1 }]);
         let counts: Vec<u64> = buckets(&histogram(&edges)).iter().map(|bucket| bucket.count).collect();
-        assert_eq!(counts, [1, 0, 1, 1]);
+        assert_eq!(counts, [1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1]);
     }
 
     #[test]
@@ -218,8 +239,8 @@ mod tests {
     #[test]
     fn a_long_run_is_one_line_and_what_was_not_measured_is_none() {
         let hour: Vec<_> = (0..=3_600).map(|second| (second * 1_000, second * 10)).collect();
-        let line = format!("accepted per second {} 10 to 10, warm-up included", "█".repeat(40));
-        check(&[], &hour, Ink::Blocks, &[&line]);
+        let line = format!("                   {}", "█".repeat(30));
+        check(&[], &hour, Ink::Blocks, &["accepted per second, warm-up included: 10 to 10", &line]);
         check(&[], &[(0, 0), (900, 30)], Ink::Blocks, &[]);
         check(&[], &[(0, 0), (5_000, 0)], Ink::Blocks, &[]);
         check(&[], &[], Ink::Blocks, &[]);
