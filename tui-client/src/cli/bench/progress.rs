@@ -5,12 +5,16 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::termios::tcgetwinsize;
+
 use crate::cli::bench::plan::{Plan, Times};
 
 /// How often to look.
 const TICK: Duration = Duration::from_millis(250);
 /// How many cells of the bar are filled at the end.
-const BAR: u8 = 30;
+const BAR: u8 = 12;
+/// Of a terminal that does not tell.
+const COLUMNS: u16 = 80;
 
 /// The counters.
 #[derive(Debug, Default)]
@@ -112,11 +116,34 @@ pub(crate) fn show(line: &str) {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     if std::io::stderr().is_terminal() && !is_dumb {
         // With standard error closed there is nobody to watch.
-        _ = write!(std::io::stderr(), "\r{line}\x1b[K");
+        _ = write!(std::io::stderr(), "\r{}\x1b[K", cut(line, columns()));
     }
+}
+
+/// What fits one row. A line that goes on in the next one would be left behind, and one that ends in the last column
+/// lose its end to the erasing.
+fn cut(line: &str, columns: u16) -> String {
+    line.chars().take(usize::from(columns).saturating_sub(1)).collect()
+}
+
+/// The columns of the terminal that is written to.
+fn columns() -> u16 {
+    tcgetwinsize(std::io::stderr()).ok().map(|size| size.ws_col).filter(|columns| *columns > 0).unwrap_or(COLUMNS)
 }
 
 /// Takes away what was shown.
 pub(crate) fn clear() {
     show("");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_never_reaches_the_last_column() {
+        assert_eq!(cut("123456", 6), "12345");
+        assert_eq!(cut("12345", 6), "12345");
+        assert_eq!(cut("12345", 0), "");
+    }
 }

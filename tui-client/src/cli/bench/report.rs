@@ -112,8 +112,11 @@ struct Server {
     resident_kib: u64,
     resident_kib_before: u64,
     resident_kib_connected: u64,
-    /// Only with idle ones: a few hundred tell nothing beside what a server sets up anyway.
+    /// Only with idle ones: a few hundred tell nothing beside what a server sets up anyway. Neither does a server that
+    /// had the memory from an earlier load.
     kib_per_connection: Option<f64>,
+    #[serde(skip)]
+    has_idle: bool,
 }
 
 impl Report {
@@ -201,51 +204,54 @@ impl Report {
 
     fn write_table(&self, out: &mut String) -> std::fmt::Result {
         let Self { load, rooms, content_bytes, measured_s, connections, connecting_s, .. } = self;
-        write!(out, "{load}, ")?;
+        writeln!(out, "{load}, {measured_s} s measured")?;
         if *rooms > 0 {
-            write!(out, "{rooms} rooms of {LISTENERS}, {content_bytes} bytes, ")?;
+            writeln!(out, "{rooms} rooms of {LISTENERS}, {content_bytes} bytes a message")?;
         }
-        writeln!(out, "{measured_s} s measured")?;
         writeln!(out, "{connections} connections opened in {connecting_s} s, {} ended early", self.connections_ended)?;
         if self.whole_run.accepted > 0 || !self.whole_run.failed.is_empty() {
             self.write_load(out)?;
         }
         if let Some(server) = &self.server {
-            write!(out, "server              ")?;
+            writeln!(out, "server          {} % of one processor", server.processor_share)?;
             if let Some(micros) = server.processor_us_per_message {
-                write!(out, "{micros} us of processor a message, ")?;
+                writeln!(out, "                {micros} us of processor a message")?;
             }
-            write!(out, "{} % of one processor, {} KiB resident", server.processor_share, server.resident_kib)?;
+            writeln!(out, "                {} KiB resident", server.resident_kib)?;
             if let Some(kib) = server.kib_per_connection {
-                write!(out, ", {kib} KiB a connection")?;
+                writeln!(out, "                {kib} KiB a connection")?;
+            } else if server.has_idle {
+                writeln!(out, "                used memory again that it had: start it anew")?;
+                writeln!(out, "                to see what a connection costs")?;
             }
-            writeln!(out)?;
         }
         Ok(())
     }
 
     fn write_load(&self, out: &mut String) -> std::fmt::Result {
         let Correctness { accepted, failed, unsent, frames, lost, repeated, disordered, foreign } = &self.whole_run;
-        writeln!(out, "throughput          {} messages/s, {} frames/s", self.accepted_per_s, self.frames_per_s)?;
-        writeln!(out, "milliseconds              p50       p90       p99     p99.9       max      mean")?;
+        writeln!(out, "throughput      {} messages/s, {} frames/s", self.accepted_per_s, self.frames_per_s)?;
+        writeln!(out, "milliseconds        p50    p90    p99  p99.9    max   mean")?;
         for (name, times) in [
-            ("due until heard", &self.delivery_ms),
-            ("due until sent", &self.lateness_ms),
-            ("sent until answered", &self.http_ms),
+            ("due to heard", &self.delivery_ms),
+            ("due to sent", &self.lateness_ms),
+            ("sent to answered", &self.http_ms),
         ] {
             let Some(Percentiles { p50, p90, p99, p999, max, mean, .. }) = times else { continue };
-            writeln!(out, "{name:<19} {p50:>9.3} {p90:>9.3} {p99:>9.3} {p999:>9.3} {max:>9.3} {mean:>9.3}")?;
+            write!(out, "{name:<16}")?;
+            for time in [p50, p90, p99, p999, max, mean] {
+                write!(out, " {:>6}", six_wide(*time))?;
+            }
+            writeln!(out)?;
         }
-        writeln!(out, "messages            {accepted} accepted, {unsent} not sent in time")?;
+        writeln!(out, "messages        {accepted} accepted, {unsent} not sent in time")?;
         for (reason, count) in failed {
-            writeln!(out, "                    {count} failed: {reason}")?;
+            writeln!(out, "                {count} failed: {reason}")?;
         }
-        writeln!(
-            out,
-            "frames              {frames} heard, {lost} lost, {repeated} repeated, {disordered} out of order, {foreign} foreign"
-        )?;
+        writeln!(out, "frames          {frames} heard, {lost} lost, {repeated} repeated")?;
+        writeln!(out, "                {disordered} out of order, {foreign} foreign")?;
         if let Some(micros) = self.own_processor_us_per_message {
-            writeln!(out, "bench               {micros} us of processor a message")?;
+            writeln!(out, "bench           {micros} us of processor a message")?;
         }
         Ok(())
     }
@@ -262,7 +268,9 @@ fn server(usage: ServerUsage, plan: &Plan, measured: &Measured) -> Server {
         resident_kib: end.resident_kib,
         resident_kib_before: before.resident_kib,
         resident_kib_connected: connected.resident_kib,
-        kib_per_connection: (plan.idle > 0).then(|| rounded(float(grown) / f64::from(connections))),
+        kib_per_connection: (plan.idle > 0 && grown >= connections.into())
+            .then(|| rounded(float(grown) / f64::from(connections))),
+        has_idle: plan.idle > 0,
     }
 }
 
@@ -283,6 +291,13 @@ fn percentiles(times: &Histogram<u64>) -> Option<Percentiles> {
     })
 }
 
+/// Milliseconds up to a minute, with as many decimals as leave the number six characters wide.
+fn six_wide(time: f64) -> String {
+    let decimals = [(99.9995, 3), (999.995, 2), (9_999.95, 1)];
+    let decimals = decimals.iter().find(|(below, _)| time < *below).map_or(0, |(_, decimals)| *decimals);
+    format!("{time:.decimals$}")
+}
+
 /// To three decimals.
 fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
@@ -291,4 +306,60 @@ fn rounded(value: f64) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "no count here comes near 2^53")]
 pub(crate) fn float(count: u64) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(idle: u32) -> Plan {
+        let (address, run, second) = (String::new(), "r".to_owned(), Duration::from_secs(1));
+        let load = Load::Rate(300.0);
+        Plan { address, run, load, rooms: 50, idle, size: 128, warmup: second, duration: second, threads: 1 }
+    }
+
+    /// A server that grew by so much while 100 connections of listeners and 100 idle ones were opened.
+    fn grown(kib: u64) -> Report {
+        let connected = Usage { resident_kib: 50_000 + kib, ..Usage::default() };
+        let before = Usage { resident_kib: 50_000, ..Usage::default() };
+        let server = Some(ServerUsage { before, connected, begin: connected, end: connected });
+        let time = Duration::from_millis(10_003);
+        Report::new(&plan(100), &share(), &Measured { server, time, accepted: 30_000, ..Measured::default() })
+    }
+
+    fn share() -> Share {
+        let mut share = Share::default();
+        for micros in [1, 700, 99_999, 1_234_567, 59_999_000] {
+            share.delivery.saturating_record(micros);
+            share.http.saturating_record(micros);
+            share.lateness.saturating_record(micros);
+        }
+        share.tally = Tally { accepted: 30_000_000, heard: 60_000_000, ..Tally::default() };
+        share
+    }
+
+    #[test]
+    fn the_table_fits_sixty_columns() {
+        for report in [grown(0), grown(4_000)] {
+            let table = report.table();
+            let widest = table.lines().map(|line| line.chars().count()).max();
+            assert!(widest <= Some(60), "{table}");
+        }
+    }
+
+    #[test]
+    fn memory_that_was_there_before_is_not_called_the_cost_of_a_connection() {
+        assert!(grown(4_000).table().contains(" 20 KiB a connection"));
+        for kib in [0, 199] {
+            let table = grown(kib).table();
+            assert!(table.contains("used memory again") && !table.contains("KiB a connection"), "{table}");
+        }
+    }
+
+    #[test]
+    fn times_are_six_characters_wide_at_most() {
+        let times = [0.001, 99.999, 99.9996, 999.99, 999.999, 9_999.9, 9_999.99, 60_000.0];
+        let wide = times.map(six_wide);
+        assert_eq!(wide, ["0.001", "99.999", "100.00", "999.99", "1000.0", "9999.9", "10000", "60000"]);
+    }
 }
