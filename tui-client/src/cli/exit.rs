@@ -34,7 +34,7 @@ Exit codes:
   3  the room holds two other users
   4  the server refused
   5  no connection, or no answer in time
-  128 and a signal's number, when join was ended by a signal";
+  128 and a signal's number, when join or bench was ended by a signal";
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {

@@ -70,9 +70,7 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         let result = match self.command {
             Command::Join(join) => match join.run() {
-                Ok(Ended::Signal(number)) => {
-                    return ExitCode::from(128u8.saturating_add(u8::try_from(number).unwrap_or(0)));
-                }
+                Ok(Ended::Signal(number)) => return ended_by(number),
                 // The screen has said so.
                 Ok(Ended::RoomFull) => return Exit::RoomFull.into(),
                 Ok(Ended::Quit) => Ok(()),
@@ -83,7 +81,11 @@ impl Cli {
             Command::History(history) => history.run(),
             Command::Outbox(outbox) => outbox.run(),
             Command::Token(token) => token.run(),
-            Command::Bench(bench) => bench.run(),
+            Command::Bench(bench) => match bench.run() {
+                Ok(Some(number)) => return ended_by(number),
+                Ok(None) => Ok(()),
+                Err(failure) => Err(failure),
+            },
         };
         match result {
             Ok(()) => Exit::Done.into(),
@@ -101,6 +103,11 @@ impl Join {
         let outbox = Outbox::new(self.state.outbox(), membership.whose());
         block_on(async { Ok(run::join(membership, outbox).await?) })
     }
+}
+
+/// As shells say it of a program that a signal has ended.
+fn ended_by(number: i32) -> ExitCode {
+    ExitCode::from(128u8.saturating_add(u8::try_from(number).unwrap_or(0)))
 }
 
 /// Tells the person at the terminal.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::scripted::{Exchange, SOON, Scripted, ServerSocket};
 use crate::together::Server;
@@ -250,4 +250,18 @@ fn help_tells_the_exit_codes_once() {
     let output = Command::new(env!("CARGO_BIN_EXE_tui-client")).args(["bench", "--help"]).output().unwrap();
     let help = String::from_utf8(output.stdout).unwrap().to_lowercase();
     assert_eq!(help.matches("exit code").count(), 1, "{help}");
+}
+
+#[test]
+fn a_run_that_is_ended_by_hand_reports_what_was_measured() {
+    let server = Server::fresh();
+    for load in [["--rate", "200"], ["--closed", "2"]] {
+        let bench = bench_on(&server, &[load[0], load[1], "--duration", "1h"]);
+        kill_process(Pid::from_child(&bench), Signal::INT).unwrap();
+        let output = ends(bench, Duration::from_secs(8));
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(130), "{printed}");
+        assert!(printed.contains("ended by hand") && printed.contains("due to heard"), "{printed}");
+        assert!(printed.contains(" 0 lost") && printed.ends_with("\nclean\n"), "{printed}");
+    }
 }

@@ -139,6 +139,11 @@ impl Book {
         self.heard < self.accepted * u64::from(LISTENERS)
     }
 
+    /// When the last message is sent.
+    pub(crate) fn last(&self) -> Instant {
+        self.progress.end(self.times)
+    }
+
     /// A listening connection has ended.
     pub(crate) fn end(&mut self) {
         self.progress.count_ended();

@@ -32,9 +32,9 @@ use crate::cli::bench::progress::{Progress, Watch, clear, show};
 use crate::cli::bench::report::{Measured, Report, ServerUsage};
 use crate::cli::bench::shard::Shard;
 use crate::cli::bench::usage::Usage;
-use crate::cli::duration;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::lines::written;
+use crate::cli::{duration, say};
 use crate::config::{DEFAULT_SERVER, server};
 
 /// Between the moment everything is connected and the first message.
@@ -55,7 +55,8 @@ Exit codes:
   1  something was lost, repeated, out of order, not accepted or unexpected
   2  the command line is not understood
   4  the server refused
-  5  no connection, or every connection ended early";
+  5  no connection, or every connection ended early
+  128 and a signal's number, such as 130 after Ctrl+C: ended by hand, and the report is of what was measured until then";
 
 #[derive(Debug, Args)]
 #[command(after_help = NOTES)]
@@ -110,8 +111,8 @@ pub(crate) struct Bench {
 
 impl Bench {
     /// Ends with [`Exit::Unexpected`] when a message was lost, repeated, out of order or refused, or a connection ended;
-    /// with [`Exit::NoConnection`] when all did.
-    pub(crate) fn run(self) -> Result<(), Failure> {
+    /// with [`Exit::NoConnection`] when all did. Gives the signal's number when one has ended the run early.
+    pub(crate) fn run(self) -> Result<Option<i32>, Failure> {
         let plan = Arc::new(self.plan().map_err(|words| Failure::new(Exit::Usage, words))?);
         let server_before = self.usage()?;
         allow_many_sockets();
@@ -126,11 +127,13 @@ impl Bench {
         thread::sleep(SETTLE);
         let server_connected = self.pid.and_then(Usage::of);
 
+        progress.stop_on_signal().map_err(|e| Failure::new(Exit::Unexpected, format!("taking signals: {e}")))?;
         let times = plan.times(Instant::now() + Duration::from_millis(10));
         let (rooms, dues) = pace::channels(&plan);
         let load = plan.load;
+        let stopping = Arc::clone(&progress);
         let pacing = thread::spawn(move || match load {
-            Load::Rate(rate) => pace::run(rate, times, &rooms),
+            Load::Rate(rate) => pace::run(rate, times, &rooms, &stopping),
             Load::Closed(_) | Load::None => 0,
         });
         let running = shards.into_iter().zip(dues).map(|(shard, dues)| shard.go(times, dues)).collect::<Vec<_>>();
@@ -147,7 +150,14 @@ impl Bench {
         }
         clear();
         measured.ended = progress.ended();
-        self.print(&plan, &share, &measured)
+        let stopped = progress.stopped();
+        measured.stopped_after = stopped.map(|stopped| stopped.at - times.start);
+        let verdict = self.print(&plan, &share, &measured);
+        let Some(stopped) = stopped else { return verdict.map(|()| None) };
+        if let Err(failure) = verdict {
+            say(&failure.words);
+        }
+        Ok(Some(stopped.signal))
     }
 
     fn plan(&self) -> Result<Plan, String> {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use crate::cli::bench::plan::{Load, Plan, Times};
+use crate::cli::bench::progress::Progress;
 
 /// How late a sleeping thread wakes up: the kernel's timer slack of 50 us and some more.
 const WAKE_SLACK: Duration = Duration::from_micros(80);
@@ -42,7 +43,7 @@ pub(crate) fn channels(plan: &Plan) -> (Vec<mpsc::Sender<Instant>>, Vec<Dues>) {
 
 /// Tells the rooms in turn when a message is due, `rate` times a second, until the end or until nobody is told any more.
 /// How many found no place.
-pub(crate) fn run(rate: f64, times: Times, rooms: &[mpsc::Sender<Instant>]) -> u64 {
+pub(crate) fn run(rate: f64, times: Times, rooms: &[mpsc::Sender<Instant>], progress: &Progress) -> u64 {
     let slack = if rate < SPIN_BELOW { WAKE_SLACK } else { Duration::ZERO };
     let mut unsent = 0;
     for (number, room) in (0u32..).zip(rooms.iter().cycle()) {
@@ -50,10 +51,10 @@ pub(crate) fn run(rate: f64, times: Times, rooms: &[mpsc::Sender<Instant>]) -> u
         if due >= times.end {
             break;
         }
-        while due > Instant::now() + LOOK_EVERY && !is_over(rooms) {
+        while due > Instant::now() + LOOK_EVERY && !is_over(rooms, progress) {
             thread::sleep(LOOK_EVERY);
         }
-        if is_over(rooms) {
+        if is_over(rooms, progress) {
             break;
         }
         wait_until(due, slack);
@@ -64,8 +65,8 @@ pub(crate) fn run(rate: f64, times: Times, rooms: &[mpsc::Sender<Instant>]) -> u
     unsent
 }
 
-fn is_over(rooms: &[mpsc::Sender<Instant>]) -> bool {
-    rooms.iter().all(mpsc::Sender::is_closed)
+fn is_over(rooms: &[mpsc::Sender<Instant>], progress: &Progress) -> bool {
+    progress.stopped().is_some() || rooms.iter().all(mpsc::Sender::is_closed)
 }
 
 fn wait_until(due: Instant, slack: Duration) {
@@ -87,7 +88,7 @@ mod tests {
         let start = Instant::now();
         let end = start + Duration::from_millis(50);
         let (rooms, mut due): (Vec<_>, Vec<_>) = (0..2).map(|_| mpsc::channel(MAX_BEHIND)).unzip();
-        assert_eq!(run(200.0, Times { start, begin: start, end }, &rooms), 0);
+        assert_eq!(run(200.0, Times { start, begin: start, end }, &rooms, &Progress::default()), 0);
         let at: Vec<Vec<u128>> = due
             .iter_mut()
             .map(|due| std::iter::from_fn(|| due.try_recv().ok()).map(|at| (at - start).as_millis()).collect())
@@ -100,7 +101,7 @@ mod tests {
         let start = Instant::now();
         let (room, _due) = mpsc::channel(1);
         let times = Times { start, begin: start, end: start + Duration::from_millis(10) };
-        assert_eq!(run(1000.0, times, &[room]), 9);
+        assert_eq!(run(1000.0, times, &[room], &Progress::default()), 9);
     }
 
     #[test]
@@ -108,7 +109,9 @@ mod tests {
         let hour = Duration::from_secs(3600);
         let start = Instant::now() + hour;
         let (room, due) = mpsc::channel(1);
-        let pacing = thread::spawn(move || run(1.0, Times { start, begin: start, end: start + hour }, &[room]));
+        let pacing = thread::spawn(move || {
+            run(1.0, Times { start, begin: start, end: start + hour }, &[room], &Progress::default())
+        });
         drop(due);
         assert_eq!(pacing.join().unwrap(), 0);
     }

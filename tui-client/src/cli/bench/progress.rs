@@ -2,10 +2,13 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use rustix::termios::tcgetwinsize;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::bench::plan::{Plan, Times};
 
@@ -22,6 +25,15 @@ pub(crate) struct Progress {
     accepted: AtomicU64,
     heard: AtomicU64,
     ended: AtomicU64,
+    stopped: OnceLock<Stopped>,
+}
+
+/// A person or a program has asked for the end before the end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stopped {
+    pub(crate) at: Instant,
+    /// The signal's number.
+    pub(crate) signal: i32,
 }
 
 impl Progress {
@@ -38,6 +50,43 @@ impl Progress {
     /// Listening connections that have ended.
     pub(crate) fn ended(&self) -> u64 {
         self.ended.load(Relaxed)
+    }
+
+    /// Whether the run was ended early.
+    pub(crate) fn stopped(&self) -> Option<Stopped> {
+        self.stopped.get().copied()
+    }
+
+    /// When the last message is sent: as planned, or when it was stopped.
+    pub(crate) fn end(&self, times: Times) -> Instant {
+        self.stopped().map_or(times.end, |stopped| stopped.at.min(times.end))
+    }
+
+    /// Ends the run at the first signal, with a report of what was measured; at the second the program.
+    ///
+    /// # Errors
+    /// When signals cannot be taken.
+    pub(crate) fn stop_on_signal(self: &Arc<Self>) -> std::io::Result<()> {
+        let progress = Arc::clone(self);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let entered = runtime.enter();
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        drop(entered);
+        thread::spawn(move || {
+            runtime.block_on(async {
+                loop {
+                    let signal = tokio::select! {
+                        _ = interrupt.recv() => Signal::INT.as_raw(),
+                        _ = terminate.recv() => Signal::TERM.as_raw(),
+                    };
+                    if progress.stopped.set(Stopped { at: Instant::now(), signal }).is_err() {
+                        std::process::exit(128 + signal);
+                    }
+                }
+            });
+        });
+        Ok(())
     }
 
     pub(crate) fn count_accepted(&self) {
@@ -68,13 +117,13 @@ impl<'a> Watch<'a> {
         Self { progress, times, connections: plan.listening().into(), accepted: vec![] }
     }
 
-    /// Waits until then, or until every connection has ended, for nothing is heard after that.
+    /// Waits until then, or until every connection has ended, for nothing is heard after that, or the run was stopped.
     pub(crate) fn until(&mut self, until: Instant) {
         loop {
             let now = Instant::now();
             self.accepted.push((now.saturating_duration_since(self.times.start), self.progress.accepted()));
             let left = until.saturating_duration_since(now);
-            if left.is_zero() || self.is_over() {
+            if left.is_zero() || self.is_over() || self.progress.stopped().is_some() {
                 return;
             }
             self.draw(now);

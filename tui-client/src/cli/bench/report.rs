@@ -36,6 +36,8 @@ pub(crate) struct Measured {
     pub(crate) ended: u64,
     /// When all of them had, after the start.
     pub(crate) over_after: Option<Duration>,
+    /// When it was ended by hand, after the start.
+    pub(crate) stopped_after: Option<Duration>,
     /// How many messages were accepted so long after the start.
     pub(crate) series: Vec<(Duration, u64)>,
 }
@@ -77,6 +79,8 @@ pub(crate) struct Report {
     connections_ended: u64,
     /// When all of them had, and with them the bench.
     ended_after_s: Option<f64>,
+    /// When a person or a program ended the run early.
+    stopped_after_s: Option<f64>,
     connecting_s: f64,
     own_processor_us_per_message: Option<f64>,
     server: Option<Server>,
@@ -122,7 +126,8 @@ struct Server {
 impl Report {
     pub(crate) fn new(plan: &Plan, share: &Share, measured: &Measured) -> Self {
         let Tally { accepted, heard, lost, repeated, disordered, foreign } = share.tally;
-        let seconds = measured.time.as_secs_f64();
+        // A run that was ended in its warm-up has measured for no time at all.
+        let seconds = measured.time.as_secs_f64().max(0.001);
         let load = match plan.load {
             Load::Rate(rate) => format!("{rate} messages a second"),
             Load::Closed(senders) => format!("{senders} senders in a closed loop"),
@@ -153,6 +158,7 @@ impl Report {
             connections: plan.listening(),
             connections_ended: measured.ended,
             ended_after_s: measured.over_after.map(|time| rounded(time.as_secs_f64())),
+            stopped_after_s: measured.stopped_after.map(|time| rounded(time.as_secs_f64())),
             connecting_s: rounded(measured.opening.as_secs_f64()),
             own_processor_us_per_message: per_message(measured.own, measured.accepted),
             server: measured.server.map(|usage| server(usage, plan, measured)),
@@ -209,6 +215,9 @@ impl Report {
             writeln!(out, "{rooms} rooms of {LISTENERS}, {content_bytes} bytes a message")?;
         }
         writeln!(out, "{connections} connections opened in {connecting_s} s, {} ended early", self.connections_ended)?;
+        if let Some(seconds) = self.stopped_after_s {
+            writeln!(out, "ended by hand {seconds} s after the start")?;
+        }
         if self.whole_run.accepted > 0 || !self.whole_run.failed.is_empty() {
             self.write_load(out)?;
         }
@@ -264,7 +273,7 @@ fn server(usage: ServerUsage, plan: &Plan, measured: &Measured) -> Server {
     let connections = plan.listening();
     Server {
         processor_us_per_message: per_message(processor, measured.accepted),
-        processor_share: rounded(100.0 * processor.as_secs_f64() / measured.time.as_secs_f64()),
+        processor_share: rounded(100.0 * processor.as_secs_f64() / measured.time.as_secs_f64().max(0.001)),
         resident_kib: end.resident_kib,
         resident_kib_before: before.resident_kib,
         resident_kib_connected: connected.resident_kib,

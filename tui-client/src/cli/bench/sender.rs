@@ -48,7 +48,7 @@ impl Sender {
         sleep(times.start.saturating_duration_since(Instant::now())).await;
         loop {
             let now = Instant::now();
-            if now >= times.end {
+            if now >= self.book.borrow().last() {
                 break;
             }
             self.post(now).await;
@@ -56,9 +56,9 @@ impl Sender {
     }
 
     /// Sends a message when one is due, or as soon after as the last one was answered.
-    pub(crate) async fn open_loop(mut self, mut dues: mpsc::Receiver<Instant>, times: Times) {
+    pub(crate) async fn open_loop(mut self, mut dues: mpsc::Receiver<Instant>) {
         while let Some(due) = dues.recv().await {
-            if Instant::now() < times.end + CATCH_UP {
+            if Instant::now() < self.book.borrow().last() + CATCH_UP {
                 self.post(due).await;
             } else {
                 self.book.borrow_mut().leave_unsent();

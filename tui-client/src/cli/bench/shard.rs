@@ -15,7 +15,7 @@ use shared::rest::{TokenAnswer, TokenRequest};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::{JoinSet, LocalSet};
-use tokio::time::{sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -38,6 +38,8 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// Frames are waited for until none came for this long, and for a while after the last one, to see repeats.
 const QUIET: Duration = Duration::from_secs(3);
 const REPEATS: Duration = Duration::from_millis(300);
+/// How often to see whether the run was stopped.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// One frame of a bench is small, and there may be thousands of connections.
 const READ_BUFFER_BYTES: usize = 2048;
 
@@ -132,12 +134,12 @@ impl Work {
         let mut sending = JoinSet::new();
         for sender in senders {
             match dues.remove(&sender.room) {
-                Some(dues) => _ = sending.spawn_local(sender.open_loop(dues, times)),
+                Some(dues) => _ = sending.spawn_local(sender.open_loop(dues)),
                 None => _ = sending.spawn_local(sender.closed_loop(times)),
             }
         }
         tokio::select! {
-            () = self.load(sending, times) => {}
+            () = self.load(sending) => {}
             // Whatever is sent after that, nobody hears.
             () = all(&mut listeners) => {}
         }
@@ -145,14 +147,21 @@ impl Work {
     }
 
     /// Until everything was sent, answered and heard, or will not be.
-    async fn load(&self, mut sending: JoinSet<()>, times: Times) {
-        let answers_by = (times.end + ANSWERS_WITHIN).into();
-        while let Ok(Some(_)) = timeout_at(answers_by, sending.join_next()).await {}
+    async fn load(&self, mut sending: JoinSet<()>) {
+        while !sending.is_empty() && Instant::now() < self.last() + ANSWERS_WITHIN {
+            _ = timeout(LOOK_EVERY, sending.join_next()).await;
+        }
         for _ in 0..sending.len() {
             self.book.borrow_mut().fail("no answer");
         }
-        sleep_until(times.end.into()).await;
+        while Instant::now() < self.last() {
+            sleep(LOOK_EVERY.min(self.last() - Instant::now())).await;
+        }
         self.drain().await;
+    }
+
+    fn last(&self) -> Instant {
+        self.book.borrow().last()
     }
 
     /// Connects the listeners, the idle ones, and the senders.
