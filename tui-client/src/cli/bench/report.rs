@@ -240,7 +240,10 @@ impl Report {
     fn write_load(&self, out: &mut String) -> std::fmt::Result {
         let Correctness { accepted, failed, unsent, frames, lost, repeated, disordered, foreign } = &self.whole_run;
         writeln!(out, "throughput      {} messages/s, {} frames/s", self.accepted_per_s, self.frames_per_s)?;
-        writeln!(out, "milliseconds        p50    p90    p99  p99.9    max   mean")?;
+        // Nothing is measured in a run that was ended in its warm-up.
+        if self.http_ms.is_some() {
+            writeln!(out, "milliseconds        p50    p90    p99  p99.9    max   mean")?;
+        }
         for (name, times) in [
             ("due to heard", &self.delivery_ms),
             ("due to sent", &self.lateness_ms),
