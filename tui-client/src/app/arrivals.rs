@@ -18,6 +18,9 @@ const UNNOTICEABLE: Duration = Duration::from_millis(20);
 /// How the sentence begins that says why a post is not accepted yet.
 const STILL_WAITING: &str = "Still waiting:";
 
+/// A restored backup and an emptied folder look alike from here.
+const ANOTHER_HISTORY: &str = "The server has another history now, restored or begun anew: this is what is in it.";
+
 /// Whether the picture has to be drawn anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Picture {
@@ -74,7 +77,7 @@ fn welcomed(state: &mut State, welcome: &Welcome) {
     if welcome.resume == Resume::Reset {
         state.log.reset();
         state.scroll_to_newest();
-        state.notice = Some("The server has begun a new history; what was said before is not in it.".to_owned());
+        state.notice = Some(ANOTHER_HISTORY.to_owned());
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) async fn deliver(api: &Api, outbox: &mut Outbox, posts: &[Kept], dead
             }
             Err(GaveUp::Refused(error)) => delivery.refused.push((id.clone(), error.to_string())),
             Err(GaveUp::TimeUp(reason)) => {
-                delivery.stopped_by = Some(reason);
+                delivery.stopped_by = Some(reason.to_string());
                 break;
             }
         }

@@ -10,7 +10,7 @@ use shared::rest::{HistoryPage, MAX_PAGE};
 use crate::cli::exit::{EXIT_CODES, Failure};
 use crate::cli::lines::{Style, written};
 use crate::cli::stubborn::until_answered;
-use crate::cli::{block_on, duration};
+use crate::cli::{block_on, duration, say};
 use crate::config::Settings;
 use crate::network::api::{Api, Range};
 
@@ -63,12 +63,15 @@ struct Reader {
 
 impl Reader {
     async fn page(&self, range: Range, limit: u32) -> Result<HistoryPage, Failure> {
-        until_answered(self.timeout, async || self.api.page(range, limit).await).await
+        until_answered(&self.api.address(), self.timeout, async || self.api.page(range, limit).await).await
     }
 
     async fn print_after(&self, mut after: Seq) -> Result<(), Failure> {
         loop {
             let page = self.page(Range::After(after), MAX_PAGE).await?;
+            if page.messages.is_empty() {
+                tell_of_missing(after, page.head);
+            }
             let is_wanted = self.print(&page.messages)?;
             match page.messages.last() {
                 Some(last) if is_wanted && last.seq < page.head && last.seq > after => after = last.seq,
@@ -82,8 +85,13 @@ impl Reader {
         let mut pages = vec![];
         let (mut range, mut missing) = (Range::Newest, wanted);
         while missing > 0 {
-            let page = self.page(range, missing.min(MAX_PAGE)).await?.messages;
-            let Some(oldest) = page.first().map(|message| message.seq) else { break };
+            let HistoryPage { messages: page, head, .. } = self.page(range, missing.min(MAX_PAGE)).await?;
+            let Some(oldest) = page.first().map(|message| message.seq) else {
+                if pages.is_empty() {
+                    tell_of_missing(Seq::START, head);
+                }
+                break;
+            };
             missing = missing.saturating_sub(u32::try_from(page.len()).unwrap_or(u32::MAX));
             range = Range::Before(oldest);
             pages.push(page);
@@ -107,5 +115,14 @@ impl Reader {
         }
         let mut stdout = std::io::stdout();
         written(stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush()))
+    }
+}
+
+/// An empty page says as well that something was there.
+fn tell_of_missing(after: Seq, head: Seq) {
+    match head.0.saturating_sub(after.0) {
+        0 => {}
+        1 => say("1 message is no longer kept"),
+        missing => say(&format!("{missing} messages are no longer kept")),
     }
 }

@@ -65,7 +65,7 @@ impl Send {
             let kept = Kept { id, content, at: Timestamp::now() };
             return queue(&api, outbox, &kept, self.timeout);
         }
-        block_on(until_answered(self.timeout, async || api.post(&id, &content).await))
+        block_on(until_answered(&api.address(), self.timeout, async || api.post(&id, &content).await))
     }
 }
 

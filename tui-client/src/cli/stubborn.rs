@@ -16,21 +16,28 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 pub(crate) enum GaveUp {
     /// Trying again changes nothing now.
     Refused(ApiError),
-    /// Time was up: in a few words, why it was not answered before.
-    TimeUp(String),
+    /// Time was up: why it was not answered before.
+    TimeUp(ApiError),
 }
 
-/// Makes `attempt` until it is answered for good.
+/// Makes `attempt`, which asks the server at `address`, until it is answered for good.
 ///
 /// # Errors
 /// With [`Exit::Refused`] when the server refuses, with [`Exit::NoConnection`] when `within` is over.
 pub(crate) async fn until_answered<T>(
+    address: &str,
     within: Duration,
     attempt: impl AsyncFnMut() -> Result<T, ApiError>,
 ) -> Result<T, Failure> {
     until_answered_by(Instant::now() + within, attempt).await.map_err(|gave_up| match gave_up {
         GaveUp::Refused(error) => error.into(),
-        GaveUp::TimeUp(reason) => Failure::new(Exit::NoConnection, format!("gave up after {within:?}: {reason}")),
+        GaveUp::TimeUp(ApiError::Unreachable(words)) => Failure::new(
+            Exit::NoConnection,
+            format!(
+                "connecting to {address} for {within:?}: {words}: start a server there, or name another one with --server"
+            ),
+        ),
+        GaveUp::TimeUp(error) => Failure::new(Exit::NoConnection, format!("gave up after {within:?}: {error}")),
     })
 }
 
@@ -43,26 +50,20 @@ pub(crate) async fn until_answered_by<T>(
     mut attempt: impl AsyncFnMut() -> Result<T, ApiError>,
 ) -> Result<T, GaveUp> {
     let mut backoff = Backoff::default();
-    let mut reason = "no answer".to_owned();
+    let mut last = ApiError::Unreachable("no answer".to_owned());
     while let Ok(result) = timeout_at(deadline, attempt()).await {
-        let asked = match result {
+        last = match result {
             Ok(answer) => return Ok(answer),
             Err(error @ (ApiError::Refused(_) | ApiError::Unheard(_) | ApiError::Token(_))) => {
                 return Err(GaveUp::Refused(error));
             }
-            Err(ApiError::Busy { detail, retry_after, .. }) => {
-                reason = detail;
-                retry_after
-            }
-            Err(ApiError::Unreachable(words)) => {
-                reason = words;
-                None
-            }
+            Err(error @ (ApiError::Busy { .. } | ApiError::Unreachable(_))) => error,
         };
+        let asked = if let ApiError::Busy { retry_after, .. } = &last { *retry_after } else { None };
         let wait = backoff.next_wait(rand::random(), asked).min(LONGEST_WAIT);
         if timeout_at(deadline, sleep(wait)).await.is_err() {
             break;
         }
     }
-    Err(GaveUp::TimeUp(reason))
+    Err(GaveUp::TimeUp(last))
 }

@@ -27,7 +27,7 @@ impl Token {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let api = Api::new(&self.settings.membership(0)?)?;
         block_on(async {
-            let token = until_answered(self.timeout, async || api.token().await).await?;
+            let token = until_answered(&api.address(), self.timeout, async || api.token().await).await?;
             written(writeln!(std::io::stdout(), "{token}")).map(|_| ())
         })
     }

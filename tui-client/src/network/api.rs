@@ -53,6 +53,12 @@ impl Api {
         Ok(Self { http: client(&server)?, server, who, token: Mutex::new(None) })
     }
 
+    /// Where the server is, for a person: host and port.
+    pub(crate) fn address(&self) -> String {
+        let host = self.server.host_str().unwrap_or_default();
+        self.server.port_or_known_default().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+
     /// The same with connections of its own, for when the old ones may be dead without knowing it.
     pub(crate) fn afresh(&self) -> Result<Self, ApiError> {
         let token = self.held().take();

@@ -88,7 +88,11 @@ async fn send_ends_with_5_when_there_is_no_server() {
     let mut command = command(&address, &["send", "room1", "hi", "--timeout", "300ms"]);
     let output = spawn_blocking(move || command.output().unwrap()).await.unwrap();
     assert_eq!(output.status.code(), Some(5));
-    assert_eq!(String::from_utf8(output.stderr).unwrap(), "tui-client: gave up after 300ms: refused\n");
+    let address = address.trim_start_matches("http://");
+    let words = format!(
+        "tui-client: connecting to {address} for 300ms: refused: start a server there, or name another one with --server\n"
+    );
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), words);
 }
 
 #[tokio::test]
@@ -159,6 +163,23 @@ async fn history_goes_back_for_the_last_messages_and_prints_them_forwards() {
     assert_eq!(request.line, "GET /rooms/room1/messages?limit=100&before=201");
     request.ok(page(700, 101..=200));
     check_seqs(&end(program).await.1, 101..=700);
+}
+
+#[tokio::test]
+async fn history_of_which_nothing_is_kept_says_so() {
+    let mut server = Scripted::start().await;
+    for (arguments, head, words) in [
+        (&[][..], 7, "tui-client: 7 messages are no longer kept\n"),
+        (&["--all"], 1, "tui-client: 1 message is no longer kept\n"),
+        (&["--after", "5"], 7, "tui-client: 2 messages are no longer kept\n"),
+        (&["--after", "7"], 7, ""),
+        (&[], 0, ""),
+    ] {
+        let program = run(&server, &[&["history", "room1"], arguments].concat(), b"");
+        server.give_token("t1").await;
+        server.expect("GET /rooms/room1/messages").await.ok(page(head, 1..=0));
+        assert_eq!(end(program).await, (0, String::new(), words.to_owned()), "{arguments:?}");
+    }
 }
 
 #[tokio::test]

@@ -110,6 +110,6 @@ fn a_new_history_says_so() {
         .says(1, "14:00", "bob", "one")
         .lost("server restarting", "14:01")
         .welcome(0, &["alice", "bob"], Resume::Reset)
-        .expect_text("The server has begun a new history; what was said before is not in it.")
+        .expect_text("The server has another history now, restored or begun anew: this is what is in it.")
         .expect_no_text("one ");
 }
