@@ -22,7 +22,7 @@ use crate::keys;
 use crate::network::error::ApiError;
 use crate::network::{self, Membership, Network, NetworkEvent, Request};
 use crate::outbox::lines::Kept;
-use crate::outbox::{Left, Outbox};
+use crate::outbox::{Left, Outbox, OutboxError};
 use crate::pace::{Haste, Pace};
 use crate::signals::Signals;
 use crate::terminal::{self, Terminal};
@@ -66,7 +66,7 @@ pub enum RunError {
 ///
 /// # Errors
 /// When there is no terminal or it stops working, or when the network cannot be started.
-pub async fn join(membership: Membership, outbox: Outbox) -> Result<Ended, RunError> {
+pub async fn join(membership: Membership, outbox: &mut Outbox) -> Result<Ended, RunError> {
     if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
         return Err(RunError::NotATerminal);
     }
@@ -87,7 +87,7 @@ pub async fn join(membership: Membership, outbox: Outbox) -> Result<Ended, RunEr
     };
     let ended = program.run(signals, &requests, &mut events).await;
     // The terminal comes back before the goodbye, so that nobody waits for it with a frozen screen.
-    let Program { terminal, mut outbox, .. } = program;
+    let Program { terminal, outbox, .. } = program;
     drop(terminal);
     drop(requests);
     let goodbye = async {
@@ -110,10 +110,10 @@ fn palette() -> Palette {
     }
 }
 
-struct Program {
+struct Program<'a> {
     state: State,
     terminal: Terminal,
-    outbox: Outbox,
+    outbox: &'a mut Outbox,
     /// Requests the network has no room for yet. As many as a person sends meanwhile.
     outgoing: VecDeque<Request>,
     pace: Pace,
@@ -127,7 +127,7 @@ type Events = Receiver<NetworkEvent>;
 /// Goes on, or ends.
 type Flow = ControlFlow<Ended>;
 
-impl Program {
+impl Program<'_> {
     async fn run(&mut self, mut signals: Signals, requests: &Requests, events: &mut Events) -> Result<Ended, RunError> {
         let mut keys = keys::read()?;
         let left = self.adopt();
@@ -215,6 +215,7 @@ impl Program {
                 match effect {
                     Effect::Keep(kept) => events.extend(self.keep(kept)),
                     Effect::Forget(id) => self.outbox.done(&id),
+                    Effect::Refuse { id, reason } => self.outbox.refuse(&id, &reason),
                     Effect::Adopt => events.push_back(self.adopt()),
                     Effect::Request(request) => self.outgoing.push_back(request),
                     Effect::Draw => self.pace.ask(haste),
@@ -238,13 +239,16 @@ impl Program {
                 self.outgoing.push_back(Request::Post { id: kept.id, content: kept.content });
                 None
             }
-            Err(error) => Some(Event::NotKept { id: kept.id, reason: error.to_string() }),
+            Err(error @ OutboxError::Full) => Some(Event::NotKept { id: kept.id, reason: error.to_string() }),
+            Err(error @ (OutboxError::NoFolder | OutboxError::Disk { .. })) => {
+                Some(Event::NoOutbox { id: kept.id, reason: error.to_string() })
+            }
         }
     }
 
     fn adopt(&mut self) -> Event {
-        let Left { posts, trouble } = self.outbox.adopt();
-        Event::Adopted { posts, trouble: trouble.map(|error| error.to_string()) }
+        let Left { held, trouble } = self.outbox.adopt();
+        Event::Adopted { held, trouble: trouble.map(|error| error.to_string()) }
     }
 
     /// Gives the terminal to the shell and stops, with all that was started with us, as Ctrl+Z does elsewhere.

@@ -56,10 +56,11 @@ pub(crate) fn arrive(state: &mut State, event: NetworkEvent, effects: &mut Vec<E
             state.notice = Some(format!("{STILL_WAITING} {}", full_stop(sanitize::line(&reason))));
         }
         NetworkEvent::PostRefused { id, reason } => {
-            if let Some(content) = state.log.refuse(&id, full_stop(sanitize::line(&reason))) {
-                state.composer.keep(content);
+            let sentence = full_stop(sanitize::line(&reason));
+            if state.log.refuse(&id, sentence.clone()) {
+                state.notice = Some(format!("A message was not sent: {sentence} Ctrl+T takes it back."));
             }
-            effects.push(Effect::Forget(id));
+            effects.push(Effect::Refuse { id, reason });
         }
         NetworkEvent::Page(page) => page_arrived(state, page),
         NetworkEvent::PageFailed(reason) => {
@@ -140,6 +141,6 @@ fn page_arrived(state: &mut State, page: HistoryPage) {
 }
 
 /// What others call a sentence ends like one.
-fn full_stop(sentence: String) -> String {
+pub(crate) fn full_stop(sentence: String) -> String {
     if sentence.ends_with(['.', '!', '?']) { sentence } else { sentence + "." }
 }

@@ -48,6 +48,8 @@ pub enum Action {
     Edit(Edit),
     /// Empties the draft.
     ClearDraft,
+    /// Makes the message that was refused last a draft.
+    TakeBack,
     /// Scrolls by a window.
     Page(Direction),
     /// Scrolls by a row.
@@ -133,7 +135,8 @@ pub const COMMANDS: &[Command] = &[
     edit(&[ctrl('w'), alt(KeyCode::Backspace)], "cut a word", Edit::CutWord),
     edit(&[ctrl('u')], "cut back to the beginning of the line", Edit::CutToLineStart),
     edit(&[ctrl('k')], "cut to the end of the line", Edit::CutToLineEnd),
-    edit(&[ctrl('y')], "bring back what was cut, cleared or refused", Edit::BringBack),
+    edit(&[ctrl('y')], "bring back what was cut or cleared", Edit::BringBack),
+    always(&[ctrl('t')], "take back a message that was refused, to write it anew", Action::TakeBack),
 ];
 
 /// The action of a key, if it has one.

@@ -16,7 +16,7 @@ pub struct Composer {
     goal: Option<usize>,
     /// The first row in view.
     top: usize,
-    /// What was cut, cleared or refused last.
+    /// What was cut or cleared last.
     cut: String,
 }
 
@@ -49,7 +49,7 @@ pub enum Edit {
     CutToLineStart,
     /// Cuts on to the end of the line, or joins it with the next one.
     CutToLineEnd,
-    /// Brings back what was cut, cleared or refused last.
+    /// Brings back what was cut or cleared last.
     BringBack,
 }
 
@@ -93,11 +93,6 @@ impl Composer {
         self.goal = None;
         self.top = 0;
         std::mem::take(&mut self.text)
-    }
-
-    /// Keeps a text for [`Edit::BringBack`].
-    pub fn keep(&mut self, text: String) {
-        self.cut = text;
     }
 
     /// Does what a key asks for, in a composer `width` columns wide.

@@ -127,7 +127,7 @@ pub fn prompt(state: &State) -> &'static str {
 #[must_use]
 pub fn notice_rows(state: &State) -> Vec<String> {
     let width = usize::from(state.size.width).saturating_sub(2).max(1);
-    let notice = notice(state);
+    let notice = question(state, width).unwrap_or_else(|| notice(state));
     let mut rows: Vec<String> = wrap::rows(&notice, width)
         .into_iter()
         .filter_map(|row| notice.get(row).map(str::to_owned))
@@ -140,6 +140,14 @@ pub fn notice_rows(state: &State) -> Vec<String> {
         }
     }
     rows
+}
+
+/// What is asked of whoever leaves, in the fullest form there is room for.
+fn question(state: &State, width: usize) -> Option<String> {
+    let rows = usize::from(state.size.height / 3).clamp(1, MAX_NOTICE_ROWS);
+    let forms = state.question()?;
+    let fitting = forms.iter().find(|form| wrap::rows(form, width).len() <= rows);
+    fitting.or(forms.last()).cloned()
 }
 
 /// What a person needs to know now.

@@ -1,4 +1,4 @@
-//! Pure. What was said in the room, by place, and what of ours is on its way.
+//! Pure. What was said in the room, by place, and below it what of ours is on its way or was refused.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use shared::names::MessageId;
 #[derive(Debug, Clone, Default)]
 pub struct Log {
     items: VecDeque<Item>,
-    waiting: Vec<Outgoing>,
+    outgoing: Vec<Outgoing>,
     /// The slot of the first item. It goes down as older messages are fetched.
     first: i64,
     /// What is known of messages before the first item.
@@ -38,15 +38,6 @@ pub enum Item {
         from: Seq,
         /// The last missing place.
         to: Seq,
-    },
-    /// A message of ours that will never be in the room.
-    Refused {
-        /// The place of the item before it.
-        after: Seq,
-        /// What it said.
-        post: Outgoing,
-        /// Why it was refused, and what to do.
-        reason: String,
     },
 }
 
@@ -74,7 +65,7 @@ pub enum Voice {
     Outside,
 }
 
-/// A message of ours that is on its way.
+/// A message of ours that is on its way, or was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
     /// Its id.
@@ -96,18 +87,41 @@ pub struct Outgoing {
 pub enum Origin {
     /// It was written here.
     Here,
+    /// It was written here, and the outbox could not keep it.
+    Unkept,
     /// A client that is gone had left it. It may be in the room already: then the server takes it once more, and it does
     /// not come back.
     Left,
 }
 
+/// How many messages of ours are not in the room.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unsent {
+    /// In the outbox, to be sent.
+    pub waiting: usize,
+    /// In the outbox, refused.
+    pub refused: usize,
+    /// Here alone.
+    pub unkept: usize,
+}
+
+impl Unsent {
+    /// All of them.
+    #[must_use]
+    pub fn count(self) -> usize {
+        self.waiting + self.refused + self.unkept
+    }
+}
+
 /// How far a message of ours is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
     /// Nobody has it but we.
     Waiting,
     /// The server keeps it; it comes back as a message of the room.
     Accepted,
+    /// It will never be in the room: a sentence that says why.
+    Refused(String),
 }
 
 /// An entry, whichever it is.
@@ -115,7 +129,7 @@ pub enum Progress {
 pub enum Entry<'a> {
     /// One that has its place.
     Item(&'a Item),
-    /// A message of ours that is on its way.
+    /// A message of ours that is not in the room.
     Outgoing(&'a Outgoing),
 }
 
@@ -146,7 +160,6 @@ impl Item {
         match self {
             Self::Said(said) => said.seq,
             Self::Gap { to, .. } => *to,
-            Self::Refused { after, .. } => *after,
         }
     }
 
@@ -154,7 +167,6 @@ impl Item {
         match self {
             Self::Said(said) => said.seq,
             Self::Gap { from, .. } => *from,
-            Self::Refused { after, .. } => *after,
         }
     }
 }
@@ -163,7 +175,7 @@ impl Log {
     /// Whether nothing was said.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty() && self.waiting.is_empty()
+        self.items.is_empty() && self.outgoing.is_empty()
     }
 
     /// The oldest entry.
@@ -175,7 +187,7 @@ impl Log {
     /// The newest entry; meaningless while the log is empty.
     #[must_use]
     pub fn last(&self) -> Slot {
-        let entries = self.items.len() + self.waiting.len();
+        let entries = self.items.len() + self.outgoing.len();
         Slot(self.first.saturating_add_unsigned(entries as u64) - 1)
     }
 
@@ -185,7 +197,7 @@ impl Log {
         let index = usize::try_from(slot.0 - self.first).ok()?;
         match index.checked_sub(self.items.len()) {
             None => self.items.get(index).map(Entry::Item),
-            Some(index) => self.waiting.get(index).map(Entry::Outgoing),
+            Some(index) => self.outgoing.get(index).map(Entry::Outgoing),
         }
     }
 
@@ -208,21 +220,25 @@ impl Log {
         self.items.get(index).or(self.items.back()).map(Item::last_seq)
     }
 
-    /// The messages of ours that nobody has but we.
+    /// What of ours is not in the room, and not on its way back to us.
     #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.waiting.iter().filter(|post| post.progress == Progress::Waiting).count()
+    pub fn unsent(&self) -> Unsent {
+        let mut unsent = Unsent::default();
+        for post in &self.outgoing {
+            match (&post.progress, post.origin) {
+                (Progress::Accepted, _) => {}
+                (_, Origin::Unkept) => unsent.unkept += 1,
+                (Progress::Waiting, Origin::Here | Origin::Left) => unsent.waiting += 1,
+                (Progress::Refused(_), Origin::Here | Origin::Left) => unsent.refused += 1,
+            }
+        }
+        unsent
     }
 
     /// Takes an item in the order of its place, and says whether it is a new one.
     pub fn insert(&mut self, item: Item) -> bool {
         let seq = item.last_seq();
-        let at = self.items.partition_point(|other| other.last_seq() <= seq);
-        // A refused post has the place of the item before it, so the search goes on behind those.
-        let mut same = self.items.range(..at).rev().take_while(|other| other.last_seq() == seq);
-        if same.any(|other| !matches!(other, Item::Refused { .. })) {
-            return false;
-        }
+        let Err(at) = self.items.binary_search_by_key(&seq, Item::last_seq) else { return false };
         self.note_ours(&item);
         self.items.insert(at, item);
         true
@@ -245,41 +261,49 @@ impl Log {
 
     /// Takes a message of ours that is to be sent.
     pub fn send(&mut self, post: Outgoing) {
-        self.waiting.push(post);
+        self.outgoing.push(post);
     }
 
     /// Notes that the server keeps a message of ours.
     pub fn accept(&mut self, id: &MessageId) {
-        let Some(at) = self.waiting.iter().position(|post| post.id == *id) else { return };
-        match self.waiting.get_mut(at) {
-            Some(post) if post.origin == Origin::Here => post.progress = Progress::Accepted,
+        let Some(at) = self.outgoing.iter().position(|post| post.id == *id) else { return };
+        match self.outgoing.get_mut(at) {
+            Some(post) if post.origin != Origin::Left => post.progress = Progress::Accepted,
             // Whether it comes back is not known.
-            Some(_) | None => drop(self.waiting.remove(at)),
+            Some(_) | None => drop(self.outgoing.remove(at)),
         }
     }
 
     /// Takes out a message of ours that is on its way no more.
     pub fn settle(&mut self, id: &MessageId) -> Option<Outgoing> {
-        let at = self.waiting.iter().position(|post| post.id == *id)?;
-        Some(self.waiting.remove(at))
+        let at = self.outgoing.iter().position(|post| post.id == *id)?;
+        Some(self.outgoing.remove(at))
     }
 
-    /// Notes that a message of ours will never be in the room, and gives back what it said.
-    pub fn refuse(&mut self, id: &MessageId, reason: String) -> Option<String> {
-        let post = self.settle(id)?;
-        let content = post.content.to_string();
-        let after = self.items.back().map_or(Seq::START, Item::last_seq);
-        self.items.push_back(Item::Refused { after, post, reason });
-        Some(content)
+    /// Notes that a message of ours will never be in the room, and says whether it is one of those here.
+    pub fn refuse(&mut self, id: &MessageId, reason: String) -> bool {
+        let post = self.outgoing.iter_mut().find(|post| post.id == *id);
+        post.map(|post| post.progress = Progress::Refused(reason)).is_some()
     }
 
-    /// Forgets everything but what is still to be sent: the history has begun anew.
+    /// Notes that the outbox could not keep a message of ours, and gives back what it says.
+    pub fn unkept(&mut self, id: &MessageId) -> Option<String> {
+        let post = self.outgoing.iter_mut().find(|post| post.id == *id)?;
+        post.origin = Origin::Unkept;
+        Some(post.content.to_string())
+    }
+
+    /// Takes out the message that was refused last.
+    pub fn take_refused(&mut self) -> Option<Outgoing> {
+        let at = self.outgoing.iter().rposition(|post| matches!(post.progress, Progress::Refused(_)))?;
+        Some(self.outgoing.remove(at))
+    }
+
+    /// Forgets everything but what is not in the room: the history is another one.
     pub fn reset(&mut self) {
-        let waiting = std::mem::take(&mut self.waiting);
-        *self = Self {
-            waiting: waiting.into_iter().filter(|post| post.progress == Progress::Waiting).collect(),
-            ..Self::default()
-        };
+        let mut outgoing = std::mem::take(&mut self.outgoing);
+        outgoing.retain(|post| post.progress != Progress::Accepted);
+        *self = Self { outgoing, ..Self::default() };
     }
 
     fn note_ours(&mut self, item: &Item) {
@@ -321,7 +345,7 @@ mod tests {
             picture.push(match entry {
                 Entry::Item(Item::Said(said)) => said.seq.to_string(),
                 Entry::Item(Item::Gap { from, to }) => format!("({from}-{to})"),
-                Entry::Item(Item::Refused { post, .. }) => format!("!{}", post.id),
+                Entry::Outgoing(post) if matches!(post.progress, Progress::Refused(_)) => format!("!{}", post.id),
                 Entry::Outgoing(post) => format!("+{}", post.id),
             });
             slot.0 += 1;
@@ -361,15 +385,23 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_post_stays_where_it_was_sent() {
+    fn a_refused_post_stays_below_the_room_in_the_order_of_sending_until_it_is_taken_back() {
         let mut log = Log::default();
-        log.insert(Item::Said(said(1)));
-        log.send(outgoing("a"));
-        log.send(outgoing("b"));
-        assert_eq!(log.refuse(&"a".parse().unwrap(), "too long".into()).as_deref(), Some("a"));
+        for id in ["a", "b", "c"] {
+            log.send(outgoing(id));
+        }
+        for id in ["a", "b"] {
+            assert!(log.refuse(&id.parse().unwrap(), "too long".into()));
+        }
+        assert!(!log.refuse(&"d".parse().unwrap(), "too long".into()));
         assert!(log.insert(Item::Said(said(2))));
+        assert!(log.insert(Item::Said(said(1))));
         assert!(!log.insert(Item::Said(said(1))));
-        assert_eq!(picture(&log), "1 !a 2 +b");
+        assert_eq!(picture(&log), "1 2 !a !b +c");
+        assert_eq!(log.unsent(), Unsent { waiting: 1, refused: 2, unkept: 0 });
+        log.reset();
+        assert_eq!(log.take_refused().map(|post| post.id.to_string()).as_deref(), Some("b"));
+        assert_eq!(picture(&log), "!a +c");
     }
 
     #[test]
@@ -383,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_history_forgets_all_but_what_is_still_to_be_sent() {
+    fn another_history_forgets_all_but_what_is_still_to_be_sent() {
         let mut log = Log::default();
         log.insert(Item::Said(said(1)));
         log.send(outgoing("a"));

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: this file (the state, what may happen to it, what is to be done then), `update`, `arrivals`
 //! (what the network tells), `commands` (the table of keys and names), `log`, `composer`, `scroll`, `people`,
-//! `receipts`; then what they stand on: `layout`, `rows`, `wrap`, `sanitize`.
+//! `receipts`, `leaving`; then what they stand on: `layout`, `rows`, `wrap`, `sanitize`.
 
 pub mod arrivals;
 pub(crate) mod characters;
@@ -10,6 +10,7 @@ pub mod commands;
 pub mod composer;
 pub(crate) mod invitation;
 pub mod layout;
+pub(crate) mod leaving;
 pub mod log;
 pub mod people;
 pub mod receipts;
@@ -32,12 +33,12 @@ use shared::names::{MessageId, Username};
 use shared::rest::MAX_CONTENT_BYTES;
 
 use crate::app::composer::Composer;
-use crate::app::log::{Log, Voice};
+use crate::app::log::{Log, Unsent, Voice};
 use crate::app::people::Peer;
 use crate::app::receipts::{Focus, Receipts};
 use crate::app::scroll::Scroll;
 use crate::network::{Membership, NetworkEvent, Request};
-use crate::outbox::lines::Kept;
+use crate::outbox::lines::{Held, Kept};
 
 /// Everything the screen is made from.
 #[derive(Debug, Clone)]
@@ -92,8 +93,12 @@ pub struct State {
     session: MessageId,
     /// How many messages were posted in this run.
     posted: u64,
-    /// How many messages were waiting when the person asked to quit in spite of them.
-    quit_in_spite_of: usize,
+    /// What was not in the room when the person asked to quit in spite of it.
+    quit_in_spite_of: Unsent,
+    /// Whether that stands as a question, until the next key.
+    asks_before_leaving: bool,
+    /// Whether the person was told that the outbox does not work.
+    told_of_no_outbox: bool,
     /// What [`State::round_trip`] was when the screen was drawn last.
     drawn_round_trip: Option<Duration>,
 }
@@ -155,8 +160,15 @@ pub enum Event {
     Resized(Size),
     /// What the network tells.
     Network(NetworkEvent),
-    /// A message could not be written down, and is not sent: a sentence that says why and what to do.
+    /// There is no room in the outbox for a message, and it is not sent: a sentence that says why and what to do.
     NotKept {
+        /// Which.
+        id: MessageId,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The outbox does not work, so a message was not written down: a sentence that says why and what to do.
+    NoOutbox {
         /// Which.
         id: MessageId,
         /// Why, and what to do.
@@ -164,8 +176,8 @@ pub enum Event {
     },
     /// What clients that are gone had left in the outbox is ours now.
     Adopted {
-        /// The messages, those that were first first.
-        posts: Vec<Kept>,
+        /// The messages.
+        held: Held,
         /// Why there may be more that cannot be had, if so.
         trouble: Option<String>,
     },
@@ -188,6 +200,13 @@ pub enum Effect {
     Keep(Kept),
     /// The outbox need not keep this message any longer.
     Forget(MessageId),
+    /// The outbox is to keep this message as one that the server will never take.
+    Refuse {
+        /// Which.
+        id: MessageId,
+        /// The server's sentence.
+        reason: String,
+    },
     /// Look in the outbox for what clients that are gone have left.
     Adopt,
     /// Hand this to the network.
@@ -232,7 +251,9 @@ impl State {
             now,
             session,
             posted: 0,
-            quit_in_spite_of: 0,
+            quit_in_spite_of: Unsent::default(),
+            asks_before_leaving: false,
+            told_of_no_outbox: false,
             drawn_round_trip: None,
         };
         state.widest_name = wrap::columns(&rows::name(&Voice::Me, &state.me));

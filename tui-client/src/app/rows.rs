@@ -71,7 +71,6 @@ pub fn block<'a>(state: &'a State, columns: &Columns, slot: Slot) -> Option<Bloc
     let body = match entry {
         Entry::Item(Item::Gap { from, to }) => Body::Line(gap(to.0.saturating_sub(from.0) + 1)),
         Entry::Item(Item::Said(said)) => message(MessageOf::said(state, said)),
-        Entry::Item(Item::Refused { post, reason, .. }) => message(MessageOf::refused(post, reason)),
         Entry::Outgoing(post) => message(MessageOf::outgoing(post)),
     };
     Some(Block { day, body })
@@ -94,21 +93,18 @@ impl<'a> MessageOf<'a> {
     }
 
     fn outgoing(post: &'a Outgoing) -> Self {
-        let mark = match post.progress {
-            Progress::Waiting => Some("waiting"),
-            Progress::Accepted => None,
+        let (mark, reason) = match &post.progress {
+            Progress::Waiting => (Some("waiting"), None),
+            Progress::Accepted => (None, None),
+            Progress::Refused(reason) => (None, Some(reason.as_str())),
         };
-        Self { voice: Voice::Me, at: post.at, text: &post.text, mark, reason: None }
-    }
-
-    fn refused(post: &'a Outgoing, reason: &'a str) -> Self {
-        Self { voice: Voice::Me, at: post.at, text: &post.text, mark: None, reason: Some(reason) }
+        Self { voice: Voice::Me, at: post.at, text: &post.text, mark, reason }
     }
 
     fn rows(self, columns: &Columns, opens_run: bool) -> Message<'a> {
         let width = columns.width_for(&self.voice);
         let reason = self.reason.map(|reason| {
-            let sentence = format!("not sent: {reason} Ctrl+Y brings the text back.");
+            let sentence = format!("not sent: {reason} Ctrl+T takes it back.");
             let rows = wrap::rows(&sentence, columns.text_width);
             rows.into_iter().filter_map(|row| sentence.get(row).map(str::to_owned)).collect()
         });
@@ -135,7 +131,7 @@ fn gap(missing: u64) -> String {
 fn voice(entry: Entry<'_>) -> Option<Voice> {
     match entry {
         Entry::Item(Item::Said(said)) => Some(said.voice.clone()),
-        Entry::Item(Item::Refused { .. }) | Entry::Outgoing(_) => Some(Voice::Me),
+        Entry::Outgoing(_) => Some(Voice::Me),
         Entry::Item(Item::Gap { .. }) => None,
     }
 }
@@ -149,7 +145,7 @@ fn day_before(state: &State, slot: Slot) -> Option<Date> {
 fn date(state: &State, entry: Entry<'_>) -> Option<Date> {
     let at = match entry {
         Entry::Item(Item::Said(said)) => said.at,
-        Entry::Item(Item::Refused { post, .. }) | Entry::Outgoing(post) => post.at,
+        Entry::Outgoing(post) => post.at,
         Entry::Item(Item::Gap { .. }) => return None,
     };
     Some(at.to_zoned(state.zone.clone()).date())

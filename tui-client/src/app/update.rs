@@ -5,14 +5,14 @@ use jiff::Timestamp;
 use ratatui::layout::Size;
 use shared::names::MessageId;
 
-use crate::app::arrivals::{self, Picture};
+use crate::app::arrivals::{self, Picture, full_stop};
 use crate::app::commands::{self, Action, Direction};
 use crate::app::composer::Edit;
-use crate::app::log::{Older, Origin, Outgoing, Progress};
+use crate::app::log::{Older, Origin, Outgoing, Progress, Unsent};
 use crate::app::receipts::Focus;
 use crate::app::{Connection, Effect, Event, Screen, State, layout, sanitize};
 use crate::network::Request;
-use crate::outbox::lines::Kept;
+use crate::outbox::lines::{Held, Kept};
 
 /// Changes the state by what happened at `now`, and says what is to be done.
 pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
@@ -25,9 +25,10 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
             }
         }
         Event::Key(key) if key.kind == KeyEventKind::Release => return effects,
-        Event::Adopted { posts, trouble: None } if posts.is_empty() => return effects,
-        Event::Adopted { posts, trouble } => adopt(state, posts, trouble, &mut effects),
-        Event::NotKept { id, reason } => take_back(state, &id, &reason),
+        Event::Adopted { held, trouble: None } if held.is_empty() => return effects,
+        Event::Adopted { held, trouble } => adopt(state, held, trouble, &mut effects),
+        Event::NotKept { id, reason } => make_draft(state, &id, &reason),
+        Event::NoOutbox { id, reason } => go_without_outbox(state, id, &reason, &mut effects),
         Event::Key(key) => {
             // Whoever types looks, whatever the terminal has told or forgotten to tell.
             state.focus = Focus::Here;
@@ -83,11 +84,13 @@ fn paste(state: &mut State, text: &str) {
         return;
     }
     state.notice = None;
+    state.asks_before_leaving = false;
     state.composer.insert(&text);
 }
 
 fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
     state.notice = None;
+    state.asks_before_leaving = false;
     if let Screen::Help { .. } = state.screen {
         return press_in_help(state, key, effects);
     }
@@ -122,7 +125,8 @@ fn act(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         Action::Help => state.screen = Screen::Help { search: String::new(), top: 0 },
         Action::Redraw => effects.push(Effect::Repaint),
         Action::Suspend => effects.push(Effect::Suspend),
-        Action::Quit => quit(state, effects),
+        Action::TakeBack => take_back(state, effects),
+        Action::Quit => state.leave(effects),
     }
 }
 
@@ -157,7 +161,7 @@ fn send(state: &mut State, effects: &mut Vec<Effect>) {
     state.log.send(outgoing(&kept, Origin::Here));
     state.composer.take();
     state.scroll_to_newest();
-    state.quit_in_spite_of = 0;
+    state.quit_in_spite_of = Unsent::default();
     effects.push(Effect::Keep(kept));
 }
 
@@ -172,20 +176,64 @@ fn outgoing(kept: &Kept, origin: Origin) -> Outgoing {
     }
 }
 
-/// What could not be written down is a draft again.
-fn take_back(state: &mut State, id: &MessageId, reason: &str) {
+/// What there was no room for is a draft again.
+fn make_draft(state: &mut State, id: &MessageId, reason: &str) {
     let Some(post) = state.log.settle(id) else { return };
-    let slash = if post.content.starts_with('/') { "/" } else { "" };
-    state.composer.insert(&format!("{slash}{}", post.content));
+    state.composer.insert(&as_draft(&post));
     state.notice = Some(format!("Not sent: {}.", sanitize::line(reason)));
 }
 
-fn adopt(state: &mut State, posts: Vec<Kept>, trouble: Option<String>, effects: &mut Vec<Effect>) {
+/// A message as it was typed.
+fn as_draft(post: &Outgoing) -> String {
+    let slash = if post.content.starts_with('/') { "/" } else { "" };
+    format!("{slash}{}", post.text)
+}
+
+/// A server that is there can keep what the disk cannot.
+fn go_without_outbox(state: &mut State, id: MessageId, reason: &str, effects: &mut Vec<Effect>) {
+    if state.connection != Connection::Live {
+        return make_draft(state, &id, reason);
+    }
+    let Some(content) = state.log.unkept(&id) else { return };
+    effects.push(Effect::Request(Request::Post { id, content }));
+    if !state.told_of_no_outbox {
+        state.told_of_no_outbox = true;
+        let reason = sanitize::line(reason);
+        state.notice = Some(format!("Messages are sent but not kept until the server has them: {reason}."));
+    }
+}
+
+/// Makes the message that was refused last a draft.
+fn take_back(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(post) = state.log.take_refused() else {
+        state.notice = Some("No message was refused.".to_owned());
+        return;
+    };
+    if !state.composer.is_empty() {
+        state.composer.clear();
+        state.notice = Some("What you were writing is cut; Ctrl+Y brings it back.".to_owned());
+    }
+    state.composer.insert(&as_draft(&post));
+    state.settle_scroll();
+    effects.push(Effect::Forget(post.id));
+}
+
+fn adopt(state: &mut State, held: Held, trouble: Option<String>, effects: &mut Vec<Effect>) {
     if let Some(trouble) = trouble {
         let trouble = sanitize::line(&trouble);
         state.notice = Some(format!("Earlier messages may still be waiting to be sent: {trouble}."));
+    } else if !held.refused.is_empty() {
+        let (messages, one) = match held.refused.len() {
+            1 => ("An earlier message was".to_owned(), "it"),
+            count => (format!("{count} earlier messages were"), "the last of them"),
+        };
+        state.notice = Some(format!("{messages} not sent. Ctrl+T takes {one} back."));
     }
-    for kept in posts {
+    for refused in held.refused {
+        let progress = Progress::Refused(full_stop(sanitize::line(&refused.reason)));
+        state.log.send(Outgoing { progress, ..outgoing(&refused.kept, Origin::Left) });
+    }
+    for kept in held.waiting {
         state.log.send(outgoing(&kept, Origin::Left));
         effects.push(Effect::Request(Request::Post { id: kept.id, content: kept.content }));
     }
@@ -234,23 +282,6 @@ fn retry(state: &mut State, effects: &mut Vec<Effect>) {
             effects.push(Effect::Request(Request::RetryNow));
         }
     }
-}
-
-fn quit(state: &mut State, effects: &mut Vec<Effect>) {
-    let waiting = state.log.waiting();
-    if waiting <= state.quit_in_spite_of {
-        effects.push(Effect::Quit);
-        return;
-    }
-    state.quit_in_spite_of = waiting;
-    let (messages, them) = match waiting {
-        1 => ("1 message is".to_owned(), "it"),
-        _ => (format!("{waiting} messages are"), "them"),
-    };
-    state.notice = Some(format!(
-        "{messages} still waiting to be sent. Ctrl+C again leaves; the outbox keeps {them} and sends {them} when you are \
-         back in this room."
-    ));
 }
 
 fn press_in_help(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {

@@ -48,9 +48,10 @@ pub(crate) async fn deliver(api: &Api, outbox: &mut Outbox, posts: &[Kept], dead
 }
 
 impl Delivery {
-    /// Tells of each of the messages that was refused.
-    pub(crate) fn say_refused(&self, posts: &[Kept]) {
+    /// Notes of each of the messages that was refused that it was, and tells of it.
+    pub(crate) fn say_refused(&self, outbox: &mut Outbox, posts: &[Kept]) {
         for (id, reason) in &self.refused {
+            outbox.refuse(id, reason);
             if let Some(kept) = posts.iter().find(|kept| kept.id == *id) {
                 let time = minute(kept.at, &TimeZone::system());
                 say(&format!(

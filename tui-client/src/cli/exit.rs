@@ -33,7 +33,7 @@ Exit codes:
   2  the command line is not understood
   3  the room holds two other users
   4  the server refused
-  5  no connection, or no answer in time
+  5  no connection, or no answer in time; for outbox --send also: a client that is running has what waits
   128 and a signal's number, when join or bench was ended by a signal";
 
 impl From<Exit> for ExitCode {

@@ -12,7 +12,7 @@ use shared::names::{MessageId, RoomId, Username};
 
 use crate::app::sanitize;
 use crate::cli::exit::{Exit, Failure};
-use crate::outbox::lines::{Kept, Whose};
+use crate::outbox::lines::{Held, Kept, Whose};
 
 /// The version of the JSON lines. Fields may be added under the same number; it rises when one changes its meaning.
 const VERSION: u8 = 1;
@@ -57,6 +57,8 @@ enum Line<'a> {
         id: &'a MessageId,
         content: &'a str,
         written_at: String,
+        /// `null` while it is to be sent; else why the server will never take it.
+        refused: Option<&'a str>,
     },
 }
 
@@ -94,21 +96,32 @@ impl Style {
         }
     }
 
-    /// What waits to be sent of one user in one room.
-    pub(crate) fn waiting(&self, whose: &Whose, posts: &[Kept], out: &mut String) {
+    /// What the outbox keeps of one user in one room. `short` makes an id one that people can type.
+    pub(crate) fn kept<'a>(
+        &self,
+        whose: &'a Whose,
+        held: &'a Held,
+        short: impl Fn(&'a MessageId) -> &'a str,
+        out: &mut String,
+    ) {
         let Whose { server, room, user } = whose;
         if let Self::Words { .. } = self {
             line(out, &sanitize::line(&format!("{room} as {user} at {server}")));
         }
-        for Kept { id, content, at } in posts {
+        let waiting = held.waiting.iter().map(|kept| (kept, None));
+        let refused = held.refused.iter().map(|refused| (&refused.kept, Some(refused.reason.as_str())));
+        for (Kept { id, content, at }, refused) in waiting.chain(refused) {
             match self {
                 Self::Json => {
                     let written_at = format!("{at:.3}");
-                    json(&Line::Waiting { v: VERSION, server, room, user, id, content, written_at }, out);
+                    json(&Line::Waiting { v: VERSION, server, room, user, id, content, written_at, refused }, out);
                 }
                 Self::Words { zone } => {
                     let text = sanitize::body(content).replace('\n', "\n        ");
-                    line(out, &format!("    {}  {text}", minute(*at, zone)));
+                    line(out, &format!("    {}  {}  {text}", minute(*at, zone), sanitize::line(short(id))));
+                    if let Some(reason) = refused {
+                        line(out, &format!("        refused: {}", sanitize::line(reason)));
+                    }
                 }
             }
         }

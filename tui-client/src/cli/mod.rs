@@ -23,7 +23,8 @@ use jiff::SignedDuration;
 use crate::app::sanitize;
 use crate::cli::exit::{EXIT_CODES, Exit, Failure};
 use crate::config::{Settings, StateDir};
-use crate::outbox::Outbox;
+use crate::outbox::lines::Whose;
+use crate::outbox::{Outbox, Remains};
 use crate::run::{self, Ended};
 
 /// Chat for two in the terminal
@@ -100,8 +101,28 @@ impl Cli {
 impl Join {
     fn run(self) -> Result<Ended, Failure> {
         let membership = self.settings.membership(self.last)?;
-        let outbox = Outbox::new(self.state.outbox(), membership.whose());
-        block_on(async { Ok(run::join(membership, outbox).await?) })
+        let whose = membership.whose();
+        let mut outbox = Outbox::new(self.state.outbox(), whose.clone());
+        let ended = block_on(async { Ok(run::join(membership, &mut outbox).await?) });
+        say_what_remains(outbox.remains(), &whose);
+        ended
+    }
+}
+
+/// The screen is gone, and with it what it said of messages that are not sent.
+fn say_what_remains(Remains { waiting, refused }: Remains, Whose { room, user, .. }: &Whose) {
+    let goes_out = |them| {
+        format!("when you join {room} as {user} again, or with `tui-client outbox --send`; the outbox keeps {them}")
+    };
+    match waiting {
+        0 => {}
+        1 => say(&format!("1 message waits to be sent: it goes out {}", goes_out("it"))),
+        _ => say(&format!("{waiting} messages wait to be sent: they go out {}", goes_out("them"))),
+    }
+    match refused {
+        0 => {}
+        1 => say("1 message was refused and stays in the outbox: `tui-client outbox` shows it"),
+        _ => say(&format!("{refused} messages were refused and stay in the outbox: `tui-client outbox` shows them")),
     }
 }
 

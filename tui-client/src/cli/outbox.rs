@@ -6,18 +6,24 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
+use jiff::tz::TimeZone;
 use shared::names::{Email, MessageId};
 use tokio::time::Instant;
 
 use crate::cli::delivery::deliver;
 use crate::cli::exit::{EXIT_CODES, Exit, Failure};
-use crate::cli::lines::{Style, written};
+use crate::cli::lines::{Style, minute, written};
 use crate::cli::{block_on, duration, say};
 use crate::config::{self, StateDir};
 use crate::network::Membership;
 use crate::network::api::Api;
-use crate::outbox::lines::{Kept, Whose};
-use crate::outbox::{self, OutboxError};
+use crate::outbox::lines::{Held, Kept, Whose};
+use crate::outbox::{self, Left, OutboxError};
+
+/// How long to wait for a client that is about to end.
+const LETTING_GO: Duration = Duration::from_millis(500);
+/// The characters of a short id, where that is enough.
+const SHORT: usize = 8;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]
@@ -25,13 +31,13 @@ pub(crate) struct Outbox {
     #[command(flatten)]
     state: StateDir,
 
-    /// Send what waits instead of listing it; a client that runs sends its own
+    /// Send what waits instead of listing it; a client that runs sends its own, and what was refused is not sent again
     #[arg(long, conflicts_with = "json")]
     send: bool,
 
-    /// Take this message out without sending it; its id stands in --json
+    /// Take this message out without sending it: its id, or as much of its beginning or end as no other one has
     #[arg(long, value_name = "ID", conflicts_with_all = ["json", "send"])]
-    drop: Option<MessageId>,
+    drop: Option<String>,
 
     /// One JSON object a line instead of lines for people
     #[arg(long)]
@@ -49,20 +55,22 @@ pub(crate) struct Outbox {
 impl Outbox {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let folder = self.state.outbox().ok_or(OutboxError::NoFolder)?;
-        let waiting = outbox::look(&folder)?;
-        if waiting.is_empty() {
+        let kept = outbox::look(&folder)?;
+        if let Some(id) = &self.drop {
+            return take_out(&folder, &kept, id);
+        }
+        let mut waiting = kept.iter().filter(|(_, held)| !held.waiting.is_empty()).map(|(whose, _)| whose).peekable();
+        if kept.is_empty() || (self.send && waiting.peek().is_none()) {
             say("nothing waits to be sent");
             return Ok(());
         }
-        if let Some(id) = &self.drop {
-            return take_out(&folder, &waiting, id);
-        }
         if self.send {
-            return block_on(self.send_all(&folder, waiting.keys()));
+            return block_on(self.send_all(&folder, waiting));
         }
         let (style, mut out) = (Style::for_stdout(self.json), String::new());
-        for (whose, posts) in &waiting {
-            style.waiting(whose, posts, &mut out);
+        let ids: Vec<&MessageId> = kept.values().flat_map(Held::all).map(|kept| &kept.id).collect();
+        for (whose, held) in &kept {
+            style.kept(whose, held, |id| short(id, &ids), &mut out);
         }
         let mut stdout = std::io::stdout();
         written(stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush())).map(|_| ())
@@ -90,22 +98,27 @@ impl Outbox {
         let (mut all, mut sent, mut refused) = (0, 0, 0);
         let (mut stopped_by, mut trouble) = (None, None);
         while stopped_by.is_none() {
-            let left = outbox.adopt();
+            let left = if all == 0 { adopt_soon(&mut outbox, folder, whose) } else { outbox.adopt() };
             trouble = left.trouble.or(trouble);
-            if left.posts.is_empty() {
+            let posts = left.held.waiting;
+            if posts.is_empty() {
                 break;
             }
-            all += left.posts.len();
-            say(&format!("{place}: sending {}", left.posts.len()));
-            let delivery = deliver(&api, &mut outbox, &left.posts, deadline).await;
-            delivery.say_refused(&left.posts);
+            all += posts.len();
+            say(&format!("{place}: sending {}", posts.len()));
+            let delivery = deliver(&api, &mut outbox, &posts, deadline).await;
+            delivery.say_refused(&mut outbox, &posts);
             sent += delivery.sent;
             refused += delivery.refused.len();
             stopped_by = delivery.stopped_by;
         }
         if all == 0 && trouble.is_none() {
-            say(&format!("{place}: a client that is running has what waits, and sends it"));
-            return Ok(());
+            if !still_waits(folder, whose) {
+                say(&format!("{place}: a client that was running has sent what waited"));
+                return Ok(());
+            }
+            let words = format!("{place}: a client that is running has what waits, and sends it");
+            return Err(Failure::new(Exit::NoConnection, words));
         }
         let so_far = format!("{place}: sent {sent} of {all}");
         match (stopped_by, trouble) {
@@ -120,18 +133,83 @@ impl Outbox {
     }
 }
 
-fn take_out(folder: &Path, waiting: &BTreeMap<Whose, Vec<Kept>>, id: &MessageId) -> Result<(), Failure> {
-    let has_it = |(_, posts): &(&Whose, &Vec<Kept>)| posts.iter().any(|kept| kept.id == *id);
-    let Some((whose, _)) = waiting.iter().find(has_it) else {
-        return Err(Failure::new(
-            Exit::Usage,
-            format!("no message {id} waits: `tui-client outbox --json` lists those that do"),
-        ));
+/// Takes over what nobody holds. One who has just gone may not have let go yet, and is given a moment.
+fn adopt_soon(outbox: &mut outbox::Outbox, folder: &Path, whose: &Whose) -> Left {
+    let until = std::time::Instant::now() + LETTING_GO;
+    loop {
+        let left = outbox.adopt();
+        let is_in_vain = left.held.is_empty() && left.trouble.is_none() && still_waits(folder, whose);
+        if !is_in_vain || std::time::Instant::now() >= until {
+            return left;
+        }
+        std::thread::sleep(LETTING_GO / 10);
+    }
+}
+
+fn still_waits(folder: &Path, whose: &Whose) -> bool {
+    // What cannot be read is told of where it is taken over.
+    outbox::look(folder).is_ok_and(|kept| kept.contains_key(whose))
+}
+
+fn take_out(folder: &Path, kept: &BTreeMap<Whose, Held>, wanted: &str) -> Result<(), Failure> {
+    let all: Vec<(&Whose, &Kept)> =
+        kept.iter().flat_map(|(whose, held)| held.all().map(move |kept| (whose, kept))).collect();
+    let is_exact = |(_, kept): &(&Whose, &Kept)| kept.id.as_str() == wanted;
+    let is_meant = |(_, kept): &(&Whose, &Kept)| {
+        let id = kept.id.as_str();
+        !wanted.is_empty() && (id.starts_with(wanted) || id.ends_with(wanted))
+    };
+    let found: Vec<_> = match all.iter().copied().find(is_exact) {
+        Some(exact) => vec![exact],
+        None => all.into_iter().filter(is_meant).collect(),
+    };
+    let (whose, message) = match found.as_slice() {
+        [one] => *one,
+        [] => {
+            let words = format!("no message {wanted} is kept: `tui-client outbox` lists those that are");
+            return Err(Failure::new(Exit::Usage, words));
+        }
+        several => {
+            let words = format!("{} messages are meant by {wanted}: write more of the id", several.len());
+            return Err(Failure::new(Exit::Usage, words));
+        }
     };
     let mut outbox = outbox::Outbox::new(Some(folder.to_owned()), whose.clone());
-    if !outbox.adopt().posts.iter().any(|kept| kept.id == *id) {
+    if !adopt_soon(&mut outbox, folder, whose).held.all().any(|kept| kept.id == message.id) {
         return Err(Failure::new(Exit::Unexpected, "a client that is running has this message: end that one first"));
     }
-    outbox.done(id);
+    outbox.done(&message.id);
+    let (time, room) = (minute(message.at, &TimeZone::system()), &whose.room);
+    say(&format!("the message of {time} for {room} is out of the outbox and will not be sent"));
     Ok(())
+}
+
+/// The end of an id that no other one has. The beginnings of ids are times, and much alike.
+fn short<'a>(id: &'a MessageId, all: &[&MessageId]) -> &'a str {
+    let text = id.as_str();
+    let ends = (0..=text.len().saturating_sub(SHORT)).rev().filter_map(|from| text.get(from..));
+    let is_its_own = |end: &&str| {
+        let others = all.iter().filter(|other| **other != id);
+        !others.map(|other| other.as_str()).any(|other| other.starts_with(end) || other.ends_with(end))
+    };
+    ends.into_iter().find(is_its_own).unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(ids: &[&str], expected: &[&str]) {
+        let ids: Vec<MessageId> = ids.iter().map(|id| id.parse().unwrap()).collect();
+        let all: Vec<&MessageId> = ids.iter().collect();
+        assert_eq!(ids.iter().map(|id| short(id, &all)).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_short_id_is_the_end_that_no_other_one_has() {
+        check(&["019ab-7cc3-1d2f48a9-1", "019ab-7cc3-1d2f48a9-2"], &["2f48a9-1", "2f48a9-2"]);
+        check(&["key-1", "key-11"], &["key-1", "key-11"]);
+        check(&["a-12345678", "b-12345678"], &["a-12345678", "b-12345678"]);
+    }
 }

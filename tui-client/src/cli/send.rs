@@ -71,7 +71,8 @@ impl Send {
 
 /// Keeps a message, then sends what waits, this one last.
 fn queue(api: &Api, mut outbox: Outbox, kept: &Kept, within: Duration) -> Result<(), Failure> {
-    let Left { mut posts, trouble } = outbox.adopt();
+    let Left { held, trouble } = outbox.adopt();
+    let mut posts = held.waiting;
     if let Some(trouble) = trouble {
         say(&trouble.to_string());
     }
@@ -87,7 +88,7 @@ fn queue(api: &Api, mut outbox: Outbox, kept: &Kept, within: Duration) -> Result
         outbox.done(id);
         return Err(Failure::new(Exit::Refused, reason));
     }
-    delivery.say_refused(&posts);
+    delivery.say_refused(&mut outbox, &posts);
     if let Some(reason) = delivery.stopped_by {
         let room = &api.who.room_id;
         say(&format!(

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use shared::names::MessageId;
 use uuid::Uuid;
 
-use crate::outbox::lines::{self, Contents, Kept, Reading, Whose};
+use crate::outbox::lines::{self, Contents, Held, Kept, Reading, Whose};
 
 /// What the names of these files end with.
 pub(crate) const SUFFIX: &str = "jsonl";
@@ -29,13 +29,23 @@ pub(crate) struct Journal {
     is_torn: bool,
     /// Whether the folder is known to keep the file's name through a power cut.
     is_listed: bool,
-    waiting: Vec<Entry>,
+    entries: Vec<Entry>,
 }
 
 #[derive(Debug)]
 struct Entry {
     id: MessageId,
     bytes: usize,
+    fate: Fate,
+}
+
+/// What becomes of a message that is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It is to be sent.
+    Waiting,
+    /// The server will never take it.
+    Refused,
 }
 
 impl Journal {
@@ -46,15 +56,15 @@ impl Journal {
             let file = OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(&path)?;
             // Somebody may have come upon it before it was locked, and removed it for it was empty.
             if is_locked(&file)? {
-                return Ok(Self { path, file, len: 0, is_torn: false, is_listed: false, waiting: Vec::new() });
+                return Ok(Self { path, file, len: 0, is_torn: false, is_listed: false, entries: Vec::new() });
             }
         }
         Err(io::Error::other("others remove every file that is made there"))
     }
 
-    /// Takes over one that nobody holds, if it is of `whose` and something waits in it. One in which nothing waits is
+    /// Takes over one that nobody holds, if it is of `whose` and something is in it. One in which nothing is left is
     /// removed, whoever's it was.
-    pub(crate) fn take_over(path: &Path, whose: &Whose) -> io::Result<Option<(Self, Vec<Kept>)>> {
+    pub(crate) fn take_over(path: &Path, whose: &Whose) -> io::Result<Option<(Self, Held)>> {
         let mut file = match OpenOptions::new().read(true).append(true).open(path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file?,
@@ -66,20 +76,23 @@ impl Journal {
         file.read_to_end(&mut bytes)?;
         let contents = match lines::read(&bytes) {
             Reading::Foreign => return Ok(None),
-            Reading::Blank => Contents { whose: whose.clone(), waiting: Vec::new(), whole: 0 },
+            Reading::Blank => Contents { whose: whose.clone(), held: Held::default(), whole: 0 },
             Reading::Outbox(contents) => contents,
         };
-        if contents.waiting.is_empty() {
+        if contents.held.is_empty() {
             std::fs::remove_file(path)?;
             return Ok(None);
         }
         if contents.whose != *whose {
             return Ok(None);
         }
-        let waiting = contents.waiting.iter().map(Entry::of).collect();
+        let held = contents.held;
+        let waiting = held.waiting.iter().map(|kept| Entry::of(kept, Fate::Waiting));
+        let refused = held.refused.iter().map(|refused| Entry::of(&refused.kept, Fate::Refused));
+        let entries = waiting.chain(refused).collect();
         let (len, is_torn) = (contents.whole as u64, contents.whole < bytes.len());
-        let journal = Self { path: path.to_owned(), file, len, is_torn, is_listed: true, waiting };
-        Ok(Some((journal, contents.waiting)))
+        let journal = Self { path: path.to_owned(), file, len, is_torn, is_listed: true, entries };
+        Ok(Some((journal, held)))
     }
 
     /// Writes a message down. It outlives a power cut when this returns, and is not there when this fails.
@@ -87,16 +100,16 @@ impl Journal {
         let mut bytes = if self.len == 0 { lines::head(whose) } else { Vec::new() };
         bytes.extend(lines::post(kept));
         self.append(&bytes, Sync::Yes)?;
-        self.waiting.push(Entry::of(kept));
+        self.entries.push(Entry::of(kept, Fate::Waiting));
         Ok(())
     }
 
     /// Notes that a message is done with. Where that is lost it is sent again, with the same id, which changes nothing;
     /// so it is neither synced nor a matter when it fails.
     pub(crate) fn done(&mut self, id: &MessageId) {
-        let Some(at) = self.waiting.iter().position(|entry| entry.id == *id) else { return };
-        self.waiting.remove(at);
-        let noted = if self.waiting.is_empty() {
+        let Some(at) = self.entries.iter().position(|entry| entry.id == *id) else { return };
+        self.entries.remove(at);
+        let noted = if self.entries.is_empty() {
             self.len = 0;
             self.file.set_len(0)
         } else {
@@ -105,13 +118,28 @@ impl Journal {
         self.is_torn |= noted.is_err();
     }
 
-    pub(crate) fn has(&self, id: &MessageId) -> bool {
-        self.waiting.iter().any(|entry| entry.id == *id)
+    /// Notes that the server will never take a message. Where that is lost it is sent and refused again.
+    pub(crate) fn refuse(&mut self, id: &MessageId, reason: &str) {
+        let Some(entry) = self.entries.iter_mut().find(|entry| entry.id == *id) else { return };
+        if entry.fate == Fate::Waiting {
+            entry.fate = Fate::Refused;
+            let noted = self.append(&lines::refused(id, reason), Sync::No);
+            self.is_torn |= noted.is_err();
+        }
     }
 
-    /// How many messages wait here, and how many bytes they have.
+    pub(crate) fn fate(&self, id: &MessageId) -> Option<Fate> {
+        self.entries.iter().find(|entry| entry.id == *id).map(|entry| entry.fate)
+    }
+
+    /// How many messages have this fate.
+    pub(crate) fn count(&self, fate: Fate) -> usize {
+        self.entries.iter().filter(|entry| entry.fate == fate).count()
+    }
+
+    /// How many messages there are, and how many bytes they have.
     pub(crate) fn load(&self) -> (usize, usize) {
-        (self.waiting.len(), self.waiting.iter().map(|entry| entry.bytes).sum())
+        (self.entries.len(), self.entries.iter().map(|entry| entry.bytes).sum())
     }
 
     /// Whether somebody has removed the file.
@@ -153,7 +181,7 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        if self.waiting.is_empty() {
+        if self.entries.is_empty() {
             // One that stays behind is removed by the next client that comes.
             let _ = std::fs::remove_file(&self.path);
         }
@@ -161,8 +189,8 @@ impl Drop for Journal {
 }
 
 impl Entry {
-    fn of(kept: &Kept) -> Self {
-        Self { id: kept.id.clone(), bytes: kept.content.len() }
+    fn of(kept: &Kept, fate: Fate) -> Self {
+        Self { id: kept.id.clone(), bytes: kept.content.len(), fate }
     }
 }
 

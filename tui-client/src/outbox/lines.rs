@@ -1,5 +1,5 @@
-//! Pure. What stands in a file of the outbox: a head that says whose it is, then a line for each message and one for
-//! each that is done with. One JSON object a line.
+//! Pure. What stands in a file of the outbox: a head that says whose it is, then a line for each message, for each that
+//! the server refused, and for each that is done with. One JSON object a line.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,58 @@ pub struct Kept {
     pub at: Timestamp,
 }
 
+/// A message that the server will never take, kept for whoever wrote it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The message.
+    pub kept: Kept,
+    /// Why, in the server's sentence.
+    pub reason: String,
+}
+
+/// What the outbox keeps, in the order in which it was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Held {
+    /// What is to be sent.
+    pub waiting: Vec<Kept>,
+    /// What is not sent again by itself.
+    pub refused: Vec<Refused>,
+}
+
+impl Held {
+    /// Whether nothing is kept.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.refused.is_empty()
+    }
+
+    /// Every message, whatever becomes of it.
+    pub fn all(&self) -> impl Iterator<Item = &Kept> {
+        self.waiting.iter().chain(self.refused.iter().map(|refused| &refused.kept))
+    }
+
+    pub(crate) fn extend(&mut self, more: Self) {
+        self.waiting.extend(more.waiting);
+        self.refused.extend(more.refused);
+    }
+
+    fn take(&mut self, line: Line) {
+        match line {
+            Line::Post(kept) => self.waiting.push(kept),
+            Line::Refused { id, reason } => {
+                if let Some(at) = self.waiting.iter().position(|kept| kept.id == id) {
+                    self.refused.push(Refused { kept: self.waiting.remove(at), reason });
+                }
+            }
+            Line::Done { id } => {
+                self.waiting.retain(|kept| kept.id != id);
+                self.refused.retain(|refused| refused.kept.id != id);
+            }
+            Line::Outbox { .. } => {}
+        }
+    }
+}
+
 /// What a file turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reading {
@@ -45,8 +97,8 @@ pub(crate) enum Reading {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Contents {
     pub(crate) whose: Whose,
-    /// What is not done with, in the order in which it was written.
-    pub(crate) waiting: Vec<Kept>,
+    /// What is not done with.
+    pub(crate) held: Held,
     /// How many bytes there are up to the end of the last whole line.
     pub(crate) whole: usize,
 }
@@ -60,6 +112,10 @@ enum Line {
         whose: Whose,
     },
     Post(Kept),
+    Refused {
+        id: MessageId,
+        reason: String,
+    },
     Done {
         id: MessageId,
     },
@@ -73,6 +129,11 @@ pub(crate) fn head(whose: &Whose) -> Vec<u8> {
 /// The line of a message.
 pub(crate) fn post(kept: &Kept) -> Vec<u8> {
     line(&Line::Post(kept.clone()))
+}
+
+/// The line that says that the server will never take a message.
+pub(crate) fn refused(id: &MessageId, reason: &str) -> Vec<u8> {
+    line(&Line::Refused { id: id.clone(), reason: reason.to_owned() })
 }
 
 /// The line that says that a message is done with.
@@ -93,15 +154,11 @@ pub(crate) fn read(bytes: &[u8]) -> Reading {
     let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').take_while(|line| line.ends_with(b"\n"));
     let first = lines.next().and_then(|line| serde_json::from_slice(line).ok());
     let Some(Line::Outbox { v: VERSION, whose }) = first else { return Reading::Foreign };
-    let mut waiting: Vec<Kept> = Vec::new();
+    let mut held = Held::default();
     for line in lines.filter_map(|line| serde_json::from_slice(line).ok()) {
-        match line {
-            Line::Post(kept) => waiting.push(kept),
-            Line::Done { id } => waiting.retain(|kept| kept.id != id),
-            Line::Outbox { .. } => {}
-        }
+        held.take(line);
     }
-    Reading::Outbox(Contents { whose, waiting, whole })
+    Reading::Outbox(Contents { whose, held, whole })
 }
 
 #[cfg(test)]
@@ -124,8 +181,8 @@ mod tests {
     #[track_caller]
     fn check(bytes: &[u8], waiting: &[&str], whole: usize) {
         let Reading::Outbox(contents) = read(bytes) else { panic!("{:?}", read(bytes)) };
-        let expected = Contents { whose: whose(), waiting: waiting.iter().map(|id| kept(id)).collect(), whole };
-        assert_eq!(contents, expected);
+        let held = Held { waiting: waiting.iter().map(|id| kept(id)).collect(), refused: Vec::new() };
+        assert_eq!(contents, Contents { whose: whose(), held, whole });
     }
 
     #[test]
@@ -133,6 +190,17 @@ mod tests {
         let bytes = file();
         check(&bytes, &["b", "c"], bytes.len());
         check(&head(&whose()), &[], head(&whose()).len());
+    }
+
+    #[test]
+    fn what_was_refused_does_not_wait_and_is_there_until_it_is_done_with() {
+        let id = |id: &str| kept(id).id;
+        let bytes = [file(), refused(&id("c"), "too long"), refused(&id("a"), "it was done with")].concat();
+        let Reading::Outbox(contents) = read(&bytes) else { panic!("{:?}", read(&bytes)) };
+        let c = Refused { kept: kept("c"), reason: "too long".to_owned() };
+        assert_eq!(contents.held, Held { waiting: vec![kept("b")], refused: vec![c] });
+        let bytes = [bytes, done(&id("c"))].concat();
+        check(&bytes, &["b"], bytes.len());
     }
 
     #[test]

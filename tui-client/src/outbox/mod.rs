@@ -1,5 +1,5 @@
 //! Messages that are not accepted yet, kept on disk: what a person has sent is there before the screen says so, and
-//! leaves only when the server has it.
+//! leaves only when the server has it. What the server refuses stays too, until the person takes it out.
 //!
 //! Each client that runs has files of its own, held by a lock that ends with the process. A file that nobody holds was
 //! left by a client that is gone, and the next one of the same user in the same room takes it over: so a killed client,
@@ -18,8 +18,8 @@ use std::path::{Path, PathBuf};
 
 use shared::names::MessageId;
 
-use crate::outbox::journal::{Journal, SUFFIX, sync_folder};
-use crate::outbox::lines::{Kept, Reading, Whose};
+use crate::outbox::journal::{Fate, Journal, SUFFIX, sync_folder};
+use crate::outbox::lines::{Held, Kept, Reading, Whose};
 
 /// The most messages of one client that wait. More than a person writes while a server is away.
 pub const MAX_WAITING: usize = 1000;
@@ -42,17 +42,26 @@ pub struct Outbox {
 /// What clients that are gone left behind.
 #[derive(Debug, Default)]
 pub struct Left {
-    /// The messages, in the order in which they are to be sent.
-    pub posts: Vec<Kept>,
+    /// The messages, those that were first first.
+    pub held: Held,
     /// Why there may be more that cannot be had, if so.
     pub trouble: Option<OutboxError>,
+}
+
+/// How many messages are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Remains {
+    /// To be sent.
+    pub waiting: usize,
+    /// Refused.
+    pub refused: usize,
 }
 
 /// Why a message is not kept, or cannot be had. A sentence without its end.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
     /// Neither a setting nor the environment names a folder.
-    #[error("there is no home folder to keep it in: name another folder with --state-dir")]
+    #[error("there is no home folder to keep messages in: name another folder with --state-dir")]
     NoFolder,
     /// Too much waits already.
     #[error("{MAX_WAITING} messages or 16 MiB are waiting already: wait until the server takes them")]
@@ -79,8 +88,11 @@ impl Outbox {
     /// # Errors
     /// When it is not kept.
     pub fn put(&mut self, kept: &Kept) -> Result<(), OutboxError> {
-        if self.journals.iter().any(|journal| journal.has(&kept.id)) {
-            return Ok(());
+        match self.journals.iter().find_map(|journal| journal.fate(&kept.id)) {
+            Some(Fate::Waiting) => return Ok(()),
+            // Whoever sends it once more wants it to be tried once more.
+            Some(Fate::Refused) => self.done(&kept.id),
+            None => {}
         }
         if self.is_full(kept.content.len()) {
             return Err(OutboxError::Full);
@@ -95,7 +107,21 @@ impl Outbox {
         put.map_err(|e| disk(journal.path(), e))
     }
 
-    /// Notes that the server has a message, or will never take it.
+    /// Notes that the server will never take a message. It stays, and is not sent again by itself.
+    pub fn refuse(&mut self, id: &MessageId, reason: &str) {
+        for journal in &mut self.journals {
+            journal.refuse(id, reason);
+        }
+    }
+
+    /// What of ours waits and was refused, in numbers.
+    #[must_use]
+    pub fn remains(&self) -> Remains {
+        let count = |fate| self.journals.iter().map(|journal| journal.count(fate)).sum();
+        Remains { waiting: count(Fate::Waiting), refused: count(Fate::Refused) }
+    }
+
+    /// Notes that the server has a message, or that whoever wrote it has taken it back.
     pub fn done(&mut self, id: &MessageId) {
         for journal in &mut self.journals {
             journal.done(id);
@@ -123,9 +149,9 @@ impl Outbox {
                 break;
             }
             match Journal::take_over(&path, &self.whose) {
-                Ok(Some((journal, posts))) => {
+                Ok(Some((journal, held))) => {
                     self.journals.push(journal);
-                    left.posts.extend(posts);
+                    left.held.extend(held);
                 }
                 // Another client has it, or it is of another room.
                 Ok(None) => {}
@@ -142,21 +168,21 @@ impl Outbox {
     }
 }
 
-/// What waits in a folder, whoever's it is. It is only looked at: a client that runs goes on having what it has.
+/// What is kept in a folder, whoever's it is. It is only looked at: a client that runs goes on having what it has.
 ///
 /// # Errors
 /// When the folder or a file in it cannot be read.
-pub fn look(folder: &Path) -> Result<BTreeMap<Whose, Vec<Kept>>, OutboxError> {
-    let mut found = BTreeMap::<Whose, Vec<Kept>>::new();
+pub fn look(folder: &Path) -> Result<BTreeMap<Whose, Held>, OutboxError> {
+    let mut found = BTreeMap::<Whose, Held>::new();
     for path in files(folder).map_err(|e| disk(folder, e))? {
         let bytes = match std::fs::read(&path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
             bytes => bytes.map_err(|e| disk(&path, e))?,
         };
         if let Reading::Outbox(contents) = lines::read(&bytes)
-            && !contents.waiting.is_empty()
+            && !contents.held.is_empty()
         {
-            found.entry(contents.whose).or_default().extend(contents.waiting);
+            found.entry(contents.whose).or_default().extend(contents.held);
         }
     }
     Ok(found)

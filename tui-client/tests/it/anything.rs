@@ -14,7 +14,7 @@ use shared::rest::HistoryPage;
 use tui_client::app::receipts::Focus;
 use tui_client::app::{Effect, Event};
 use tui_client::network::NetworkEvent;
-use tui_client::outbox::lines::Kept;
+use tui_client::outbox::lines::{Held, Kept, Refused};
 use tui_client::view::view;
 
 use crate::hostile::corpus;
@@ -45,7 +45,7 @@ fn keys() -> impl Strategy<Value = Event> {
     let modifiers = [KeyModifiers::NONE, KeyModifiers::CONTROL, KeyModifiers::ALT, KeyModifiers::SHIFT];
     let code = prop_oneof![
         3 => prop::sample::select(codes.to_vec()),
-        1 => prop::sample::select("?/abcdehjklnruwyz ".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
+        1 => prop::sample::select("?/abcdehjklnrtuwyz ".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
         1 => any::<char>().prop_map(KeyCode::Char),
     ];
     (code, prop::sample::select(modifiers.to_vec())).prop_map(|(code, with)| Event::Key(KeyEvent::new(code, with)))
@@ -102,9 +102,15 @@ fn turns() -> impl Strategy<Value = Turn> {
         1 => (1_u64..9, texts()).prop_map(|(n, reason)| {
             Turn::Happens(Event::NotKept { id: MessageId::new(format!("run-{n}")).unwrap(), reason })
         }),
+        1 => (1_u64..9, texts()).prop_map(|(n, reason)| {
+            Turn::Happens(Event::NoOutbox { id: MessageId::new(format!("run-{n}")).unwrap(), reason })
+        }),
         1 => prop::collection::vec(texts(), 0..3).prop_map(|texts| {
             let kept = |(n, content)| Kept { id: MessageId::new(format!("old-{n}")).unwrap(), content, at: time("13:00") };
-            Turn::Happens(Event::Adopted { posts: (0..).zip(texts).map(kept).collect(), trouble: None })
+            let mut waiting: Vec<Kept> = (0..).zip(texts).map(kept).collect();
+            let refused = waiting.pop().map(|kept| Refused { reason: kept.content.clone(), kept });
+            let held = Held { waiting, refused: refused.into_iter().collect() };
+            Turn::Happens(Event::Adopted { held, trouble: None })
         }),
         2 => resume.prop_map(Turn::Welcome),
     ]

@@ -118,7 +118,10 @@ async fn it_is_on_disk_before_the_composer_is_seen_empty_and_while_the_server_sa
     assert!(asked.contains("sends it when you are back"), "{asked}");
     // Until the client has gone, the server answers as before.
     alice.keys(&["C-c"]);
-    alice.expect("ended with 0").await;
+    let left = alice.expect("ended with 0").await;
+    let words = left.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = "1 message waits to be sent: it goes out when you join room1 as alice again, or with `tui-client outbox --send`";
+    assert!(words.contains(said), "{left}");
     assert_eq!(waiting(&alice.state).await.len(), 1);
 
     server.stop();
@@ -137,7 +140,7 @@ async fn it_is_on_disk_before_the_composer_is_seen_empty_and_while_the_server_sa
 }
 
 #[tokio::test]
-async fn on_a_full_disk_the_text_stays_in_the_composer_and_a_sentence_says_why() {
+async fn on_a_full_disk_a_message_is_sent_unkept_and_without_a_server_it_stays_in_the_composer() {
     let mut server = Scripted::start().await;
     let alice = Tmux::start().await;
     // What is written past the limit fails as on a full disk, the signal being ignored; one block is 512 bytes.
@@ -151,21 +154,62 @@ async fn on_a_full_disk_the_text_stays_in_the_composer_and_a_sentence_says_why()
     alice.expect("Nobody has written here yet").await;
     let long = "long ".repeat(100);
     say(&alice, &long);
-    let screen = alice.expect("Not sent: the outbox").await;
-    assert!(screen.contains("> long long"), "{screen}");
+    let request = server.expect("POST /message").await;
+    assert_eq!(request.body["content"], long.trim_end());
+    request.ok(json!({"status": "Message sent to room: room1"}));
+    let screen = alice.expect("Messages are sent but not kept").await;
     assert!(screen.split_whitespace().collect::<Vec<_>>().join(" ").contains("name another folder with --state-dir"));
-    assert!(state_is_empty(&alice));
-    // No frame has shown it as sent, not for a moment.
-    let written = String::from_utf8_lossy(&alice.written()).into_owned();
-    assert!(!written.contains("waiting"));
     // What there is room for goes on being kept and sent, and nothing of the other is left behind.
-    alice.keys(&["C-c"]);
-    alice.expect("Cleared.").await;
     say(&alice, "short");
     let request = server.expect("POST /message").await;
     assert_eq!(request.body["content"], "short");
     request.hang();
     assert_eq!(waiting(&alice.state).await.len(), 1);
+    drop(socket);
+    server.stop();
+    alice.expect("no connection").await;
+    let lost = "lost ".repeat(100);
+    say(&alice, &lost);
+    let screen = alice.expect("Not sent: the outbox").await;
+    assert!(screen.contains("> lost lost"), "{screen}");
+    assert_eq!(waiting(&alice.state).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_refused_outlives_the_client_and_is_shown_again_until_it_is_taken_back() {
+    let mut server = Scripted::start().await;
+    let alice = Tmux::start().await;
+    let join = format!("{CLIENT} join room1 --user alice --server {}", server.url());
+    let (command, file) = alice.with_pid(&join);
+    alice.shell(&command);
+    server.give_token("token").await;
+    let mut socket = server.let_in().await;
+    socket.welcome("recent", 0).await;
+    alice.expect("Nobody has written here yet").await;
+    say(&alice, "hello there");
+    server.expect("POST /message").await.problem(413, "too_large", "say it shorter");
+    alice.expect("A message was not sent: say it shorter. Ctrl+T takes it back.").await;
+    let pid = pid(&file).expect("the client's process id");
+    assert!(Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+    alice.until("the end of the client".to_owned(), || (!runs(&pid)).then_some(())).await;
+    let (_, out, _) = end(run(&server.url(), &alice.state, &["outbox"])).await;
+    assert!(out.contains("  hello there\n        refused: say it shorter\n"), "{out}");
+
+    let again = Tmux::start_with(&alice.state).await;
+    again.shell(&format!("{join}; echo ended with $?"));
+    server.give_token("token").await;
+    let mut socket = server.let_in().await;
+    socket.welcome("recent", 1).await;
+    socket.message(1, "how are you").await;
+    let screen = again.expect("how are you").await;
+    assert!(screen.find("how are you") < screen.find("not sent: say it shorter"), "{screen}");
+    again.keys(&["C-c"]);
+    again.expect("1 message was refused.").await;
+    again.keys(&["C-t"]);
+    again.expect("> hello there").await;
+    again.until("empty outbox".to_owned(), || state_is_empty(&again).then_some(())).await;
+    again.keys(&["C-c", "C-c"]);
+    again.expect("ended with 0").await;
 }
 
 #[tokio::test]
@@ -256,10 +300,33 @@ async fn outbox_send_sends_what_waits_and_says_what_became_of_it() {
     let (content, id) = waiting(state.path()).await.remove(0);
     assert_eq!(content, "too long");
     assert!(err.contains(&format!("outbox --drop {id}")), "{err}");
+    let (code, _, err) = end(run(&server.url(), state.path(), &["outbox", "--send"])).await;
+    assert_eq!(
+        (code, err.as_str()),
+        (0, "tui-client: nothing waits to be sent\n"),
+        "what was refused is not sent again"
+    );
+    let (_, out, _) = end(run(&server.url(), state.path(), &["outbox"])).await;
+    let shown = out.lines().nth(1).unwrap().split_whitespace().nth(2).unwrap().to_owned();
+    assert!(shown.len() < id.len() && out.contains("        refused: say it shorter\n"), "{out}");
     let (code, _, err) = end(run(&server.url(), state.path(), &["outbox", "--drop", "another"])).await;
     assert_eq!((code, waiting(state.path()).await.len()), (2, 1), "{err}");
-    assert_eq!(end(run(&server.url(), state.path(), &["outbox", "--drop", &id])).await.0, 0);
+    let (code, _, err) = end(run(&server.url(), state.path(), &["outbox", "--drop", &shown])).await;
+    assert!(code == 0 && err.contains("for room1 is out of the outbox and will not be sent"), "{err}");
     assert!(waiting(state.path()).await.is_empty());
+}
+
+#[tokio::test]
+async fn outbox_send_ends_with_5_while_a_client_that_runs_has_what_waits() {
+    let state = Folder::fresh();
+    let server = Scripted::start().await;
+    let queued = ["send", "room1", "hi", "--queue", "--timeout", "0s"];
+    assert_eq!(end(run(&server.url(), state.path(), &queued)).await.0, 0);
+    let file = std::fs::read_dir(state.path().join("outbox")).unwrap().next().unwrap().unwrap().path();
+    let held = std::fs::File::open(&file).unwrap();
+    held.lock().unwrap();
+    let (code, _, err) = end(run(&server.url(), state.path(), &["outbox", "--send"])).await;
+    assert!(code == 5 && err.contains("a client that is running has what waits, and sends it"), "{code}: {err}");
 }
 
 #[tokio::test]

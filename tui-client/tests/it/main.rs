@@ -13,6 +13,7 @@ mod kept;
 mod network;
 mod outbox;
 mod receipts;
+mod refused;
 mod requests;
 mod screens;
 mod scripted;

@@ -6,8 +6,8 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::Timestamp;
-use tui_client::outbox::lines::{Kept, Whose};
-use tui_client::outbox::{MAX_WAITING, MAX_WAITING_BYTES, Outbox, OutboxError, look};
+use tui_client::outbox::lines::{Kept, Refused, Whose};
+use tui_client::outbox::{MAX_WAITING, MAX_WAITING_BYTES, Outbox, OutboxError, Remains, look};
 
 /// A folder of its own, gone with the value.
 pub(crate) struct Folder(PathBuf);
@@ -36,7 +36,7 @@ impl Folder {
     /// The ids of what waits for `user`, as who looks on sees them.
     fn waiting(&self, user: &str) -> Vec<String> {
         let files = look(&self.0).unwrap();
-        let posts = files.into_iter().filter(|(of, _)| *of == whose(user)).flat_map(|(_, posts)| posts);
+        let posts = files.into_iter().filter(|(of, _)| *of == whose(user)).flat_map(|(_, held)| held.waiting);
         posts.map(|kept| kept.id.to_string()).collect()
     }
 }
@@ -66,7 +66,7 @@ fn put(outbox: &mut Outbox, ids: &[&str]) {
 fn adopt(outbox: &mut Outbox) -> Vec<String> {
     let left = outbox.adopt();
     assert!(left.trouble.is_none(), "{:?}", left.trouble);
-    left.posts.iter().map(|kept| kept.id.to_string()).collect()
+    left.held.waiting.iter().map(|kept| kept.id.to_string()).collect()
 }
 
 #[test]
@@ -84,6 +84,32 @@ fn what_is_put_waits_until_it_is_done_with_and_then_leaves_no_file() {
     put(&mut outbox, &["d"]);
     assert_eq!(folder.waiting("alice"), ["d"]);
     outbox.done(&kept("d").id);
+    drop(outbox);
+    assert!(folder.files().is_empty());
+}
+
+#[test]
+fn what_was_refused_is_kept_with_its_reason_and_never_waits_again() {
+    let folder = Folder::fresh();
+    let mut outbox = folder.outbox("alice");
+    put(&mut outbox, &["a", "b"]);
+    outbox.refuse(&kept("a").id, "too long");
+    outbox.done(&kept("b").id);
+    assert_eq!(outbox.remains(), Remains { waiting: 0, refused: 1 });
+    drop(outbox);
+    for _ in 0..2 {
+        let mut next = folder.outbox("alice");
+        let held = next.adopt().held;
+        assert_eq!(held.refused, [Refused { kept: kept("a"), reason: "too long".to_owned() }]);
+        assert_eq!((held.waiting, next.remains()), (Vec::new(), Remains { waiting: 0, refused: 1 }));
+    }
+    // Sent once more it waits once more.
+    let mut outbox = folder.outbox("alice");
+    assert!(adopt(&mut outbox).is_empty());
+    put(&mut outbox, &["a"]);
+    assert_eq!((folder.waiting("alice"), outbox.remains()), (vec!["a".to_owned()], Remains { waiting: 1, refused: 0 }));
+    outbox.refuse(&kept("a").id, "too long");
+    outbox.done(&kept("a").id);
     drop(outbox);
     assert!(folder.files().is_empty());
 }

@@ -126,7 +126,13 @@ impl Stage {
         let request = |effect: &Effect| match effect {
             Effect::Request(request) => Some(request.clone()),
             Effect::Keep(kept) => Some(Request::Post { id: kept.id.clone(), content: kept.content.clone() }),
-            Effect::Forget(_) | Effect::Adopt | Effect::Draw | Effect::Repaint | Effect::Suspend | Effect::Quit => None,
+            Effect::Forget(_)
+            | Effect::Refuse { .. }
+            | Effect::Adopt
+            | Effect::Draw
+            | Effect::Repaint
+            | Effect::Suspend
+            | Effect::Quit => None,
         };
         self.effects.iter().filter_map(request).collect()
     }

@@ -4,7 +4,7 @@ use crossterm::event::KeyCode;
 use shared::names::MessageId;
 use tui_client::app::{Effect, Event};
 use tui_client::network::NetworkEvent;
-use tui_client::outbox::lines::Kept;
+use tui_client::outbox::lines::{Held, Kept};
 
 use crate::stage::{Stage, message, post, time};
 
@@ -36,20 +36,6 @@ fn ours_keeps_its_words_in_place_when_the_mark_goes() {
         let trimmed = |screen: &str| screen.lines().map(|row| row.trim_end().to_owned()).collect::<Vec<_>>();
         assert_eq!(trimmed(&before), trimmed(&after));
     }
-}
-
-#[test]
-fn a_refused_post_says_why_and_its_text_can_be_brought_back() {
-    Stage::joined(80, 12, 6)
-        .sends("too much")
-        .hears(NetworkEvent::PostRefused {
-            id: MessageId::new("run-1").unwrap(),
-            reason: "the content is longer than 5 bytes".into(),
-        })
-        .says(7, "14:01", "bob", "hm")
-        .expect_text("too much not sent: the content is longer than 5 bytes. Ctrl+Y brings the text back.")
-        .ctrl('y')
-        .expect_row(10, " > too much▏");
 }
 
 #[test]
@@ -135,16 +121,6 @@ fn ctrl_c_clears_a_draft_and_leaves_an_empty_one() {
 }
 
 #[test]
-fn leaving_asks_once_while_something_waits_to_be_sent() {
-    let stage = Stage::joined(80, 10, 3).sends("one").sends("two").ctrl('c').expect_text(
-        "2 messages are still waiting to be sent. Ctrl+C again leaves; the outbox keeps them and sends them when \
-             you are back in this room.",
-    );
-    assert!(!stage.effects.contains(&Effect::Quit));
-    assert!(stage.ctrl('c').effects.contains(&Effect::Quit));
-}
-
-#[test]
 fn the_help_is_made_of_the_table_and_can_be_searched() {
     Stage::joined(80, 30, 1)
         .types("?")
@@ -197,7 +173,6 @@ fn a_message_is_written_down_before_anything_else_and_forgotten_when_the_server_
     let sent = || Stage::joined(80, 8, 6).at("14:07").sends("on it");
     assert_eq!(sent().effects, [Effect::Keep(kept("run-1", "14:07", "on it")), Effect::Draw]);
     assert!(forgotten(&sent().hears(NetworkEvent::Posted(id()))));
-    assert!(forgotten(&sent().hears(NetworkEvent::PostRefused { id: id(), reason: "too long".to_owned() })));
     let mut echo = message(7, "14:07", "alice", "on it");
     echo.id = id();
     assert!(forgotten(&sent().hears(NetworkEvent::Message(echo))));
@@ -228,7 +203,7 @@ fn what_an_earlier_client_left_waits_with_its_own_time_and_goes_out_before_what_
     let of = |id: &str| MessageId::new(id).unwrap();
     let post = |id, content: &str| tui_client::network::Request::Post { id: of(id), content: content.to_owned() };
     Stage::opens(80, 10)
-        .happens(Event::Adopted { posts, trouble: None })
+        .happens(Event::Adopted { held: Held { waiting: posts, ..Held::default() }, trouble: None })
         .expect_requests(&[post("old-1", "from before"), post("old-2", "and this")])
         .sends("now")
         .welcome(0, &["alice", "bob"], shared::frames::Resume::Recent)
@@ -246,9 +221,9 @@ fn what_an_earlier_client_left_waits_with_its_own_time_and_goes_out_before_what_
 fn what_cannot_be_taken_over_is_told() {
     let trouble = Some("the outbox /x does not work".to_owned());
     Stage::joined(80, 10, 6)
-        .happens(Event::Adopted { posts: Vec::new(), trouble })
+        .happens(Event::Adopted { held: Held::default(), trouble })
         .expect_text("Earlier messages may still be waiting to be sent: the outbox /x does not work.");
-    let stage = Stage::joined(80, 10, 6).happens(Event::Adopted { posts: Vec::new(), trouble: None });
+    let stage = Stage::joined(80, 10, 6).happens(Event::Adopted { held: Held::default(), trouble: None });
     assert!(!stage.draws(), "nothing has changed");
 }
 
