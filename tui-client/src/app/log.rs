@@ -220,6 +220,14 @@ impl Log {
         self.items.get(index).or(self.items.back()).map(Item::last_seq)
     }
 
+    /// The last message of ours that the server keeps and that is not back yet.
+    #[must_use]
+    pub fn last_accepted(&self) -> Option<&MessageId> {
+        // A server that has never named us does not give back what is ours, as far as anybody could tell.
+        self.last_mine?;
+        self.outgoing.iter().rfind(|post| post.progress == Progress::Accepted).map(|post| &post.id)
+    }
+
     /// What of ours is not in the room, and not on its way back to us.
     #[must_use]
     pub fn unsent(&self) -> Unsent {

@@ -1,7 +1,7 @@
 //! Pure. What the client knows, and what a key or a frame changes in it.
 //!
-//! Read in this order: this file (the state, what may happen to it, what is to be done then), `update`, `arrivals`
-//! (what the network tells), `commands` (the table of keys and names), `log`, `composer`, `scroll`, `people`,
+//! Read in this order: this file (the state, what may happen to it, what is to be done then), `update`, `sending`,
+//! `arrivals` (what the network tells), `commands` (the table of keys and names), `log`, `composer`, `scroll`, `people`,
 //! `receipts`, `leaving`; then what they stand on: `layout`, `rows`, `wrap`, `sanitize`.
 
 pub mod arrivals;
@@ -17,6 +17,7 @@ pub mod receipts;
 pub mod rows;
 pub mod sanitize;
 pub mod scroll;
+pub(crate) mod sending;
 pub mod update;
 pub mod wrap;
 

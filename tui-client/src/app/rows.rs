@@ -71,7 +71,7 @@ pub fn block<'a>(state: &'a State, columns: &Columns, slot: Slot) -> Option<Bloc
     let body = match entry {
         Entry::Item(Item::Gap { from, to }) => Body::Line(gap(to.0.saturating_sub(from.0) + 1)),
         Entry::Item(Item::Said(said)) => message(MessageOf::said(state, said)),
-        Entry::Outgoing(post) => message(MessageOf::outgoing(post)),
+        Entry::Outgoing(post) => message(MessageOf::outgoing(state, post)),
     };
     Some(Block { day, body })
 }
@@ -87,14 +87,16 @@ struct MessageOf<'a> {
 
 impl<'a> MessageOf<'a> {
     fn said(state: &State, said: &'a Said) -> Self {
-        let is_our_last = state.log.last_mine() == Some(said.seq);
+        // One that the server keeps comes behind it, though it may take a while.
+        let is_our_last = state.log.last_mine() == Some(said.seq) && state.log.last_accepted().is_none();
         let mark = if is_our_last { state.status_of_last() } else { None };
         Self { voice: said.voice.clone(), at: said.at, text: &said.text, mark, reason: None }
     }
 
-    fn outgoing(post: &'a Outgoing) -> Self {
+    fn outgoing(state: &State, post: &'a Outgoing) -> Self {
         let (mark, reason) = match &post.progress {
             Progress::Waiting => (Some("waiting"), None),
+            Progress::Accepted if state.log.last_accepted() == Some(&post.id) => (Some("sent"), None),
             Progress::Accepted => (None, None),
             Progress::Refused(reason) => (None, Some(reason.as_str())),
         };

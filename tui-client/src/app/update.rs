@@ -3,16 +3,14 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use jiff::Timestamp;
 use ratatui::layout::Size;
-use shared::names::MessageId;
 
-use crate::app::arrivals::{self, Picture, full_stop};
+use crate::app::arrivals::{self, Picture};
 use crate::app::commands::{self, Action, Direction};
 use crate::app::composer::Edit;
-use crate::app::log::{Older, Origin, Outgoing, Progress, Unsent};
+use crate::app::log::Older;
 use crate::app::receipts::Focus;
-use crate::app::{Connection, Effect, Event, Screen, State, layout, sanitize};
+use crate::app::{Connection, Effect, Event, Screen, State, layout, sanitize, sending};
 use crate::network::Request;
-use crate::outbox::lines::{Held, Kept};
 
 /// Changes the state by what happened at `now`, and says what is to be done.
 pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
@@ -26,9 +24,9 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         }
         Event::Key(key) if key.kind == KeyEventKind::Release => return effects,
         Event::Adopted { held, trouble: None } if held.is_empty() => return effects,
-        Event::Adopted { held, trouble } => adopt(state, held, trouble, &mut effects),
-        Event::NotKept { id, reason } => make_draft(state, &id, &reason),
-        Event::NoOutbox { id, reason } => go_without_outbox(state, id, &reason, &mut effects),
+        Event::Adopted { held, trouble } => sending::adopt(state, held, trouble, &mut effects),
+        Event::NotKept { id, reason } => sending::make_draft(state, &id, &reason),
+        Event::NoOutbox { id, reason } => sending::go_without_outbox(state, id, &reason, &mut effects),
         Event::Key(key) => {
             // Whoever types looks, whatever the terminal has told or forgotten to tell.
             state.focus = Focus::Here;
@@ -108,7 +106,7 @@ fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
 
 fn act(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
     match action {
-        Action::Send => send(state, effects),
+        Action::Send => sending::send(state, effects),
         Action::NewLine => state.composer.type_char('\n'),
         Action::Edit(edit) => state.composer.edit(edit, layout::composer_width(state)),
         Action::ClearDraft => {
@@ -125,121 +123,12 @@ fn act(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         Action::Help => state.screen = Screen::Help { search: String::new(), top: 0 },
         Action::Redraw => effects.push(Effect::Repaint),
         Action::Suspend => effects.push(Effect::Suspend),
-        Action::TakeBack => take_back(state, effects),
+        Action::TakeBack => sending::take_back(state, effects),
         Action::Quit => state.leave(effects),
     }
 }
 
-fn send(state: &mut State, effects: &mut Vec<Effect>) {
-    let draft = state.composer.text().trim_end();
-    if draft.is_empty() {
-        return;
-    }
-    let content = match draft.strip_prefix('/') {
-        None => draft,
-        Some(rest) if rest.starts_with('/') => rest,
-        Some(command) => {
-            let command = command.to_owned();
-            return run_command(state, &command, effects);
-        }
-    };
-    if matches!(state.connection, Connection::Full | Connection::Refused(_)) {
-        state.notice = Some("Not sent: you are not in the room. Ctrl+R tries to get in.".to_owned());
-        return;
-    }
-    if content.len() > state.max_content_bytes {
-        state.notice = Some(format!(
-            "Not sent: the message is {}, and the room takes at most {}. Shorten it, or send it in parts.",
-            size_in_words(content.len()),
-            size_in_words(state.max_content_bytes)
-        ));
-        return;
-    }
-    let content = content.to_owned();
-    let Some(id) = state.next_message_id() else { return };
-    let kept = Kept { id, content, at: state.now };
-    state.log.send(outgoing(&kept, Origin::Here));
-    state.composer.take();
-    state.scroll_to_newest();
-    state.quit_in_spite_of = Unsent::default();
-    effects.push(Effect::Keep(kept));
-}
-
-fn outgoing(kept: &Kept, origin: Origin) -> Outgoing {
-    Outgoing {
-        id: kept.id.clone(),
-        text: sanitize::body(&kept.content).into(),
-        content: kept.content.as_str().into(),
-        at: kept.at,
-        progress: Progress::Waiting,
-        origin,
-    }
-}
-
-/// What there was no room for is a draft again.
-fn make_draft(state: &mut State, id: &MessageId, reason: &str) {
-    let Some(post) = state.log.settle(id) else { return };
-    state.composer.insert(&as_draft(&post));
-    state.notice = Some(format!("Not sent: {}.", sanitize::line(reason)));
-}
-
-/// A message as it was typed.
-fn as_draft(post: &Outgoing) -> String {
-    let slash = if post.content.starts_with('/') { "/" } else { "" };
-    format!("{slash}{}", post.text)
-}
-
-/// A server that is there can keep what the disk cannot.
-fn go_without_outbox(state: &mut State, id: MessageId, reason: &str, effects: &mut Vec<Effect>) {
-    if state.connection != Connection::Live {
-        return make_draft(state, &id, reason);
-    }
-    let Some(content) = state.log.unkept(&id) else { return };
-    effects.push(Effect::Request(Request::Post { id, content }));
-    if !state.told_of_no_outbox {
-        state.told_of_no_outbox = true;
-        let reason = sanitize::line(reason);
-        state.notice = Some(format!("Messages are sent but not kept until the server has them: {reason}."));
-    }
-}
-
-/// Makes the message that was refused last a draft.
-fn take_back(state: &mut State, effects: &mut Vec<Effect>) {
-    let Some(post) = state.log.take_refused() else {
-        state.notice = Some("No message was refused.".to_owned());
-        return;
-    };
-    if !state.composer.is_empty() {
-        state.composer.clear();
-        state.notice = Some("What you were writing is cut; Ctrl+Y brings it back.".to_owned());
-    }
-    state.composer.insert(&as_draft(&post));
-    state.settle_scroll();
-    effects.push(Effect::Forget(post.id));
-}
-
-fn adopt(state: &mut State, held: Held, trouble: Option<String>, effects: &mut Vec<Effect>) {
-    if let Some(trouble) = trouble {
-        let trouble = sanitize::line(&trouble);
-        state.notice = Some(format!("Earlier messages may still be waiting to be sent: {trouble}."));
-    } else if !held.refused.is_empty() {
-        let (messages, one) = match held.refused.len() {
-            1 => ("An earlier message was".to_owned(), "it"),
-            count => (format!("{count} earlier messages were"), "the last of them"),
-        };
-        state.notice = Some(format!("{messages} not sent. Ctrl+T takes {one} back."));
-    }
-    for refused in held.refused {
-        let progress = Progress::Refused(full_stop(sanitize::line(&refused.reason)));
-        state.log.send(Outgoing { progress, ..outgoing(&refused.kept, Origin::Left) });
-    }
-    for kept in held.waiting {
-        state.log.send(outgoing(&kept, Origin::Left));
-        effects.push(Effect::Request(Request::Post { id: kept.id, content: kept.content }));
-    }
-}
-
-fn run_command(state: &mut State, command: &str, effects: &mut Vec<Effect>) {
+pub(crate) fn run_command(state: &mut State, command: &str, effects: &mut Vec<Effect>) {
     let (name, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
     let Some(action) = commands::of_name(name) else {
         state.notice = Some(format!(
@@ -317,7 +206,7 @@ fn press_in_help(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
 }
 
 /// A size as people say it: 512 bytes, 64 KiB.
-fn size_in_words(bytes: usize) -> String {
+pub(crate) fn size_in_words(bytes: usize) -> String {
     match bytes {
         0..=1023 => format!("{bytes} bytes"),
         1024..=1_048_575 => format!("{} KiB", bytes.div_ceil(1024)),

@@ -341,3 +341,25 @@ async fn a_real_terminal_that_is_not_looked_at_reads_nothing() {
     let has_word = || tmux.screen().lines().any(|line| line.contains("window") && line.ends_with(" delivered"));
     tmux.until("the word".to_owned(), || has_word().then_some(())).await;
 }
+
+#[test]
+fn what_the_server_keeps_is_sent_even_while_it_is_not_back_from_another_history() {
+    let posted = |number: u64| NetworkEvent::Posted(format!("run-{number}").parse().unwrap());
+    let stage = Stage::joined(80, 12, 6)
+        .says(6, "13:59", "alice", "before")
+        .lost("refused", "14:01")
+        .sends("one")
+        .sends("two")
+        .welcome(3, &["alice", "bob"], Resume::Reset)
+        .says(3, "13:50", "alice", "restored")
+        .hears(posted(1))
+        .expect_row(2, " 13:50  alice    restored")
+        .expect_row(3, " 14:00           one                                                       sent")
+        .expect_row(4, " 14:00           two                                                    waiting")
+        .hears(posted(2))
+        .expect_row(3, " 14:00           one")
+        .expect_row(4, " 14:00           two                                                       sent");
+    let mut echo = crate::stage::message(4, "14:01", "alice", "one");
+    echo.id = "run-1".parse().unwrap();
+    stage.hears(NetworkEvent::Message(echo)).expect_row(3, " 14:01           one");
+}
