@@ -18,8 +18,9 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 /// one comes key by key.
 const WAITING_EVENTS: usize = 1024;
 
-/// How long to look for a further event. crossterm does not look at all in no time.
-const BRIEFLY: Duration = Duration::from_millis(1);
+/// How long to look for a further event. crossterm does not look at all in no time, and does not sleep in less than a
+/// millisecond: for so long this thread would keep the processor from the loop that is to draw.
+const BRIEFLY: Duration = Duration::from_micros(50);
 
 /// Starts reading. The events end when the terminal is gone.
 ///
