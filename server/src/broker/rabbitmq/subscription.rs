@@ -34,6 +34,9 @@ const TAKEOVER_PAUSE: Duration = Duration::from_secs(1);
 /// How often to ask for a queue that is being declared, which takes milliseconds.
 const DECLARED_PAUSE: Duration = Duration::from_millis(50);
 
+/// How often it may be missing before that is worth a word: a second's worth.
+const USUAL_TRIES: u32 = 20;
+
 /// A consumer at work.
 #[derive(Debug)]
 pub(super) struct Subscription {
@@ -140,6 +143,7 @@ impl Intake {
     }
 
     async fn consume(&self, connection: &Connection) -> Result<(Channel, Consumer), LinkError> {
+        let mut tries = 0;
         loop {
             match try_to_consume(connection).await {
                 Err(taken @ LinkError::Taken) => {
@@ -147,7 +151,11 @@ impl Intake {
                     sleep(TAKEOVER_PAUSE).await;
                 }
                 Err(missing @ LinkError::Missing) => {
-                    self.health.away(Link::Intake, &missing.to_string());
+                    // At the first start it is not there either, and about to be.
+                    tries += 1;
+                    if tries > USUAL_TRIES {
+                        self.health.away(Link::Intake, &missing.to_string());
+                    }
                     self.queue.had_gone.notify_one();
                     sleep(DECLARED_PAUSE).await;
                 }
