@@ -122,11 +122,18 @@ pub struct Reached {
 }
 
 impl Reached {
-    /// The further of both, for each place, with nothing beyond `head` and nothing read that was not delivered.
+    /// The further of both, for each place, with nothing of the other beyond `head` and nothing read that was not
+    /// delivered.
     #[must_use]
     pub fn and(self, other: Self, head: Seq) -> Self {
-        let read = self.read.max(other.read.min(head));
-        Self { delivered: self.delivered.max(other.delivered.min(head)).max(read), read }
+        self.furthest(Self { delivered: other.delivered.min(head), read: other.read.min(head) })
+    }
+
+    /// The further of both, for each place, with nothing read that was not delivered.
+    #[must_use]
+    pub fn furthest(self, other: Self) -> Self {
+        let read = self.read.max(other.read);
+        Self { delivered: self.delivered.max(other.delivered).max(read), read }
     }
 }
 

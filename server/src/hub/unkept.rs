@@ -4,11 +4,7 @@
 use std::collections::HashMap;
 
 use shared::frames::{Reached, Receipt};
-use shared::message::Seq;
 use shared::names::{RoomId, Username};
-
-/// A place beyond every head: what is here was checked when it came.
-const NO_LIMIT: Seq = Seq(u64::MAX);
 
 /// What is to be kept, and what is being kept.
 #[derive(Debug, Default)]
@@ -63,7 +59,7 @@ impl Unkept {
 
 fn add(receipts: &mut Receipts, room: RoomId, user: Username, reached: Reached) {
     let of_user = receipts.entry(room).or_default().entry(user).or_default();
-    *of_user = of_user.and(reached, NO_LIMIT);
+    *of_user = of_user.furthest(reached);
 }
 
 fn receipt((user, reached): (&Username, &Reached)) -> Receipt {

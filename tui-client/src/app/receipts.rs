@@ -42,8 +42,7 @@ impl Receipts {
     pub(crate) fn take(&mut self, Receipt { user, reached }: &Receipt, ourselves: &Username) {
         if user != ourselves {
             let known = self.others.entry(user.clone()).or_default();
-            known.delivered = known.delivered.max(reached.delivered);
-            known.read = known.read.max(reached.read);
+            *known = known.furthest(*reached);
         }
     }
 }
@@ -68,10 +67,7 @@ impl State {
             let theirs = others.find(|(user, _)| sanitize::name(user.as_str()) == *peer.name);
             return theirs.map(|(_, reached)| *reached).unwrap_or_default();
         }
-        others.fold(Reached::default(), |furthest, (_, reached)| Reached {
-            delivered: furthest.delivered.max(reached.delivered),
-            read: furthest.read.max(reached.read),
-        })
+        others.fold(Reached::default(), |furthest, (_, reached)| furthest.furthest(*reached))
     }
 
     /// What is on the screen has been read, if the person looks at it.
