@@ -137,7 +137,7 @@ fn receipt(voice: Voice, message: &Message) -> Option<Reached> {
     match serde_json::from_str(text) {
         Ok(ClientFrame::Receipt(reached)) => Some(reached),
         // Of a later version, or no frame at all.
-        Ok(ClientFrame::Unknown) | Err(_) => None,
+        Ok(ClientFrame::Typing(_) | ClientFrame::Presence(_) | ClientFrame::Unknown) | Err(_) => None,
     }
 }
 

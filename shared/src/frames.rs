@@ -3,6 +3,8 @@
 //! Both sides ignore fields and types they do not know, so that versions can mix. A client asks for it with
 //! `Sec-WebSocket-Protocol: duet.v1` (RFC 6455 §1.9); one that does not gets the content of each message as plain text.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,9 @@ pub const SUBPROTOCOL: &str = "duet.v1";
 
 /// How many users' receipts a room tells of: the two who are there, and those who were there before them.
 pub const MAX_RECEIPTS: usize = 8;
+
+/// How long a user counts as writing who does not say so again. Clients say it again after half of this.
+pub const TYPING_LASTS: Duration = Duration::from_secs(6);
 
 /// What the server sends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +32,8 @@ pub enum ServerFrame {
     Presence(Presence),
     /// Somebody's client has come further.
     Receipt(Receipt),
+    /// Somebody is writing, or has stopped.
+    Typing(Typing),
     /// Messages that history no longer has.
     Gap(Gap),
     /// The server is about to close this connection.
@@ -42,6 +49,10 @@ pub enum ServerFrame {
 pub enum ClientFrame {
     /// How far this client has come.
     Receipt(Reached),
+    /// Whether this client's user is writing.
+    Typing(Activity),
+    /// Whether somebody is at this client.
+    Presence(Attention),
     /// A frame of a later version.
     #[serde(other)]
     Unknown,
@@ -60,6 +71,9 @@ pub struct Welcome {
     pub head: Seq,
     /// The users who hold a seat, this one included, by name.
     pub occupants: Vec<Username>,
+    /// Those of them at whose clients nobody is, and since when.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub idle: Vec<Idle>,
     /// How far users of the room have come, those who moved last first, at most [`MAX_RECEIPTS`].
     #[serde(default)]
     pub receipts: Vec<Receipt>,
@@ -103,10 +117,66 @@ pub struct Presence {
 pub enum PresenceState {
     /// Connected.
     Here,
+    /// Connected, and nobody is at any of their clients, by what these say.
+    Idle,
     /// The connection broke off without a close; the seat is kept for a while.
     Away,
     /// The seat is free.
     Gone,
+}
+
+/// A user who is connected, and at whose clients nobody is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Idle {
+    /// Who.
+    pub user: Username,
+    /// Since when, in UTC to the millisecond.
+    #[serde(serialize_with = "to_the_millisecond")]
+    pub since: Timestamp,
+}
+
+/// Whether somebody is at a client. A connection that has said nothing counts as attended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attention {
+    /// Which of both.
+    pub state: AttentionState,
+}
+
+/// What [`Attention`] can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttentionState {
+    /// Somebody is.
+    Here,
+    /// Nobody has been for a while, or the client is a program's.
+    Idle,
+}
+
+/// Whether somebody writes. It holds for [`TYPING_LASTS`] unless it is said again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activity {
+    /// Which of both.
+    pub state: TypingState,
+}
+
+/// What [`Activity`] can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TypingState {
+    /// Somebody writes.
+    Active,
+    /// They have stopped, or have sent it.
+    Stopped,
+}
+
+/// Whether a user writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Typing {
+    /// Who.
+    pub user: Username,
+    /// Whether they do.
+    #[serde(flatten)]
+    pub activity: Activity,
 }
 
 /// How far a client has come in the messages of its room. Neither place ever goes back, and one the room does not have

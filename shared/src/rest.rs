@@ -1,8 +1,10 @@
 //! The bodies of the HTTP routes.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::message::{Message, Seq};
+use crate::frames::PresenceState;
+use crate::message::{Message, Seq, to_the_millisecond};
 use crate::names::{Email, RoomId, Username};
 
 /// The header that makes a repeated `POST /message` the same message (draft-ietf-httpapi-idempotency-key-header).
@@ -92,4 +94,55 @@ pub struct HistoryPage {
     pub head: Seq,
     /// The messages.
     pub messages: Vec<Message>,
+}
+
+/// The most messages one page of a search holds.
+pub const MAX_FOUND: u32 = 100;
+
+/// The answer to `GET /rooms/{room_id}/search`: messages that match, in the order of their places.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SearchPage {
+    /// The room.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "room1"))]
+    pub room_id: RoomId,
+    /// The identity of the history that places count in.
+    #[cfg_attr(feature = "openapi", schema(example = "5f0c8a52-6b1f-4c56-9a80-0d8f3f3a1c11"))]
+    pub epoch: String,
+    /// The newest messages that match, or the newest of those before the place that was asked for.
+    pub messages: Vec<Message>,
+    /// The place before which to search on; absent when no older message matches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, example = 12))]
+    pub earlier: Option<Seq>,
+}
+
+/// The answer to `GET /rooms/{room_id}`: who is there. It takes no seat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RoomAnswer {
+    /// The room.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "room1"))]
+    pub room_id: RoomId,
+    /// The place of the room's newest message, 0 when there is none.
+    #[cfg_attr(feature = "openapi", schema(value_type = u64, example = 17))]
+    pub head: Seq,
+    /// The users who hold a seat, by name.
+    pub occupants: Vec<Occupant>,
+}
+
+/// A user who holds a seat.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Occupant {
+    /// Who.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "alice"))]
+    pub user: Username,
+    /// `here`, `idle` or `away`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "here"))]
+    pub state: PresenceState,
+    /// Since when, in UTC to the millisecond.
+    #[serde(serialize_with = "to_the_millisecond")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime, example = "2026-11-22T14:02:11.125Z"))]
+    pub since: Timestamp,
 }

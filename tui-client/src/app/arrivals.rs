@@ -62,6 +62,10 @@ pub(crate) fn arrive(state: &mut State, event: NetworkEvent, effects: &mut Vec<E
             }
             effects.push(Effect::Refuse { id, reason });
         }
+        // Shown by the modules that come with them.
+        NetworkEvent::Typing(_) | NetworkEvent::Found { .. } | NetworkEvent::SearchFailed { .. } => {
+            return Picture::Same;
+        }
         NetworkEvent::Page(page) => page_arrived(state, page),
         NetworkEvent::PageFailed(reason) => {
             state.log.older = Older::Unknown;

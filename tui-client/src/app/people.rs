@@ -33,7 +33,7 @@ impl State {
         match presence.state {
             // One who is away still holds the seat, and so stands among the occupants.
             PresenceState::Away | PresenceState::Gone if is_peer => self.lose_sight_of_peer(presence.since),
-            PresenceState::Here | PresenceState::Away | PresenceState::Gone => {
+            PresenceState::Here | PresenceState::Idle | PresenceState::Away | PresenceState::Gone => {
                 self.set_occupants(&presence.occupants, presence.since);
             }
         }

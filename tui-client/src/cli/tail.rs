@@ -152,7 +152,10 @@ impl Follower {
             | NetworkEvent::PostDelayed(_)
             | NetworkEvent::PostRefused { .. }
             | NetworkEvent::Page(_)
-            | NetworkEvent::PageFailed(_) => {}
+            | NetworkEvent::PageFailed(_)
+            | NetworkEvent::Typing(_)
+            | NetworkEvent::Found { .. }
+            | NetworkEvent::SearchFailed { .. } => {}
         }
         Ok(())
     }

@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 use shared::message::Seq;
 use shared::names::MessageId;
 use shared::rest::{
-    HANDLING_STRICT, HistoryPage, IDEMPOTENCY_KEY, PREFER, Post, PostAnswer, TokenAnswer, TokenRequest,
+    HANDLING_STRICT, HistoryPage, IDEMPOTENCY_KEY, PREFER, Post, PostAnswer, RoomAnswer, SearchPage, TokenAnswer,
+    TokenRequest,
 };
 
 use crate::network::Membership;
@@ -107,6 +108,27 @@ impl Api {
             Range::After(seq) => _ = url.query_pairs_mut().append_pair("after", &seq.to_string()),
         }
         body(self.send(self.http.get(url)).await?).await
+    }
+
+    /// The newest messages that match `query`, only those before the place where one is named.
+    ///
+    /// # Errors
+    /// When the server does not answer or cannot search.
+    pub async fn search(&self, query: &str, before: Option<Seq>, limit: u32) -> Result<SearchPage, ApiError> {
+        let mut url = self.url(&["rooms", self.who.room_id.as_str(), "search"]);
+        url.query_pairs_mut().append_pair("q", query).append_pair("limit", &limit.to_string());
+        if let Some(before) = before {
+            url.query_pairs_mut().append_pair("before", &before.to_string());
+        }
+        body(self.send(self.http.get(url)).await?).await
+    }
+
+    /// Who is in the room. It takes no seat.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn room(&self) -> Result<RoomAnswer, ApiError> {
+        body(self.send(self.http.get(self.url(&["rooms", self.who.room_id.as_str()]))).await?).await
     }
 
     /// The request for a WebSocket of the room, without the handshake's headers.

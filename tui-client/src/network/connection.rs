@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, OptionFuture, pending};
 use jiff::{SignedDuration, Timestamp};
-use shared::frames::{Bye, CloseCode, ServerFrame};
+use shared::frames::{Activity, Attention, AttentionState, Bye, ClientFrame, CloseCode, ServerFrame};
 use shared::message::Seq;
-use shared::rest::HistoryPage;
+use shared::rest::{HistoryPage, MAX_FOUND};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
@@ -43,6 +43,8 @@ pub(crate) struct Connection {
     posts: Posts,
     receipts: Receipts,
     page: OptionFuture<BoxFuture<'static, Result<HistoryPage, ApiError>>>,
+    search: OptionFuture<BoxFuture<'static, NetworkEvent>>,
+    attention: AttentionState,
 }
 
 /// What the connection is about.
@@ -89,6 +91,8 @@ impl Connection {
             bye: None,
             receipts: Receipts::new(Instant::now()),
             page: None.into(),
+            search: None.into(),
+            attention: AttentionState::Here,
         }
     }
 
@@ -99,7 +103,7 @@ impl Connection {
         let mut seen = Moment::now();
         self.connect();
         loop {
-            let due = self.receipts.due().filter(|_| self.hears_receipts());
+            let due = self.receipts.due().filter(|_| self.is_heard());
             tokio::select! { biased;
                 request = requests.recv() => match request {
                     Some(request) => self.take(request),
@@ -115,6 +119,10 @@ impl Connection {
                 },
                 event = self.posts.next() => self.untold.push_back(event),
                 Some(page) = &mut self.page => self.turn(page),
+                Some(event) = &mut self.search => {
+                    self.search = None.into();
+                    self.tell(event);
+                }
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.tell_how_far(),
                 event = self.link.next(), if self.untold.is_empty() => self.step(event),
                 _ = look.tick(), if !matches!(self.link, Link::Parked) => {
@@ -163,6 +171,12 @@ impl Connection {
             Request::Post { id, content } => self.posts.push(id, content),
             Request::Read(seq) => self.receipts.read(seq),
             Request::PageBefore(seq) => self.fetch_before(seq),
+            Request::Search { query, before } => self.look_for(query, before),
+            Request::Typing(state) => self.say(&ClientFrame::Typing(Activity { state })),
+            Request::Attention(state) => {
+                self.attention = state;
+                self.say(&ClientFrame::Presence(Attention { state }));
+            }
             Request::RetryNow => {
                 self.posts.hurry();
                 if matches!(self.link, Link::Waiting(_) | Link::Parked) {
@@ -177,14 +191,32 @@ impl Connection {
         self.page = Some(async move { api.page(Range::Before(seq), PAGE).await }.boxed()).into();
     }
 
+    fn look_for(&mut self, query: String, before: Option<Seq>) {
+        let api = Arc::clone(&self.api);
+        let search = async move {
+            match api.search(&query, before, MAX_FOUND).await {
+                Ok(page) => NetworkEvent::Found { query, page },
+                Err(error) => NetworkEvent::SearchFailed { query, reason: in_few_words(error) },
+            }
+        };
+        self.search = Some(search.boxed()).into();
+    }
+
+    /// Says what only matters now; where there is nobody to hear it, it is not said.
+    fn say(&mut self, frame: &ClientFrame) {
+        if !self.is_heard() {
+            return;
+        }
+        if let Link::Open(socket) = &mut self.link {
+            socket.tell(frame);
+        }
+    }
+
     fn turn(&mut self, page: Result<HistoryPage, ApiError>) {
         self.page = None.into();
         self.tell(match page {
             Ok(page) => NetworkEvent::Page(page),
-            Err(ApiError::Unreachable(words) | ApiError::Busy { words, .. }) => NetworkEvent::PageFailed(words),
-            Err(ApiError::Token(sentence) | ApiError::Unheard(sentence) | ApiError::Refused(sentence)) => {
-                NetworkEvent::PageFailed(sentence)
-            }
+            Err(error) => NetworkEvent::PageFailed(in_few_words(error)),
         });
     }
 
@@ -195,14 +227,14 @@ impl Connection {
         self.link = Link::Opening(async move { Socket::open(&api, resume, last).await.map(Box::new) }.boxed());
     }
 
-    /// Whether there is somebody to tell how far we have come: a plain server takes nothing.
-    fn hears_receipts(&self) -> bool {
+    /// Whether there is somebody to tell anything: a plain server takes nothing.
+    fn is_heard(&self) -> bool {
         self.welcomed_at.is_some() && matches!(&self.link, Link::Open(socket) if !socket.is_plain())
     }
 
     fn tell_how_far(&mut self) {
         if let Link::Open(socket) = &mut self.link {
-            self.receipts.tell(Instant::now(), |reached| socket.tell(reached));
+            self.receipts.tell(Instant::now(), |reached| socket.tell(&ClientFrame::Receipt(reached)));
         }
     }
 
@@ -250,6 +282,10 @@ impl Connection {
                 self.welcomed_at = Some(Instant::now());
                 self.posts.hurry();
                 self.tell(NetworkEvent::Welcomed(welcome));
+                // A new connection counts as attended.
+                if self.attention == AttentionState::Idle {
+                    self.say(&ClientFrame::Presence(Attention { state: self.attention }));
+                }
             }
             ServerFrame::Message(message) => match self.feed.message(message.seq) {
                 Verdict::New => self.tell(NetworkEvent::Message(message)),
@@ -263,6 +299,7 @@ impl Connection {
                 }
             }
             ServerFrame::Receipt(receipt) => self.tell(NetworkEvent::Receipt(receipt)),
+            ServerFrame::Typing(typing) => self.tell(NetworkEvent::Typing(typing)),
             ServerFrame::Bye(bye) => self.bye = Some(bye),
             ServerFrame::Unknown => {}
         }
@@ -302,5 +339,16 @@ impl Connection {
         self.welcomed_at = None;
         self.link = Link::Parked;
         self.tell(event);
+    }
+}
+
+/// Why a question to the server came to nothing.
+fn in_few_words(error: ApiError) -> String {
+    match error {
+        ApiError::Unreachable(words)
+        | ApiError::Busy { words, .. }
+        | ApiError::Token(words)
+        | ApiError::Unheard(words)
+        | ApiError::Refused(words) => words,
     }
 }

@@ -86,6 +86,7 @@ mod tests {
             head: Seq(head),
             occupants,
             receipts: vec![],
+            idle: vec![],
             resume,
             max_content_bytes: 65536,
         }

@@ -21,10 +21,10 @@ mod token;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use shared::frames::{Gap, Presence, Receipt, Welcome};
+use shared::frames::{AttentionState, Gap, Presence, Receipt, Typing, TypingState, Welcome};
 use shared::message::{Message, Seq};
 use shared::names::{Email, MessageId, RoomId, Username};
-use shared::rest::HistoryPage;
+use shared::rest::{HistoryPage, SearchPage};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -67,6 +67,8 @@ pub enum NetworkEvent {
     Presence(Presence),
     /// Somebody has come further in the room's messages.
     Receipt(Receipt),
+    /// Somebody is writing, or has stopped.
+    Typing(Typing),
     /// Messages that nobody can have any more.
     Gap(Gap),
     /// The time a ping took.
@@ -97,6 +99,20 @@ pub enum NetworkEvent {
     Page(HistoryPage),
     /// [`Request::PageBefore`] came to nothing: a few words.
     PageFailed(String),
+    /// The answer to [`Request::Search`].
+    Found {
+        /// What was looked for.
+        query: String,
+        /// What was found.
+        page: SearchPage,
+    },
+    /// [`Request::Search`] came to nothing.
+    SearchFailed {
+        /// What was looked for.
+        query: String,
+        /// A few words.
+        reason: String,
+    },
 }
 
 /// What the network is to do.
@@ -115,6 +131,18 @@ pub enum Request {
     Read(Seq),
     /// Fetch messages older than this place.
     PageBefore(Seq),
+    /// Look in the whole history of the room for messages that match, the newest first. A later search ends an earlier one
+    /// that is still under way.
+    Search {
+        /// What to look for, as the person wrote it.
+        query: String,
+        /// Only messages before this place.
+        before: Option<Seq>,
+    },
+    /// Tell the others whether the person is writing. Lost without a word where there is no connection.
+    Typing(TypingState),
+    /// Tell the others whether the person is there; said again by itself after every welcome.
+    Attention(AttentionState),
     /// Do not wait for the next attempt.
     RetryNow,
 }

@@ -35,6 +35,7 @@ impl Plain {
             epoch: EPOCH.to_owned(),
             head: seq,
             receipts: vec![],
+            idle: vec![],
             occupants: vec![who.username.clone()],
             resume,
             max_content_bytes: MAX_CONTENT_BYTES,

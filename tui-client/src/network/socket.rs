@@ -9,7 +9,7 @@ use futures_util::{FutureExt, SinkExt, StreamExt};
 use reqwest::header::{CONNECTION, HeaderMap, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY};
 use reqwest::header::{SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE};
 use reqwest::{StatusCode, Upgraded};
-use shared::frames::{ClientFrame, Reached, SUBPROTOCOL, ServerFrame};
+use shared::frames::{ClientFrame, SUBPROTOCOL, ServerFrame};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -137,10 +137,10 @@ impl Socket {
         self.plain.is_some()
     }
 
-    /// Tells the server how far this client has come, without waiting for anything. False when it cannot be taken now.
-    pub(crate) fn tell(&mut self, reached: Reached) -> bool {
+    /// Tells the server something, without waiting for anything. False when it cannot be taken now.
+    pub(crate) fn tell(&mut self, frame: &ClientFrame) -> bool {
         // This type cannot fail to serialize.
-        let text = serde_json::to_string(&ClientFrame::Receipt(reached)).unwrap_or_default();
+        let text = serde_json::to_string(frame).unwrap_or_default();
         let taken = self.stream.feed(Message::text(text)).now_or_never();
         // What the system takes later goes out with the next ping. That the connection is broken, who reads it will see.
         let _ = self.stream.flush().now_or_never();

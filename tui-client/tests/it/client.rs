@@ -59,7 +59,10 @@ impl Client {
             | NetworkEvent::Receipt(_)
             | NetworkEvent::RoomFull
             | NetworkEvent::Page(_)
-            | NetworkEvent::PageFailed(_)) => format!("{event:?}"),
+            | NetworkEvent::PageFailed(_)
+            | NetworkEvent::Typing(_)
+            | NetworkEvent::Found { .. }
+            | NetworkEvent::SearchFailed { .. }) => format!("{event:?}"),
         }
     }
 

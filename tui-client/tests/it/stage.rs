@@ -78,6 +78,7 @@ impl Stage {
             epoch: "e".into(),
             head: Seq(head),
             receipts,
+            idle: vec![],
             occupants: occupants.iter().copied().map(name).collect(),
             resume,
             max_content_bytes: 1024,
