@@ -5,12 +5,18 @@ use std::fmt;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::app::composer::Edit;
+use crate::app::sanitize;
+
+/// How a text begins with a `/`.
+const ESCAPE: &str = "// at the beginning sends a text that begins with /.";
 
 /// One thing a person can do.
 #[derive(Debug)]
 pub struct Command {
     /// What it is called after a `/`, if it has a name.
     pub name: Option<&'static str>,
+    /// What stands behind the name.
+    pub argument: Argument,
     /// The keys that do it.
     pub keys: &'static [Key],
     /// When the keys mean this.
@@ -21,13 +27,45 @@ pub struct Command {
     pub action: Action,
 }
 
+/// What stands behind a command's name, under the name that the help gives it. A key does it without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Argument {
+    /// Nothing.
+    None,
+    /// A text.
+    Text(&'static str),
+    /// A text or nothing.
+    Optional(&'static str),
+}
+
 /// When a key means what its command says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// Whatever is written.
     Always,
+    /// While nothing is written behind the caret.
+    NothingBehindCaret,
     /// While nothing is written.
     DraftIsEmpty,
+}
+
+/// What of a draft tells what a key means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Draft {
+    /// Nothing is written.
+    pub is_empty: bool,
+    /// The caret stands at the end.
+    pub ends_at_caret: bool,
+}
+
+impl When {
+    fn holds(self, draft: Draft) -> bool {
+        match self {
+            Self::Always => true,
+            Self::NothingBehindCaret => draft.ends_at_caret,
+            Self::DraftIsEmpty => draft.is_empty,
+        }
+    }
 }
 
 /// A key with its modifiers.
@@ -83,6 +121,7 @@ pub const COMMANDS: &[Command] = &[
     always(&[alt(KeyCode::Enter), shift(KeyCode::Enter), ctrl('j')], "begin a new line", Action::NewLine),
     Command {
         name: Some("help"),
+        argument: Argument::Optional("WORD"),
         keys: &[plain(KeyCode::Char('?')), plain(KeyCode::F(1))],
         when: When::DraftIsEmpty,
         help: "this help; F1 while you write; ?? writes a ?",
@@ -99,6 +138,7 @@ pub const COMMANDS: &[Command] = &[
     always(&[plain(KeyCode::End)], "go to the newest message and to the end of the line", Action::Newest),
     Command {
         name: Some("retry"),
+        argument: Argument::None,
         keys: &[ctrl('r')],
         when: When::Always,
         help: "connect now instead of waiting",
@@ -107,6 +147,7 @@ pub const COMMANDS: &[Command] = &[
     always(&[ctrl('l')], "draw the screen anew", Action::Redraw),
     Command {
         name: Some("quit"),
+        argument: Argument::None,
         keys: &[ctrl('c'), ctrl('d')],
         when: When::DraftIsEmpty,
         help: "leave the room",
@@ -141,18 +182,29 @@ pub const COMMANDS: &[Command] = &[
 
 /// The action of a key, if it has one.
 #[must_use]
-pub fn of_key(event: &KeyEvent, draft_is_empty: bool) -> Option<Action> {
+pub fn of_key(event: &KeyEvent, draft: Draft) -> Option<Action> {
     let key = Key::of(event);
     COMMANDS
         .iter()
-        .find(|command| command.keys.contains(&key) && (draft_is_empty || command.when == When::Always))
+        .find(|command| command.keys.contains(&key) && command.when.holds(draft))
         .map(|command| command.action)
 }
 
-/// The action of a name, the `/` left out.
-#[must_use]
-pub fn of_name(name: &str) -> Option<Action> {
-    COMMANDS.iter().find(|command| command.name == Some(name)).map(|command| command.action)
+/// Reads what stands behind the `/`: what is to be done, and with which argument; or a sentence that says why nothing.
+///
+/// # Errors
+/// When there is no such command, or it takes no argument or needs one.
+pub fn read(written: &str) -> Result<(Action, &str), String> {
+    let (name, argument) = written.split_once(char::is_whitespace).unwrap_or((written, ""));
+    let argument = argument.trim();
+    let Some(command) = COMMANDS.iter().find(|command| command.name == Some(name)) else {
+        return Err(format!("There is no command /{}. /help shows those there are; {ESCAPE}", sanitize::line(name)));
+    };
+    match command.argument {
+        Argument::None if !argument.is_empty() => Err(format!("/{name} stands alone. {ESCAPE}")),
+        Argument::Text(what) if argument.is_empty() => Err(format!("/{name} needs more: write /{name} {what}.")),
+        Argument::None | Argument::Text(_) | Argument::Optional(_) => Ok((command.action, argument)),
+    }
 }
 
 /// The key to name to a person who asks how to do this.
@@ -173,12 +225,17 @@ impl Command {
     /// The keys and the name, as the help shows them.
     fn ways(&self) -> String {
         let keys = self.keys.iter().map(Key::to_string);
-        keys.chain(self.name.map(|name| format!("/{name}"))).collect::<Vec<_>>().join("  ")
+        let name = self.name.map(|name| match self.argument {
+            Argument::None => format!("/{name}"),
+            Argument::Text(what) => format!("/{name} {what}"),
+            Argument::Optional(what) => format!("/{name} [{what}]"),
+        });
+        keys.chain(name).collect::<Vec<_>>().join("  ")
     }
 }
 
 const fn always(keys: &'static [Key], help: &'static str, action: Action) -> Command {
-    Command { name: None, keys, when: When::Always, help, action }
+    Command { name: None, argument: Argument::None, keys, when: When::Always, help, action }
 }
 
 const fn edit(keys: &'static [Key], help: &'static str, edit: Edit) -> Command {
@@ -187,7 +244,7 @@ const fn edit(keys: &'static [Key], help: &'static str, edit: Edit) -> Command {
 
 /// A second row for an action that the help already tells of.
 const fn hidden(when: When, keys: &'static [Key], action: Action) -> Command {
-    Command { name: None, keys, when, help: "", action }
+    Command { name: None, argument: Argument::None, keys, when, help: "", action }
 }
 
 const fn plain(code: KeyCode) -> Key {
@@ -257,7 +314,7 @@ mod tests {
                 assert!(one.name.is_none() || one.name != other.name, "{one:?} and {other:?}");
                 let key = one.keys.iter().find(|key| other.keys.contains(key));
                 assert!(
-                    key.is_none() || (one.when == When::DraftIsEmpty && other.when == When::Always),
+                    key.is_none() || (one.when != When::Always && one.when != other.when),
                     "{key:?} does both {one:?} and {other:?}"
                 );
             }
@@ -275,8 +332,18 @@ mod tests {
     #[test]
     fn a_question_mark_asks_for_help_only_where_it_is_not_part_of_a_text() {
         let key = KeyEvent::new(KeyCode::Char('?'), KeyModifiers::SHIFT);
-        assert_eq!(of_key(&key, true), Some(Action::Help));
-        assert_eq!(of_key(&key, false), None);
+        assert_eq!(of_key(&key, Draft { is_empty: true, ends_at_caret: true }), Some(Action::Help));
+        assert_eq!(of_key(&key, Draft { is_empty: false, ends_at_caret: true }), None);
+    }
+
+    #[test]
+    fn a_name_is_read_with_what_may_stand_behind_it() {
+        assert_eq!(read("help"), Ok((Action::Help, "")));
+        assert_eq!(read("help  scroll "), Ok((Action::Help, "scroll")));
+        assert_eq!(read("quit "), Ok((Action::Quit, "")));
+        assert!(read("quit now").is_err_and(|sentence| sentence.starts_with("/quit stands alone.")));
+        assert!(read("quiet").is_err_and(|sentence| sentence.starts_with("There is no command /quiet.")));
+        assert!(help("").iter().any(|(ways, _)| ways.ends_with("/help [WORD]")));
     }
 
     #[test]

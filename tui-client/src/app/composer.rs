@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
+use crate::app::commands::Draft;
 use crate::app::{sanitize, wrap};
 
 /// The draft and the caret in it.
@@ -64,6 +65,12 @@ impl Composer {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
+    }
+
+    /// What of the draft tells what a key means.
+    #[must_use]
+    pub fn draft(&self) -> Draft {
+        Draft { is_empty: self.is_empty(), ends_at_caret: self.tail().is_empty() }
     }
 
     /// Takes a typed character.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use ratatui::layout::Size;
 
 use crate::app::arrivals::{self, Picture};
-use crate::app::commands::{self, Action, Direction};
+use crate::app::commands::{self, Action, Direction, Draft};
 use crate::app::composer::Edit;
 use crate::app::log::Older;
 use crate::app::receipts::Focus;
@@ -92,9 +92,9 @@ fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
     if let Screen::Help { .. } = state.screen {
         return press_in_help(state, key, effects);
     }
-    let action = commands::of_key(key, state.composer.is_empty());
+    let action = commands::of_key(key, state.composer.draft());
     match (action, key.code) {
-        (Some(action), _) => act(state, action, effects),
+        (Some(action), _) => act(state, action, "", effects),
         // AltGr reports as Ctrl+Alt on some terminals, and what it types is a text.
         (None, KeyCode::Char(c)) if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
             state.composer.type_char(c);
@@ -104,7 +104,8 @@ fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
     }
 }
 
-fn act(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+/// Does what a key or a name asks for. `argument` is what stands behind the name.
+fn act(state: &mut State, action: Action, argument: &str, effects: &mut Vec<Effect>) {
     match action {
         Action::Send => sending::send(state, effects),
         Action::NewLine => state.composer.type_char('\n'),
@@ -120,7 +121,7 @@ fn act(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
             state.scroll_to_newest();
         }
         Action::Retry => retry(state, effects),
-        Action::Help => state.screen = Screen::Help { search: String::new(), top: 0 },
+        Action::Help => state.screen = Screen::Help { search: argument.to_owned(), top: 0 },
         Action::Redraw => effects.push(Effect::Repaint),
         Action::Suspend => effects.push(Effect::Suspend),
         Action::TakeBack => sending::take_back(state, effects),
@@ -129,20 +130,13 @@ fn act(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
 }
 
 pub(crate) fn run_command(state: &mut State, command: &str, effects: &mut Vec<Effect>) {
-    let (name, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
-    let Some(action) = commands::of_name(name) else {
-        state.notice = Some(format!(
-            "There is no command /{}. /help shows those there are; // at the beginning sends a text that begins with /.",
-            sanitize::line(name)
-        ));
-        return;
-    };
-    if !rest.trim().is_empty() {
-        state.notice = Some(format!("/{name} stands alone. // at the beginning sends a text that begins with /."));
-        return;
+    match commands::read(command) {
+        Err(sentence) => state.notice = Some(sentence),
+        Ok((action, argument)) => {
+            state.composer.take();
+            act(state, action, argument, effects);
+        }
     }
-    state.composer.take();
-    act(state, action, effects);
 }
 
 fn scroll(state: &mut State, direction: Direction, rows: usize, effects: &mut Vec<Effect>) {
@@ -176,7 +170,8 @@ fn retry(state: &mut State, effects: &mut Vec<Effect>) {
 fn press_in_help(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
     let Screen::Help { search, top } = &mut state.screen else { return };
     let page = usize::from(layout::help_rows(state.size)).max(1);
-    match (commands::of_key(key, search.is_empty()), key.code) {
+    let draft = Draft { is_empty: search.is_empty(), ends_at_caret: true };
+    match (commands::of_key(key, draft), key.code) {
         // Otherwise no message could begin with one.
         (Some(Action::Help), KeyCode::Char(c)) => {
             state.screen = Screen::Chat;
