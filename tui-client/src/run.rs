@@ -15,6 +15,7 @@ use rustix::process::{self, Signal as Posix};
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::app::preferences::Preferences;
 use crate::app::receipts::Focus;
 use crate::app::update::update;
 use crate::app::{Connection, Effect, Event, Look, Palette, State};
@@ -71,7 +72,8 @@ pub async fn join(membership: Membership, outbox: &mut Outbox) -> Result<Ended, 
         return Err(RunError::NotATerminal);
     }
     let signals = Signals::listen()?;
-    let look = Look { size: terminal::size(), palette: palette(), zone: TimeZone::system() };
+    let preferences = Preferences::default();
+    let look = Look { size: terminal::size(), palette: palette(), preferences, zone: TimeZone::system() };
     let mut terminal = Terminal::take(look.size)?;
     let state = State::new(&membership, network::new_message_id(), look, Timestamp::now());
     terminal.draw(&state)?;

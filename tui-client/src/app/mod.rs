@@ -1,8 +1,8 @@
 //! Pure. What the client knows, and what a key or a frame changes in it.
 //!
 //! Read in this order: this file (the state, what may happen to it, what is to be done then), `update`, `sending`,
-//! `arrivals` (what the network tells), `commands` (the table of keys and names), `log`, `composer`, `scroll`, `people`,
-//! `receipts`, `leaving`; then what they stand on: `layout`, `rows`, `wrap`, `sanitize`.
+//! `arrivals` (what the network tells), `commands` (the table of keys and names), `preferences`, `log`, `composer`,
+//! `scroll`, `people`, `receipts`, `leaving`; then what they stand on: `layout`, `rows`, `wrap`, `sanitize`.
 
 pub mod arrivals;
 pub(crate) mod characters;
@@ -13,6 +13,7 @@ pub mod layout;
 pub(crate) mod leaving;
 pub mod log;
 pub mod people;
+pub mod preferences;
 pub mod receipts;
 pub mod rows;
 pub mod sanitize;
@@ -36,6 +37,7 @@ use shared::rest::MAX_CONTENT_BYTES;
 use crate::app::composer::Composer;
 use crate::app::log::{Log, Unsent, Voice};
 use crate::app::people::Peer;
+use crate::app::preferences::Preferences;
 use crate::app::receipts::{Focus, Receipts};
 use crate::app::scroll::Scroll;
 use crate::network::{Membership, NetworkEvent, Request};
@@ -86,6 +88,8 @@ pub struct State {
     pub size: Size,
     /// How many colours to use.
     pub palette: Palette,
+    /// How the person wants it.
+    pub preferences: Preferences,
     /// Where times are told in.
     pub zone: TimeZone,
     /// When the last event happened.
@@ -248,6 +252,7 @@ impl State {
             max_content_bytes: MAX_CONTENT_BYTES,
             size: look.size,
             palette: look.palette,
+            preferences: look.preferences,
             zone: look.zone,
             now,
             session,
@@ -305,6 +310,8 @@ pub struct Look {
     pub size: Size,
     /// How many colours to use.
     pub palette: Palette,
+    /// How the person wants it.
+    pub preferences: Preferences,
     /// Where times are told in.
     pub zone: TimeZone,
 }

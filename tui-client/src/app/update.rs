@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use ratatui::layout::Size;
 
 use crate::app::arrivals::{self, Picture};
-use crate::app::commands::{self, Action, Direction, Draft};
+use crate::app::commands::{self, Action, Direction, Draft, help};
 use crate::app::composer::Edit;
 use crate::app::log::Older;
 use crate::app::receipts::Focus;
@@ -92,7 +92,7 @@ fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
     if let Screen::Help { .. } = state.screen {
         return press_in_help(state, key, effects);
     }
-    let action = commands::of_key(key, state.composer.draft());
+    let action = state.preferences.keymap.action(key, state.composer.draft());
     match (action, key.code) {
         (Some(action), _) => act(state, action, "", effects),
         // AltGr reports as Ctrl+Alt on some terminals, and what it types is a text.
@@ -171,7 +171,7 @@ fn press_in_help(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
     let Screen::Help { search, top } = &mut state.screen else { return };
     let page = usize::from(layout::help_rows(state.size)).max(1);
     let draft = Draft { is_empty: search.is_empty(), ends_at_caret: true };
-    match (commands::of_key(key, draft), key.code) {
+    match (state.preferences.keymap.action(key, draft), key.code) {
         // Otherwise no message could begin with one.
         (Some(Action::Help), KeyCode::Char(c)) => {
             state.screen = Screen::Chat;
@@ -196,7 +196,7 @@ fn press_in_help(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
         (_, _) => {}
     }
     if let Screen::Help { search, top } = &mut state.screen {
-        *top = (*top).min(commands::help(search).len().saturating_sub(page));
+        *top = (*top).min(help::rows(&state.preferences.keymap, search).len().saturating_sub(page));
     }
 }
 

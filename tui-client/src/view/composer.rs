@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
-use crate::app::commands::{self, Action};
+use crate::app::commands::Action;
 use crate::app::log::Older;
 use crate::app::scroll::Scroll;
 use crate::app::{State, layout, wrap};
@@ -36,7 +36,7 @@ pub(crate) fn notice(state: &State, theme: Theme, area: Rect, buffer: &mut Buffe
     if rows.iter().any(|row| !row.is_empty()) {
         return;
     }
-    let newest = key(Action::Newest);
+    let newest = key(state, Action::Newest);
     match (state.scroll, state.unseen, state.log.older) {
         (Scroll::At(_), unseen @ 1.., _) => {
             paint::text(buffer, area, 1, 0, &format!("{unseen} new below · {newest}"), theme.urgent());
@@ -53,15 +53,20 @@ pub(crate) fn notice(state: &State, theme: Theme, area: Rect, buffer: &mut Buffe
 
 /// Paints the keys to begin with, as many as there is room for.
 pub(crate) fn hint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let help = if state.composer.is_empty() { key(Action::Help) } else { "F1".to_owned() };
-    let [send, new_line, help] = [(key(Action::Send), "send"), (key(Action::NewLine), "new line"), (help, "help")]
-        .map(|(key, what)| format!("{key} {what}"));
+    let help = if state.composer.is_empty() {
+        key(state, Action::Help)
+    } else {
+        state.preferences.keymap.way_while_writing(Action::Help).unwrap_or_default()
+    };
+    let [send, new_line, help] =
+        [(key(state, Action::Send), "send"), (key(state, Action::NewLine), "new line"), (help, "help")]
+            .map(|(key, what)| format!("{key} {what}"));
     let hints = [format!(" {send} · {new_line} · {help}"), format!(" {send} · {help}"), format!(" {help}")];
     if let Some(hint) = hints.iter().find(|hint| wrap::columns(hint) < usize::from(area.width)) {
         paint::text(buffer, area, 0, area.height.saturating_sub(1), hint, theme.quiet());
     }
 }
 
-fn key(action: Action) -> String {
-    commands::key_of(action).map_or_else(String::new, |key| key.to_string())
+fn key(state: &State, action: Action) -> String {
+    state.preferences.keymap.way(action).unwrap_or_default()
 }

@@ -15,11 +15,11 @@ use crate::view::theme::Theme;
 
 /// Paints the state and puts the terminal's own cursor where the caret is: input methods open their window there.
 pub fn view(state: &State, frame: &mut Frame<'_>) {
-    let theme = Theme::of(state.palette);
+    let theme = Theme::of(&state.preferences, state.palette);
     let screen = Rect::from((Position::ORIGIN, state.size));
     let buffer = frame.buffer_mut();
     let caret = match &state.screen {
-        Screen::Help { search, top } => help::paint(search, *top, theme, screen, buffer),
+        Screen::Help { search, top } => help::paint(state, search, *top, theme, screen, buffer),
         Screen::Chat => {
             let areas = layout::areas(state);
             if areas.top.height > 0 {

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use crate::app::commands::Action;
 use crate::app::log::Voice;
 use crate::app::people::PeerPresence;
-use crate::app::{Connection, State, commands, commands::Action, wrap};
+use crate::app::{Connection, State, wrap};
 use crate::view::paint::{self, Run};
 use crate::view::theme::Theme;
 
@@ -64,7 +65,8 @@ fn connection(state: &State) -> Vec<String> {
                 0 => "again now".to_owned(),
                 seconds => format!("again in {seconds} s"),
             };
-            let key = commands::key_of(Action::Retry).map_or_else(String::new, |key| format!(" · {key} now"));
+            let key =
+                state.preferences.keymap.way(Action::Retry).map_or_else(String::new, |way| format!(" · {way} now"));
             vec![
                 format!("no connection ({reason}) · {again}{key}"),
                 format!("no connection ({reason}) · {again}"),

@@ -7,6 +7,7 @@ use ratatui::style::{Color, Modifier, Style};
 
 use crate::app::Palette;
 use crate::app::log::Voice;
+use crate::app::preferences::{Preferences, ThemeName};
 
 /// The styles of one palette.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +19,9 @@ pub(crate) struct Theme {
 const PEOPLE: [Color; 2] = [Color::Green, Color::Magenta];
 
 impl Theme {
-    pub(crate) fn of(palette: Palette) -> Self {
+    /// `NO_COLOR`, which `palette` tells of, wins over what a person prefers.
+    pub(crate) fn of(preferences: &Preferences, palette: Palette) -> Self {
+        let palette = if preferences.theme == ThemeName::None { Palette::Monochrome } else { palette };
         Self { palette }
     }
 

@@ -10,6 +10,7 @@ use shared::frames::{Receipt, Resume, Welcome};
 use shared::message::{Message, Seq};
 use shared::names::{MessageId, Username};
 use shared::rest::HistoryPage;
+use tui_client::app::preferences::Preferences;
 use tui_client::app::update::update;
 use tui_client::app::{Effect, Event, Look, Palette, State};
 use tui_client::network::{Membership, NetworkEvent, Request};
@@ -42,7 +43,8 @@ impl Stage {
             email: "".parse().unwrap(),
             last: 50,
         };
-        let look = Look { size: Size::new(width, height), palette: Palette::Sixteen, zone: TimeZone::UTC };
+        let preferences = Preferences::default();
+        let look = Look { size: Size::new(width, height), palette: Palette::Sixteen, preferences, zone: TimeZone::UTC };
         let now = time("14:00");
         let state = State::new(&membership, MessageId::new("run").unwrap(), look, now);
         Self { state, now, effects: Vec::new() }

@@ -126,7 +126,7 @@ fn the_help_is_made_of_the_table_and_can_be_searched() {
         .types("?")
         .expect_text("Ctrl+R /retry connect now instead of waiting")
         .types("older")
-        .expect_text("look for: older▏ PgUp scroll to older messages Esc goes back")
+        .expect_text("look for: older▏ Reading PgUp scroll to older messages Esc goes back")
         .press(KeyCode::Esc)
         .expect_text("> ▏");
     Stage::joined(80, 10, 1)

@@ -1,0 +1,116 @@
+//! Pure. The one table of what a person can do.
+
+use crossterm::event::KeyCode;
+
+use crate::app::commands::key::{Key, alt, ctrl, ctrl_code, plain, shift};
+use crate::app::commands::{Action, Argument, Command, Direction, Group, When};
+use crate::app::composer::Edit;
+
+/// Every command. To add one, add a line; nothing is bound elsewhere.
+pub const GROUPS: &[Group] = &[
+    Group { heading: "Writing", commands: WRITING },
+    Group { heading: "Reading", commands: READING },
+    Group { heading: "The program", commands: PROGRAM },
+    Group { heading: "Moving and cutting in what you write", commands: EDITING },
+];
+
+const WRITING: &[Command] = &[
+    always("send", &[plain(KeyCode::Enter)], "send the message", Action::Send),
+    always("new-line", &[alt(KeyCode::Enter), shift(KeyCode::Enter), ctrl('j')], "begin a new line", Action::NewLine),
+    always("clear-draft", &[ctrl('c')], "clear what is written", Action::ClearDraft),
+    always("take-back", &[ctrl('t')], "take back a message that was refused, to write it anew", Action::TakeBack),
+];
+
+const READING: &[Command] = &[
+    always("page-up", &[plain(KeyCode::PageUp)], "scroll to older messages", Action::Page(Direction::Up)),
+    always("page-down", &[plain(KeyCode::PageDown)], "scroll to newer messages", Action::Page(Direction::Down)),
+    always("row-up", &[ctrl_code(KeyCode::Up), shift(KeyCode::Up)], "scroll up by a row", Action::Row(Direction::Up)),
+    always(
+        "row-down",
+        &[ctrl_code(KeyCode::Down), shift(KeyCode::Down)],
+        "scroll down by a row",
+        Action::Row(Direction::Down),
+    ),
+    // Terminals turn the wheel into these two on the alternate screen.
+    hidden("wheel-up", When::DraftIsEmpty, &[plain(KeyCode::Up)], Action::Row(Direction::Up)),
+    hidden("wheel-down", When::DraftIsEmpty, &[plain(KeyCode::Down)], Action::Row(Direction::Down)),
+    always("newest", &[plain(KeyCode::End)], "go to the newest message and to the end of the line", Action::Newest),
+];
+
+const PROGRAM: &[Command] = &[
+    Command {
+        id: "help",
+        name: Some("help"),
+        argument: Argument::Optional("WORD"),
+        keys: &[plain(KeyCode::Char('?')), plain(KeyCode::F(1))],
+        when: When::DraftIsEmpty,
+        help: "this help; F1 while you write; ?? writes a ?",
+        action: Action::Help,
+    },
+    hidden("help-while-writing", When::Always, &[plain(KeyCode::F(1))], Action::Help),
+    Command {
+        id: "retry",
+        name: Some("retry"),
+        argument: Argument::None,
+        keys: &[ctrl('r')],
+        when: When::Always,
+        help: "connect now instead of waiting",
+        action: Action::Retry,
+    },
+    always("redraw", &[ctrl('l')], "draw the screen anew", Action::Redraw),
+    always("suspend", &[ctrl('z')], "back to the shell; fg returns here", Action::Suspend),
+    Command {
+        id: "quit",
+        name: Some("quit"),
+        argument: Argument::None,
+        keys: &[ctrl('c'), ctrl('d')],
+        when: When::DraftIsEmpty,
+        help: "leave the room",
+        action: Action::Quit,
+    },
+];
+
+const EDITING: &[Command] = &[
+    edit("left", &[plain(KeyCode::Left), ctrl('b')], "move left", Edit::Left),
+    edit("right", &[plain(KeyCode::Right), ctrl('f')], "move right", Edit::Right),
+    edit("up", &[plain(KeyCode::Up), ctrl('p')], "move up a row", Edit::Up),
+    edit("down", &[plain(KeyCode::Down), ctrl('n')], "move down a row", Edit::Down),
+    edit(
+        "word-left",
+        &[ctrl_code(KeyCode::Left), alt(KeyCode::Left), alt(KeyCode::Char('b'))],
+        "move left by a word",
+        Edit::WordLeft,
+    ),
+    edit(
+        "word-right",
+        &[ctrl_code(KeyCode::Right), alt(KeyCode::Right), alt(KeyCode::Char('f'))],
+        "move right by a word",
+        Edit::WordRight,
+    ),
+    edit("line-start", &[plain(KeyCode::Home), ctrl('a')], "to the beginning of the line", Edit::LineStart),
+    edit("line-end", &[ctrl('e')], "to the end of the line", Edit::LineEnd),
+    edit(
+        "backspace",
+        &[plain(KeyCode::Backspace), ctrl('h'), shift(KeyCode::Backspace)],
+        "delete to the left",
+        Edit::Backspace,
+    ),
+    edit("delete", &[plain(KeyCode::Delete), ctrl('d')], "delete to the right", Edit::Delete),
+    edit("cut-word", &[ctrl('w'), alt(KeyCode::Backspace)], "cut a word", Edit::CutWord),
+    edit("cut-to-line-start", &[ctrl('u')], "cut back to the beginning of the line", Edit::CutToLineStart),
+    edit("cut-to-line-end", &[ctrl('k')], "cut to the end of the line", Edit::CutToLineEnd),
+    edit("bring-back", &[ctrl('y')], "bring back what was cut or cleared", Edit::BringBack),
+];
+
+const fn always(id: &'static str, keys: &'static [Key], help: &'static str, action: Action) -> Command {
+    Command { id, name: None, argument: Argument::None, keys, when: When::Always, help, action }
+}
+
+const fn edit(id: &'static str, keys: &'static [Key], help: &'static str, edit: Edit) -> Command {
+    always(id, keys, help, Action::Edit(edit))
+}
+
+/// A second line for an action that the help already tells of.
+const fn hidden(id: &'static str, when: When, keys: &'static [Key], action: Action) -> Command {
+    Command { id, name: None, argument: Argument::None, keys, when, help: "", action }
+}
