@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
 use futures_util::SinkExt;
-use shared::frames::{Bye, ClientFrame, CloseCode, Reached, ServerFrame};
+use shared::frames::{Bye, ClientFrame, CloseCode, ServerFrame};
 use tokio::task::unconstrained;
 use tokio::time::{MissedTickBehavior, interval, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -101,8 +101,8 @@ async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>,
                     Some(Ok(message)) => {
                         // Whatever it says, it shows that it is alive.
                         pulse.felt();
-                        if let Some(reached) = receipt(seat.voice, &message) {
-                            Box::pin(seat.reached(reached)).await;
+                        if let Some(frame) = frame(seat.voice, &message) {
+                            Box::pin(seat.said(frame)).await;
                         }
                     }
                     Some(Err(_)) | None => return End::Vanished,
@@ -128,17 +128,14 @@ async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>,
     }
 }
 
-/// How far a client of `duet.v1` says that it has come. Nothing else that a client says has a meaning.
-fn receipt(voice: Voice, message: &Message) -> Option<Reached> {
+/// What a client of `duet.v1` says. Nothing that another says has a meaning.
+fn frame(voice: Voice, message: &Message) -> Option<ClientFrame> {
     let (Voice::DuetV1, Message::Text(text)) = (voice, message) else { return None };
     if text.len() > MAX_FRAME_BYTES {
         return None;
     }
-    match serde_json::from_str(text) {
-        Ok(ClientFrame::Receipt(reached)) => Some(reached),
-        // Of a later version, or no frame at all.
-        Ok(ClientFrame::Typing(_) | ClientFrame::Presence(_) | ClientFrame::Unknown) | Err(_) => None,
-    }
+    // One of a later version, or no frame at all, is passed over.
+    serde_json::from_str(text).ok().filter(|frame| *frame != ClientFrame::Unknown)
 }
 
 /// Sends frames, with one write where they fit.

@@ -126,7 +126,7 @@ fn welcome(app: &App, room_id: RoomId, user: Username, seat: &Seat) -> ServerFra
         epoch: app.history.epoch().to_owned(),
         head: seat.entry.head,
         occupants: seat.entry.occupants.clone(),
-        idle: Vec::new(),
+        idle: seat.entry.idle.clone(),
         receipts: seat.entry.receipts.clone(),
         resume: seat.entry.resume,
         max_content_bytes: app.max_content_bytes,

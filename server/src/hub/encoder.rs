@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::ws::Utf8Bytes;
 use serde::Serialize;
-use shared::frames::{Gap, Presence, Receipt};
+use shared::frames::{Gap, Presence, Receipt, Typing};
 use shared::message::Message;
 
 use crate::rooms::{Frame, Voice};
@@ -24,6 +24,7 @@ enum Borrowed<'a> {
     Message(&'a Message),
     Presence(&'a Presence),
     Receipt(&'a Receipt),
+    Typing(&'a Typing),
     Gap(&'a Gap),
 }
 
@@ -34,6 +35,7 @@ impl Encoder {
             Frame::Message(message) => self.message(message, voice),
             Frame::Presence(presence) => json(&Borrowed::Presence(presence)),
             Frame::Receipt(receipt) => json(&Borrowed::Receipt(receipt)),
+            Frame::Typing(typing) => json(&Borrowed::Typing(typing)),
             Frame::Gap(gap) => json(&Borrowed::Gap(gap)),
         }
     }
@@ -58,7 +60,7 @@ pub fn json(frame: &impl Serialize) -> Utf8Bytes {
 
 #[cfg(test)]
 mod tests {
-    use shared::frames::{PresenceState, Reached, ServerFrame};
+    use shared::frames::{Activity, PresenceState, Reached, ServerFrame, TypingState};
     use shared::message::Seq;
     use shared::names::{MessageId, Username};
 
@@ -89,6 +91,9 @@ mod tests {
         let reached = Reached { delivered: Seq(7), read: Seq(6) };
         let receipt = Receipt { user: Username::new("bob").unwrap(), reached };
         check(&Frame::Receipt(receipt.clone()), &ServerFrame::Receipt(receipt));
+        let activity = Activity { state: TypingState::Active };
+        let typing = Typing { user: Username::new("bob").unwrap(), activity };
+        check(&Frame::Typing(typing.clone()), &ServerFrame::Typing(typing));
         let presence = Presence {
             user: Username::new("bob").unwrap(),
             state: PresenceState::Away,

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
-use shared::frames::Reached;
+use shared::frames::ClientFrame;
 use shared::names::RoomId;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::error::TrySendError;
@@ -151,9 +151,9 @@ impl Seat {
         std::mem::take(&mut waiting.frames)
     }
 
-    /// Says how far the user has come.
-    pub async fn reached(&self, reached: Reached) {
-        self.hub.say(Event::Input(Input::Reached(self.room.clone(), self.session, reached))).await;
+    /// Hands on what the client says.
+    pub async fn said(&self, frame: ClientFrame) {
+        self.hub.say(Event::Input(Input::Said(self.room.clone(), self.session, frame))).await;
     }
 
     /// The connection ended by a close of the WebSocket. Without this it counts as broken off.

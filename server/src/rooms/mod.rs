@@ -4,21 +4,24 @@
 //! place is `cursor + 1`, dropped when it is not after the cursor, and otherwise the room is read from history. Joining,
 //! resuming, reordering, repeats, a lost announcement and a slow reader are all this one rule.
 
+mod presence;
 mod receipts;
 mod room;
 mod seats;
 mod session;
 #[cfg(test)]
 mod simulation;
+mod typing;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use shared::frames::{Gap, Presence, Reached, Receipt, Resume};
+use shared::frames::{ClientFrame, Gap, Idle, Presence, Receipt, Resume, Typing};
 use shared::message::{Message, Seq};
 use shared::names::{RoomId, Username};
+use shared::rest::Occupant;
 
 use crate::rooms::room::Room;
 
@@ -113,8 +116,8 @@ pub enum Input {
     Read(RoomId, Seq, Page),
     /// [`Output::Read`] came to nothing.
     ReadFailed(RoomId),
-    /// A connection says how far its user has come.
-    Reached(RoomId, SessionId, Reached),
+    /// A connection of `duet.v1` says something.
+    Said(RoomId, SessionId, ClientFrame),
     /// A connection's queue did not take this frame. Said of each frame from the first that found no room, until
     /// [`Input::Drained`].
     QueueFull(RoomId, SessionId, Frame),
@@ -133,6 +136,8 @@ pub enum Frame {
     Presence(Presence),
     /// Somebody has come further.
     Receipt(Receipt),
+    /// Somebody writes, or has stopped.
+    Typing(Typing),
     /// Messages that history no longer has.
     Gap(Gap),
 }
@@ -144,6 +149,8 @@ pub struct Entry {
     pub head: Seq,
     /// Who holds a seat, by name.
     pub occupants: Vec<Username>,
+    /// Those of them at whose clients nobody is, by name.
+    pub idle: Vec<Idle>,
     /// How far users have come.
     pub receipts: Vec<Receipt>,
     /// What its messages begin with.
@@ -199,6 +206,12 @@ impl Rooms {
         self.rooms.is_empty()
     }
 
+    /// Who holds a seat in a room, by name.
+    #[must_use]
+    pub fn occupants(&self, room: &RoomId) -> Vec<Occupant> {
+        self.rooms.get(room).map(Room::occupants).unwrap_or_default()
+    }
+
     /// When [`Input::Tick`] is next of use, if ever.
     #[must_use]
     pub fn next_tick(&self) -> Option<Instant> {
@@ -215,7 +228,7 @@ impl Rooms {
                 }
             }
             Input::Heard(id, messages) => {
-                self.with(&id, |room| room.heard(messages, out));
+                self.with(&id, |room| room.heard(now, messages, out));
             }
             Input::Read(id, after, page) => {
                 self.with(&id, |room| room.read(now, after, &page, out));
@@ -225,8 +238,8 @@ impl Rooms {
                     self.unread.push_back((now.instant + RETRY_READ, id));
                 }
             }
-            Input::Reached(id, session, reached) => {
-                self.with(&id, |room| room.reached(session, reached, out));
+            Input::Said(id, session, frame) => {
+                self.with(&id, |room| room.said(now, session, &frame, out));
             }
             Input::QueueFull(id, session, frame) => {
                 self.with(&id, |room| room.queue_full(session, &frame));

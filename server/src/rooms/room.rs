@@ -1,16 +1,17 @@
 //! Pure. One room: its sessions, their cursors, and its two seats.
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use shared::frames::{Gap, Presence, PresenceState, Reached, Receipt};
+use shared::frames::{AttentionState, ClientFrame, Gap, Presence, Reached, Receipt, Resume};
 use shared::message::{Message, Seq};
-use shared::names::{RoomId, Username};
+use shared::names::RoomId;
+use shared::rest::Occupant;
 
 use crate::rooms::receipts::Receipts;
-use crate::rooms::seats::{Seats, Taking};
-use crate::rooms::session::{Missed, Progress, Session, begin};
-use crate::rooms::{Entry, Frame, GRACE, Join, Leaving, Now, Output, Page, READS_IN_VAIN, SessionId, Voice};
+use crate::rooms::seats::Seats;
+use crate::rooms::session::{Progress, Session, begin};
+use crate::rooms::typing::Writers;
+use crate::rooms::{Entry, Frame, Join, Leaving, Now, Output, Page, READS_IN_VAIN, SessionId, Voice};
 
 /// A place after every other (and within `i64`, which databases count in): a read after it tells the head alone.
 const AFTER_ALL: Seq = Seq(i64::MAX.unsigned_abs());
@@ -20,16 +21,15 @@ const AFTER_ALL: Seq = Seq(i64::MAX.unsigned_abs());
 pub(super) struct Room {
     id: RoomId,
     epoch: Arc<str>,
-    seats: Seats,
-    sessions: Vec<Session>,
+    pub(super) seats: Seats,
+    pub(super) sessions: Vec<Session>,
     /// The place of the newest message, as far as history has said; `None` until it has.
     head: Option<Seq>,
     /// Whether a read is under way.
     is_reading: bool,
     /// How many reads in a row have failed.
     failed_reads: u32,
-    /// The last change of who is here, for those who missed it.
-    presence: Option<Presence>,
+    pub(super) writers: Writers,
     receipts: Receipts,
 }
 
@@ -43,7 +43,7 @@ impl Room {
             head: None,
             is_reading: false,
             failed_reads: 0,
-            presence: None,
+            writers: Writers::default(),
             receipts: Receipts::default(),
         }
     }
@@ -54,8 +54,7 @@ impl Room {
     }
 
     pub(super) fn join(&mut self, now: Now, join: Join, out: &mut Vec<Output>) {
-        let taking = self.seats.take(&join.user);
-        if taking == Taking::Full {
+        if !self.seats.take(&join.user, now.wall) {
             out.push(Output::Refuse(join.session));
             return;
         }
@@ -64,9 +63,9 @@ impl Room {
             id: join.session,
             user: join.user,
             voice: join.voice,
-            progress: Progress::Entering(Box::new((join.start, taking))),
-            is_stalled: false,
-            missed: Missed::default(),
+            progress: Progress::Entering(Box::new(join.start)),
+            attention: AttentionState::Here,
+            stalled: None,
         });
         match self.head {
             // A place beyond what we know is either another history's, or newer than the last thing we heard.
@@ -80,72 +79,44 @@ impl Room {
     /// Lets in all who wait, now that the head is known.
     fn let_in(&mut self, now: Now, head: Seq, out: &mut Vec<Output>) {
         let mut came = Vec::new();
-        let occupants = self.seats.occupants();
         for session in &mut self.sessions {
-            let Progress::Entering(entering) = &session.progress else { continue };
-            let (start, taking) = &**entering;
-            if *taking == Taking::Took {
-                came.push((session.id, session.user.clone()));
-            }
+            let Progress::Entering(start) = &session.progress else { continue };
             let (cursor, resume) = begin(start, head, &self.epoch);
             session.progress = Progress::In(cursor);
-            let (occupants, receipts) = (occupants.clone(), self.receipts.all().to_vec());
-            out.push(Output::Enter(session.id, Entry { head, occupants, receipts, resume }));
+            came.push((session.id, session.user.clone(), resume));
         }
-        for (session, user) in came {
-            self.tell(now, user, PresenceState::Here, Some(session), out);
+        let mut told = Vec::new();
+        for (session, user, _) in &came {
+            self.see(now, user, Some(*session), &mut told);
         }
+        for (session, _, resume) in came {
+            out.push(Output::Enter(session, self.entry(head, resume)));
+        }
+        out.append(&mut told);
     }
 
-    /// A connection has ended. Says until when the seat is kept, if it is.
-    pub(super) fn left(&mut self, now: Now, id: SessionId, leaving: Leaving, out: &mut Vec<Output>) -> Option<Instant> {
-        let index = self.sessions.iter().position(|session| session.id == id)?;
-        let Session { user, voice, .. } = self.sessions.swap_remove(index);
-        if self.sessions.iter().any(|session| session.user == user) {
-            return None;
-        }
-        match (leaving, voice) {
-            (Leaving::Vanished, Voice::DuetV1) => {
-                let until = now.instant + GRACE;
-                self.seats.keep(&user, until);
-                self.tell(now, user, PresenceState::Away, None, out);
-                Some(until)
-            }
-            (Leaving::Closed, _) | (Leaving::Vanished, Voice::Plain) => {
-                self.seats.free(&user);
-                self.tell(now, user, PresenceState::Gone, None, out);
-                None
-            }
-        }
+    fn entry(&self, head: Seq, resume: Resume) -> Entry {
+        let (occupants, idle) = (self.seats.occupants(), self.seats.idle());
+        Entry { head, occupants, idle, receipts: self.receipts.all().to_vec(), resume }
     }
 
-    /// The time of a kept seat has run out, unless its user is back.
-    pub(super) fn grace_over(&mut self, now: Now, out: &mut Vec<Output>) {
-        for user in self.seats.free_expired(now.instant) {
-            self.tell(now, user, PresenceState::Gone, None, out);
-        }
+    /// Who holds a seat.
+    pub(super) fn occupants(&self) -> Vec<Occupant> {
+        self.seats.all()
     }
 
-    /// Tells everybody but `except`.
-    fn tell(
-        &mut self,
-        now: Now,
-        user: Username,
-        state: PresenceState,
-        except: Option<SessionId>,
-        out: &mut Vec<Output>,
-    ) {
-        let presence = Presence { user, state, since: now.wall, occupants: self.seats.occupants() };
-        for session in &self.sessions {
-            if session.hears_frames() && Some(session.id) != except {
-                out.push(Output::Send(session.id, Frame::Presence(presence.clone())));
-            }
+    /// A connection says something.
+    pub(super) fn said(&mut self, now: Now, id: SessionId, frame: &ClientFrame, out: &mut Vec<Output>) {
+        match *frame {
+            ClientFrame::Receipt(reached) => self.reached(id, reached, out),
+            ClientFrame::Typing(activity) => self.wrote(now, id, activity, out),
+            ClientFrame::Presence(attention) => self.attended(now, id, attention, out),
+            ClientFrame::Unknown => {}
         }
-        self.presence = Some(presence);
     }
 
     /// A connection says how far its user has come.
-    pub(super) fn reached(&mut self, id: SessionId, said: Reached, out: &mut Vec<Output>) {
+    fn reached(&mut self, id: SessionId, said: Reached, out: &mut Vec<Output>) {
         let Some(session) = self.sessions.iter().find(|session| session.id == id) else { return };
         // Before it is in, it has nothing to have come to.
         let (Progress::In(_), Some(head)) = (&session.progress, self.head) else { return };
@@ -161,7 +132,7 @@ impl Room {
     }
 
     /// History has given messages their places.
-    pub(super) fn heard(&mut self, messages: Vec<Arc<Message>>, out: &mut Vec<Output>) {
+    pub(super) fn heard(&mut self, now: Now, messages: Vec<Arc<Message>>, out: &mut Vec<Output>) {
         for message in messages {
             // A head that is not known yet comes with the read under way, which may have begun before this message.
             self.head = self.head.max(Some(message.seq));
@@ -170,6 +141,9 @@ impl Room {
                     session.progress = Progress::In(message.seq);
                     out.push(Output::Send(session.id, Frame::Message(Arc::clone(&message))));
                 }
+            }
+            if let Some(stopped) = message.sender.as_ref().and_then(|user| self.writers.sent(now.instant, user)) {
+                self.tell_typing(&stopped, out);
             }
         }
         self.catch_up(out);
@@ -239,20 +213,13 @@ impl Room {
     /// A queue did not take `frame`: the session is no further than it was before it.
     pub(super) fn queue_full(&mut self, id: SessionId, frame: &Frame) {
         let Some(session) = self.sessions.iter_mut().find(|session| session.id == id) else { return };
-        session.is_stalled = true;
+        let missed = session.stalled.get_or_insert_default();
         let before = match frame {
             Frame::Message(message) => message.seq.back(1),
             Frame::Gap(gap) => gap.from.back(1),
-            Frame::Presence(_) => {
-                session.missed.presence = true;
-                return;
-            }
-            Frame::Receipt(receipt) => {
-                if !session.missed.receipts.contains(&receipt.user) {
-                    session.missed.receipts.push(receipt.user.clone());
-                }
-                return;
-            }
+            Frame::Presence(presence) => return missed.presence(presence),
+            Frame::Receipt(receipt) => return missed.receipt(&receipt.user),
+            Frame::Typing(_) => return,
         };
         if let Progress::In(cursor) = &mut session.progress {
             *cursor = before.min(*cursor);
@@ -262,11 +229,11 @@ impl Room {
     /// A queue that was full is empty.
     pub(super) fn drained(&mut self, id: SessionId, out: &mut Vec<Output>) {
         let Some(session) = self.sessions.iter_mut().find(|session| session.id == id) else { return };
-        session.is_stalled = false;
-        let missed = std::mem::take(&mut session.missed);
-        let presence = self.presence.clone().filter(|_| missed.presence).map(Frame::Presence);
+        let missed = session.stalled.take().unwrap_or_default();
+        let occupants = self.seats.occupants();
+        let presence = missed.presence.into_iter().map(|missed| Presence { occupants: occupants.clone(), ..missed });
         let receipts = self.receipts.all().iter().filter(|receipt| missed.receipts.contains(&receipt.user));
-        let frames = presence.into_iter().chain(receipts.cloned().map(Frame::Receipt));
+        let frames = presence.map(Frame::Presence).chain(receipts.cloned().map(Frame::Receipt));
         out.extend(frames.map(|frame| Output::Send(id, frame)));
         self.catch_up(out);
     }

@@ -2,7 +2,10 @@
 
 use std::time::Instant;
 
+use jiff::Timestamp;
+use shared::frames::{Idle, PresenceState};
 use shared::names::Username;
+use shared::rest::Occupant;
 
 /// How many users a room holds.
 const SEATS: usize = 2;
@@ -16,45 +19,47 @@ pub(super) struct Seats {
 
 #[derive(Debug)]
 struct Seat {
-    user: Username,
+    /// Whose it is and what they are: `away` also until their first connection is in.
+    occupant: Occupant,
     /// Until when it is kept for a user with no connection; `None` while there is one.
     kept_until: Option<Instant>,
 }
 
-/// What came of asking for a seat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Taking {
-    /// The user had it all along.
-    Had,
-    /// The user is here now who was not before.
-    Took,
-    /// Two others have them.
-    Full,
-}
-
 impl Seats {
-    /// Gives `user` a seat.
-    pub(super) fn take(&mut self, user: &Username) -> Taking {
-        if let Some(seat) = self.taken.iter_mut().find(|seat| seat.user == *user) {
-            return if seat.kept_until.take().is_some() { Taking::Took } else { Taking::Had };
+    /// Gives `user` a seat, unless two others have them.
+    pub(super) fn take(&mut self, user: &Username, now: Timestamp) -> bool {
+        if let Some(seat) = self.of(user) {
+            seat.kept_until = None;
+            return true;
         }
-        if self.taken.len() >= SEATS {
-            return Taking::Full;
+        let is_free = self.taken.len() < SEATS;
+        if is_free {
+            let occupant = Occupant { user: user.clone(), state: PresenceState::Away, since: now };
+            self.taken.push(Seat { occupant, kept_until: None });
         }
-        self.taken.push(Seat { user: user.clone(), kept_until: None });
-        Taking::Took
+        is_free
+    }
+
+    /// Notes what a user is now. Whether that is news.
+    pub(super) fn note(&mut self, user: &Username, state: PresenceState, now: Timestamp) -> bool {
+        let Some(Seat { occupant, .. }) = self.of(user) else { return false };
+        let is_news = occupant.state != state;
+        if is_news {
+            (occupant.state, occupant.since) = (state, now);
+        }
+        is_news
     }
 
     /// Keeps the seat of a user with no connection until then.
     pub(super) fn keep(&mut self, user: &Username, until: Instant) {
-        if let Some(seat) = self.taken.iter_mut().find(|seat| seat.user == *user) {
+        if let Some(seat) = self.of(user) {
             seat.kept_until = Some(until);
         }
     }
 
     /// Frees a seat.
     pub(super) fn free(&mut self, user: &Username) {
-        self.taken.retain(|seat| seat.user != *user);
+        self.taken.retain(|seat| seat.occupant.user != *user);
     }
 
     /// Frees the seats whose time has run out and says whose they were.
@@ -64,18 +69,34 @@ impl Seats {
             .partition(|seat| seat.kept_until.is_some_and(|until| until <= now));
         self.taken = taken;
         let expired: Vec<Seat> = expired;
-        expired.into_iter().map(|seat| seat.user).collect()
+        expired.into_iter().map(|seat| seat.occupant.user).collect()
     }
 
     /// Who sits here, by name.
     pub(super) fn occupants(&self) -> Vec<Username> {
-        let mut users: Vec<Username> = self.taken.iter().map(|seat| seat.user.clone()).collect();
-        users.sort_unstable();
-        users
+        self.all().into_iter().map(|occupant| occupant.user).collect()
+    }
+
+    /// Who sits here, by name, and what they are.
+    pub(super) fn all(&self) -> Vec<Occupant> {
+        let mut all: Vec<Occupant> = self.taken.iter().map(|seat| seat.occupant.clone()).collect();
+        all.sort_unstable_by(|one, other| one.user.cmp(&other.user));
+        all
+    }
+
+    /// Those at whose clients nobody is, by name.
+    pub(super) fn idle(&self) -> Vec<Idle> {
+        let is_idle = |occupant: &Occupant| occupant.state == PresenceState::Idle;
+        let idle = |Occupant { user, since, .. }| Idle { user, since };
+        self.all().into_iter().filter(is_idle).map(idle).collect()
     }
 
     /// Whether both are free.
     pub(super) fn is_empty(&self) -> bool {
         self.taken.is_empty()
+    }
+
+    fn of(&mut self, user: &Username) -> Option<&mut Seat> {
+        self.taken.iter_mut().find(|seat| seat.occupant.user == *user)
     }
 }

@@ -1,10 +1,9 @@
 //! Pure. One connection as its room sees it: where it began and how far it has been sent.
 
-use shared::frames::Resume;
+use shared::frames::{AttentionState, Presence, Resume};
 use shared::message::Seq;
 use shared::names::Username;
 
-use crate::rooms::seats::Taking;
 use crate::rooms::{SessionId, Start, Voice};
 
 /// A connection that is in the room or at its door.
@@ -14,25 +13,42 @@ pub(super) struct Session {
     pub(super) user: Username,
     pub(super) voice: Voice,
     pub(super) progress: Progress,
-    /// Its queue is full: it is sent nothing until it is drained.
-    pub(super) is_stalled: bool,
-    /// What it was not told while it was stalled, messages aside.
-    pub(super) missed: Missed,
+    /// Whether somebody is at it, by what it says.
+    pub(super) attention: AttentionState,
+    /// Its queue is full: it is sent nothing until it is drained. What it was not told meanwhile, messages aside.
+    pub(super) stalled: Option<Box<Missed>>,
 }
 
-/// What a stalled session was not told. Only what had no room, for telling everything anew could fill the queue again.
+/// What a stalled session was not told. Only what had no room, for telling everything anew could fill the queue again;
+/// and not who was writing, which is over soon.
 #[derive(Debug, Default)]
 pub(super) struct Missed {
-    /// Who is here.
-    pub(super) presence: bool,
+    /// What those who are here have become, and the one who went last. The latest stands last.
+    pub(super) presence: Vec<Presence>,
     /// How far these have come.
     pub(super) receipts: Vec<Username>,
 }
 
+impl Missed {
+    /// A change of who is here.
+    pub(super) fn presence(&mut self, presence: &Presence) {
+        let Presence { user, occupants, .. } = presence;
+        self.presence.retain(|missed| missed.user != *user && occupants.contains(&missed.user));
+        self.presence.push(presence.clone());
+    }
+
+    /// Somebody has come further.
+    pub(super) fn receipt(&mut self, user: &Username) {
+        if !self.receipts.contains(user) {
+            self.receipts.push(user.clone());
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) enum Progress {
-    /// It waits for the head of the room. Whether its user came with it is told to the others when it is in.
-    Entering(Box<(Start, Taking)>),
+    /// It waits for the head of the room.
+    Entering(Box<Start>),
     /// It has been sent everything up to this place.
     In(Seq),
 }
@@ -41,14 +57,19 @@ impl Session {
     /// How far it has come, if it can be sent anything now.
     pub(super) fn cursor(&self) -> Option<Seq> {
         match self.progress {
-            Progress::In(cursor) if !self.is_stalled => Some(cursor),
+            Progress::In(cursor) if self.stalled.is_none() => Some(cursor),
             Progress::In(_) | Progress::Entering(..) => None,
         }
     }
 
+    /// Whether it is in the room.
+    pub(super) fn is_in(&self) -> bool {
+        matches!(self.progress, Progress::In(_))
+    }
+
     /// Whether it is sent more than messages.
     pub(super) fn hears_frames(&self) -> bool {
-        matches!(self.progress, Progress::In(_)) && self.voice == Voice::DuetV1
+        self.is_in() && self.voice == Voice::DuetV1
     }
 }
 

@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use proptest::prelude::*;
-use shared::frames::{Presence, PresenceState, Reached, Receipt, Resume};
+use shared::frames::{
+    Activity, Attention, AttentionState, ClientFrame, Presence, PresenceState, Reached, Receipt, Resume, TYPING_LASTS,
+    TypingState,
+};
 use shared::message::{Message, Seq};
 use shared::names::{MessageId, RoomId, Username};
 
@@ -32,6 +35,8 @@ enum Step {
     Leave { which: u8, leaving: Leaving },
     Drain { which: u8 },
     Reach { which: u8, lies: bool },
+    Attend { which: u8, idle: bool },
+    Write { which: u8, stops: bool },
     BeginRead,
     EndRead { fails: bool },
     Wait(u8),
@@ -56,6 +61,16 @@ struct Session {
     seen: Seq,
     /// How far the others have come, as it was told.
     receipts: BTreeMap<Username, Reached>,
+    /// What everybody is, as it was told.
+    people: BTreeMap<Username, PresenceState>,
+    /// Until when the other writes, as it was told.
+    writing: BTreeMap<Username, Instant>,
+    /// Whether it ever missed a frame.
+    has_missed: bool,
+    /// What it says of its user.
+    attention: AttentionState,
+    /// Until when it is taken to write, at the latest.
+    writes_until: Option<Instant>,
 }
 
 struct World {
@@ -89,7 +104,7 @@ fn message(seq: u64) -> Arc<Message> {
     Arc::new(Message {
         seq: Seq(seq),
         id: MessageId::new(format!("m{seq}")).unwrap(),
-        sender: None,
+        sender: seq.is_multiple_of(3).then(|| user(u8::try_from(seq % 4).unwrap())),
         content: String::new(),
         sent_at: Timestamp::UNIX_EPOCH,
     })
@@ -154,6 +169,21 @@ impl World {
                     self.reach(ids[index], lies);
                 }
             }
+            Step::Attend { which, idle } => {
+                let state = if idle { AttentionState::Idle } else { AttentionState::Here };
+                if let Some(id) = self.speaker(which) {
+                    self.sessions.get_mut(&id).unwrap().attention = state;
+                    self.input(Input::Said(room(), id, ClientFrame::Presence(Attention { state })));
+                }
+            }
+            Step::Write { which, stops } => {
+                let state = if stops { TypingState::Stopped } else { TypingState::Active };
+                if let Some(id) = self.speaker(which) {
+                    self.sessions.get_mut(&id).unwrap().writes_until =
+                        (!stops).then(|| self.now.instant + TYPING_LASTS);
+                    self.input(Input::Said(room(), id, ClientFrame::Typing(Activity { state })));
+                }
+            }
             Step::BeginRead => self.begin_read(),
             Step::EndRead { fails } => self.end_read(fails),
             Step::Wait(seconds) => {
@@ -161,6 +191,13 @@ impl World {
                 self.input(Input::Tick);
             }
         }
+    }
+
+    /// A connection that can say something.
+    fn speaker(&self, which: u8) -> Option<SessionId> {
+        let speaks = |(_, session): &(&SessionId, &Session)| session.voice == Voice::DuetV1;
+        let ids: Vec<SessionId> = self.sessions.iter().filter(speaks).map(|(id, _)| *id).collect();
+        pick(&ids, which).map(|index| ids[index])
     }
 
     fn join(&mut self, who: u8, voice: Voice, begin: Begin) {
@@ -185,6 +222,11 @@ impl World {
             queue: VecDeque::new(),
             seen: Seq::START,
             receipts: BTreeMap::new(),
+            people: BTreeMap::new(),
+            writing: BTreeMap::new(),
+            has_missed: false,
+            attention: AttentionState::Here,
+            writes_until: None,
         };
         self.sessions.insert(session, new);
         self.input(Input::Joined(Join { session, room: room(), user: user(who), voice, start }));
@@ -219,6 +261,14 @@ impl World {
                 Frame::Presence(presence) => {
                     assert_eq!(session.voice, Voice::DuetV1, "a plain session was sent a presence");
                     assert!(presence.occupants.len() <= 2);
+                    session.people.retain(|user, _| presence.occupants.contains(user));
+                    if presence.occupants.contains(&presence.user) {
+                        session.people.insert(presence.user, presence.state);
+                    }
+                }
+                Frame::Typing(typing) => {
+                    assert_eq!(session.voice, Voice::DuetV1, "a plain session was told who writes");
+                    assert_ne!(typing.user, user(session.user), "a user was told that they write themselves");
                 }
                 Frame::Receipt(Receipt { user, reached }) => {
                     assert_eq!(session.voice, Voice::DuetV1, "a plain session was sent a receipt");
@@ -238,7 +288,7 @@ impl World {
         if session.voice == Voice::DuetV1 {
             let delivered = if lies { Seq(self.posted + 100) } else { session.seen };
             let reached = Reached { delivered, read: Seq(session.seen.0 / 2) };
-            self.input(Input::Reached(room(), id, reached));
+            self.input(Input::Said(room(), id, ClientFrame::Receipt(reached)));
         }
     }
 
@@ -264,6 +314,7 @@ impl World {
         for output in out {
             self.perform(output);
         }
+        self.check_writing();
         let seated: BTreeSet<u8> = self.sessions.values().filter(|s| s.is_in).map(|s| s.user).collect();
         assert!(seated.len() <= 2, "three users are in the room: {seated:?}");
     }
@@ -294,6 +345,8 @@ impl World {
         assert!(entry.occupants.contains(&user(session.user)) && entry.occupants.len() <= 2);
         assert!(entry.head.0 <= self.posted);
         session.receipts = entry.receipts.iter().map(|receipt| (receipt.user.clone(), receipt.reached)).collect();
+        session.people = entry.occupants.iter().map(|user| (user.clone(), PresenceState::Here)).collect();
+        session.people.extend(entry.idle.iter().map(|idle| (idle.user.clone(), PresenceState::Idle)));
         let recent = session.asked.last.map_or(entry.head, |n| entry.head.back(n));
         session.seen = match (entry.resume, &session.asked.after) {
             (Resume::Complete, Some((after, epoch))) => {
@@ -314,10 +367,34 @@ impl World {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         assert!(session.is_in, "sent a frame before it was let in");
         if !session.is_full && session.queue.len() < QUEUE {
+            if let Frame::Typing(typing) = &frame {
+                let until = self.now.instant + TYPING_LASTS;
+                session.writing.insert(typing.user.clone(), until);
+                session.writing.retain(|_, _| typing.activity.state == TypingState::Active);
+            }
             session.queue.push_back(frame);
         } else {
             session.is_full = true;
+            session.has_missed = true;
             self.rooms.handle(self.now, Input::QueueFull(room(), id, frame), &mut Vec::new());
+        }
+    }
+
+    /// What a user who is in is, by what their connections say.
+    fn state_of(&self, who: u8) -> PresenceState {
+        let speaks = |s: &&Session| s.user == who && s.is_in && s.voice == Voice::DuetV1;
+        let mut speaking = self.sessions.values().filter(speaks).peekable();
+        let is_idle = speaking.peek().is_some() && speaking.all(|s| s.attention == AttentionState::Idle);
+        if is_idle { PresenceState::Idle } else { PresenceState::Here }
+    }
+
+    /// Nobody is taken to write of whom no connection has said so of late.
+    fn check_writing(&self) {
+        for (id, session) in self.sessions.iter().filter(|(_, session)| !session.has_missed) {
+            for (writer, _) in session.writing.iter().filter(|(_, until)| **until > self.now.instant) {
+                let writes = |s: &Session| user(s.user) == *writer && s.writes_until > Some(self.now.instant);
+                assert!(self.sessions.values().any(writes), "{id:?} takes {writer} to write");
+            }
         }
     }
 
@@ -360,6 +437,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (any::<u8>(), leaving).prop_map(|(which, leaving)| Step::Leave { which, leaving }),
         4 => any::<u8>().prop_map(|which| Step::Drain { which }),
         2 => (any::<u8>(), prop::bool::weighted(0.1)).prop_map(|(which, lies)| Step::Reach { which, lies }),
+        2 => (any::<u8>(), any::<bool>()).prop_map(|(which, idle)| Step::Attend { which, idle }),
+        2 => (any::<u8>(), any::<bool>()).prop_map(|(which, stops)| Step::Write { which, stops }),
         4 => Just(Step::BeginRead),
         4 => prop::bool::weighted(0.1).prop_map(|fails| Step::EndRead { fails }),
         1 => any::<u8>().prop_map(Step::Wait),
@@ -399,6 +478,10 @@ proptest! {
             prop_assert!(session.is_in, "{id:?} still waits at the door");
             if session.voice == Voice::DuetV1 || world.expired == 0 {
                 prop_assert_eq!(session.seen, Seq(world.posted), "{:?} is behind", id);
+            }
+            for other in world.sessions.values().filter(|_| session.voice == Voice::DuetV1) {
+                let (told, name) = (session.people.get(&user(other.user)), user(other.user));
+                prop_assert_eq!(told, Some(&world.state_of(other.user)), "{:?} of {}", id, name);
             }
             let of_others = world.kept.iter().filter(|kept| kept.user != user(session.user));
             for Receipt { user, reached } in of_others.filter(|_| session.voice == Voice::DuetV1) {

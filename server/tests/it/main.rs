@@ -16,6 +16,7 @@ mod documents;
 mod faults;
 mod history;
 mod migration;
+mod presence;
 mod process;
 mod rabbitmq;
 mod rabbitmq_faults;

@@ -1,0 +1,102 @@
+//! Pure. Who is in a room, whether anybody is at their clients, and who writes: what the others are told of it.
+
+use std::time::Instant;
+
+use shared::frames::{Activity, Attention, AttentionState, Presence, PresenceState, Typing};
+use shared::names::Username;
+
+use crate::rooms::room::Room;
+use crate::rooms::session::Session;
+use crate::rooms::{Frame, GRACE, Leaving, Now, Output, SessionId, Voice};
+
+impl Room {
+    /// A connection has ended. Says until when the seat is kept, if it is.
+    pub(super) fn left(&mut self, now: Now, id: SessionId, leaving: Leaving, out: &mut Vec<Output>) -> Option<Instant> {
+        let index = self.sessions.iter().position(|session| session.id == id)?;
+        let Session { user, voice, .. } = self.sessions.swap_remove(index);
+        if let Some(stopped) = self.writers.left(now.instant, id) {
+            self.tell_typing(&stopped, out);
+        }
+        if self.sessions.iter().any(|session| session.user == user) {
+            self.see(now, &user, None, out);
+            return None;
+        }
+        match (leaving, voice) {
+            (Leaving::Vanished, Voice::DuetV1) => {
+                let until = now.instant + GRACE;
+                self.seats.keep(&user, until);
+                self.note(now, &user, PresenceState::Away, None, out);
+                Some(until)
+            }
+            (Leaving::Closed, _) | (Leaving::Vanished, Voice::Plain) => {
+                self.seats.free(&user);
+                self.tell(now, &user, PresenceState::Gone, None, out);
+                None
+            }
+        }
+    }
+
+    /// The time of a kept seat has run out, unless its user is back.
+    pub(super) fn grace_over(&mut self, now: Now, out: &mut Vec<Output>) {
+        for user in self.seats.free_expired(now.instant) {
+            self.tell(now, &user, PresenceState::Gone, None, out);
+        }
+    }
+
+    /// A connection says whether somebody is at it.
+    pub(super) fn attended(&mut self, now: Now, id: SessionId, said: Attention, out: &mut Vec<Output>) {
+        let Some(session) = self.sessions.iter_mut().find(|session| session.id == id) else { return };
+        session.attention = said.state;
+        let user = session.user.clone();
+        self.see(now, &user, None, out);
+    }
+
+    /// A connection says whether its user writes.
+    pub(super) fn wrote(&mut self, now: Now, id: SessionId, said: Activity, out: &mut Vec<Output>) {
+        let Some(session) = self.sessions.iter().find(|session| session.id == id && session.is_in()) else { return };
+        if let Some(typing) = self.writers.say(now.instant, id, &session.user, said.state) {
+            self.tell_typing(&typing, out);
+        }
+    }
+
+    /// Tells the other user. A session that is stalled needs no repeat of it.
+    pub(super) fn tell_typing(&self, typing: &Typing, out: &mut Vec<Output>) {
+        let is_told =
+            |session: &&Session| session.hears_frames() && session.stalled.is_none() && session.user != typing.user;
+        let told = self.sessions.iter().filter(is_told);
+        out.extend(told.map(|session| Output::Send(session.id, Frame::Typing(typing.clone()))));
+    }
+
+    /// Sees from the connections of a user that are in whether anybody is at them. One that only takes messages cannot
+    /// say so; it counts where there is no other.
+    pub(super) fn see(&mut self, now: Now, user: &Username, except: Option<SessionId>, out: &mut Vec<Output>) {
+        let of_user = || self.sessions.iter().filter(|session| session.user == *user && session.is_in());
+        if of_user().next().is_none() {
+            return;
+        }
+        let mut speaking = of_user().filter(|session| session.voice == Voice::DuetV1).peekable();
+        let is_idle = speaking.peek().is_some() && speaking.all(|session| session.attention == AttentionState::Idle);
+        let state = if is_idle { PresenceState::Idle } else { PresenceState::Here };
+        self.note(now, user, state, except, out);
+    }
+
+    /// Notes what a user is now and tells everybody but `except`, if that is news.
+    fn note(
+        &mut self,
+        now: Now,
+        user: &Username,
+        state: PresenceState,
+        except: Option<SessionId>,
+        out: &mut Vec<Output>,
+    ) {
+        if self.seats.note(user, state, now.wall) {
+            self.tell(now, user, state, except, out);
+        }
+    }
+
+    fn tell(&self, now: Now, user: &Username, state: PresenceState, except: Option<SessionId>, out: &mut Vec<Output>) {
+        let presence = Presence { user: user.clone(), state, since: now.wall, occupants: self.seats.occupants() };
+        let told = self.sessions.iter().filter(|session| session.hears_frames() && Some(session.id) != except);
+        out.extend(told.map(|session| Output::Send(session.id, Frame::Presence(presence.clone()))));
+    }
+}
