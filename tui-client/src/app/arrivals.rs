@@ -62,8 +62,9 @@ pub(crate) fn arrive(state: &mut State, event: NetworkEvent, effects: &mut Vec<E
             }
             effects.push(Effect::Refuse { id, reason });
         }
+        NetworkEvent::Typing(typing) => return state.take_typing(&typing),
         // Shown by the modules that come with them.
-        NetworkEvent::Typing(_) | NetworkEvent::Found { .. } | NetworkEvent::SearchFailed { .. } => {
+        NetworkEvent::Found { .. } | NetworkEvent::SearchFailed { .. } => {
             return Picture::Same;
         }
         NetworkEvent::Page(page) => page_arrived(state, page),
@@ -81,6 +82,7 @@ fn welcomed(state: &mut State, welcome: &Welcome) {
     state.welcome(welcome);
     if welcome.resume == Resume::Reset {
         state.log.reset();
+        state.count_unread();
         state.scroll_to_newest();
         state.notice = Some(ANOTHER_HISTORY.to_owned());
     }
@@ -91,9 +93,14 @@ fn message_arrived(state: &mut State, message: Message, effects: &mut Vec<Effect
         effects.push(Effect::Forget(message.id.clone()));
     }
     let said = said(state, message);
-    let is_mine = said.voice == Voice::Me;
+    let (place, is_mine) = (said.seq, said.voice == Voice::Me);
+    state.has_written(&said.voice);
     let is_new = state.log.insert(Item::Said(said));
-    if is_new && !is_mine && state.scroll != Scroll::Newest {
+    if !is_new || is_mine {
+        return;
+    }
+    state.note_unread(place);
+    if state.scroll != Scroll::Newest {
         state.unseen += 1;
     }
 }
@@ -116,9 +123,12 @@ fn said(state: &mut State, message: Message) -> Said {
 }
 
 fn receipt_arrived(state: &mut State, receipt: &Receipt) -> Picture {
-    let before = state.status_of_last();
+    let before = (state.status_of_last(), state.unread());
+    if receipt.user == state.user {
+        state.has_read(receipt.reached.read);
+    }
     state.receipts.take(receipt, &state.user);
-    if state.status_of_last() == before { Picture::Same } else { Picture::Changed }
+    if (state.status_of_last(), state.unread()) == before { Picture::Same } else { Picture::Changed }
 }
 
 /// A figure that changes with every ping is not worth a frame of its own; one that a person would notice is.
@@ -134,6 +144,7 @@ fn lost(state: &mut State, connection: Connection) {
     state.connection = connection;
     state.round_trip = None;
     state.lose_sight_of_peer(state.now);
+    state.forget_typing();
     if state.log.older == Older::Asked {
         state.log.older = Older::Unknown;
     }
@@ -142,6 +153,7 @@ fn lost(state: &mut State, connection: Connection) {
 fn page_arrived(state: &mut State, page: HistoryPage) {
     let older = page.messages.into_iter().map(|message| said(state, message)).collect();
     state.log.prepend(older);
+    state.count_unread();
 }
 
 /// What others call a sentence ends like one.

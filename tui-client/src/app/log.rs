@@ -220,6 +220,15 @@ impl Log {
         self.items.get(index).or(self.items.back()).map(Item::last_seq)
     }
 
+    /// The messages of others behind a place, the newest first.
+    pub(crate) fn of_others_behind(&self, place: Seq) -> impl Iterator<Item = &Said> {
+        let items = self.items.iter().rev().take_while(move |item| item.last_seq() > place);
+        items.filter_map(|item| match item {
+            Item::Said(said) => Some(said).filter(|said| said.voice != Voice::Me),
+            Item::Gap { .. } => None,
+        })
+    }
+
     /// The last message of ours that the server keeps and that is not back yet.
     #[must_use]
     pub fn last_accepted(&self) -> Option<&MessageId> {

@@ -2,7 +2,8 @@
 //!
 //! Read in this order: this file (the state, what may happen to it, what is to be done then), `update`, `sending`,
 //! `arrivals` (what the network tells), `commands` (the table of keys and names), `preferences`, `log`, `composer`,
-//! `scroll`, `people`, `receipts`, `leaving`; then what they stand on: `layout`, `rows`, `wrap`, `sanitize`.
+//! `scroll`, `people`, `receipts`, `unread`, `typing`, `ticks`, `leaving`; then what they stand on: `layout`, `rows`,
+//! `wrap`, `sanitize`.
 
 pub mod arrivals;
 pub(crate) mod characters;
@@ -19,6 +20,9 @@ pub mod rows;
 pub mod sanitize;
 pub mod scroll;
 pub(crate) mod sending;
+pub(crate) mod ticks;
+pub mod typing;
+pub mod unread;
 pub mod update;
 pub mod wrap;
 
@@ -40,6 +44,8 @@ use crate::app::people::Peer;
 use crate::app::preferences::Preferences;
 use crate::app::receipts::{Focus, Receipts};
 use crate::app::scroll::Scroll;
+use crate::app::typing::Typing;
+use crate::app::unread::Unread;
 use crate::network::{Membership, NetworkEvent, Request};
 use crate::outbox::lines::{Held, Kept};
 
@@ -64,6 +70,10 @@ pub struct State {
     pub peer: Option<Peer>,
     /// Who has come how far.
     pub receipts: Receipts,
+    /// What is not read.
+    pub(crate) unread: Unread,
+    /// Who is writing.
+    pub(crate) typing: Typing,
     /// Where the person looks.
     pub focus: Focus,
     /// The columns of the widest name that was seen.
@@ -240,6 +250,8 @@ impl State {
             round_trip: None,
             peer: None,
             receipts: Receipts::default(),
+            unread: Unread::default(),
+            typing: Typing::default(),
             focus: Focus::Here,
             widest_name: 0,
             head: None,
@@ -266,16 +278,6 @@ impl State {
         state
     }
 
-    /// When the picture changes next by itself: at the next second of a countdown. Never while there is none.
-    #[must_use]
-    pub fn next_tick(&self) -> Option<Timestamp> {
-        let Connection::Lost { retry_at, .. } = &self.connection else { return None };
-        let left = retry_at.duration_since(self.now).as_millis();
-        // The figure shown is rounded up, so it changes when a whole number of seconds is left.
-        let until_next = u64::try_from(left).ok().filter(|left| *left > 0)?;
-        self.now.checked_add(Duration::from_millis((until_next - 1) % 1000 + 1)).ok()
-    }
-
     /// Whether the room is known to be empty.
     #[must_use]
     pub fn is_empty_room(&self) -> bool {
@@ -300,6 +302,7 @@ impl State {
         self.max_content_bytes = welcome.max_content_bytes;
         self.set_occupants(&welcome.occupants, self.now);
         self.receipts.welcome(welcome, &self.user);
+        self.welcome_unread(welcome);
     }
 }
 

@@ -51,6 +51,7 @@ impl State {
     }
 
     pub(crate) fn lose_sight_of_peer(&mut self, since: Timestamp) {
+        self.writes_no_more();
         if let Some(peer) = self.peer.as_mut().filter(|peer| peer.presence == PeerPresence::Here) {
             peer.presence = PeerPresence::GoneSince(since);
         }

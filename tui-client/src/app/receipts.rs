@@ -74,6 +74,7 @@ impl State {
     pub(crate) fn read(&mut self, effects: &mut Vec<Effect>) {
         let Some(place) = self.place_in_view().filter(|place| *place > self.receipts.read) else { return };
         self.receipts.read = place;
+        self.has_read(place);
         effects.push(Effect::Request(Request::Read(place)));
     }
 

@@ -31,8 +31,12 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
             // Whoever types looks, whatever the terminal has told or forgotten to tell.
             state.focus = Focus::Here;
             press(state, &key, &mut effects);
+            state.note_writing(&mut effects);
         }
-        Event::Paste(text) => paste(state, &text),
+        Event::Paste(text) => {
+            paste(state, &text);
+            state.note_writing(&mut effects);
+        }
         Event::Drawn => {
             state.read(&mut effects);
             return effects;
@@ -43,7 +47,11 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
             return effects;
         }
         Event::Resized(size) => resize(state, size),
-        Event::Tick => {}
+        Event::Tick => {
+            if state.tick(&mut effects) == Picture::Same {
+                return effects;
+            }
+        }
         Event::Continued => {
             // A shell that was looked at has had the focus.
             state.focus = Focus::Here;

@@ -1,12 +1,10 @@
-//! Pure. What is being written, the sentence above it, and the keys to begin with.
+//! Pure. What is being written, and the keys to begin with.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 use crate::app::commands::Action;
-use crate::app::log::Older;
-use crate::app::scroll::Scroll;
 use crate::app::{State, layout, wrap};
 use crate::view::paint;
 use crate::view::theme::Theme;
@@ -25,30 +23,6 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer
     let x = area.x.saturating_add(layout::cells(prompt.len() + column));
     let y = area.y.saturating_add(layout::cells(row.saturating_sub(state.composer.top())));
     Position::new(x, y)
-}
-
-/// Paints the sentence for the person, or how much is below the window.
-pub(crate) fn notice(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    let rows = layout::notice_rows(state);
-    for (y, row) in (0..).zip(&rows) {
-        paint::text(buffer, area, 1, y, row.trim_end(), theme.urgent());
-    }
-    if rows.iter().any(|row| !row.is_empty()) {
-        return;
-    }
-    let newest = key(state, Action::Newest);
-    match (state.scroll, state.unseen, state.log.older) {
-        (Scroll::At(_), unseen @ 1.., _) => {
-            paint::text(buffer, area, 1, 0, &format!("{unseen} new below · {newest}"), theme.urgent());
-        }
-        (Scroll::At(_), 0, Older::Asked) => {
-            paint::text(buffer, area, 1, 0, "fetching older messages…", theme.quiet());
-        }
-        (Scroll::At(_), 0, Older::Unknown | Older::None) => {
-            paint::text(buffer, area, 1, 0, &format!("{newest} goes back to the newest message"), theme.quiet());
-        }
-        (Scroll::Newest, _, _) => {}
-    }
 }
 
 /// Paints the keys to begin with, as many as there is room for.

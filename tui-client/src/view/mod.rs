@@ -1,5 +1,6 @@
 //! Pure. What the state looks like.
 
+mod chip;
 mod composer;
 mod help;
 mod messages;
@@ -26,7 +27,7 @@ pub fn view(state: &State, frame: &mut Frame<'_>) {
                 status::paint(state, theme, areas.top, buffer);
             }
             messages::paint(state, theme, areas.messages, buffer);
-            composer::notice(state, theme, areas.notice, buffer);
+            chip::paint(state, theme, areas.notice, buffer);
             composer::hint(state, theme, areas.hint, buffer);
             composer::paint(state, theme, areas.composer, buffer)
         }

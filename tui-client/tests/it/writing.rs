@@ -1,9 +1,10 @@
 //! Pictures: writing, pasting, sending, commands and leaving.
 
 use crossterm::event::KeyCode;
+use shared::frames::TypingState;
 use shared::names::MessageId;
 use tui_client::app::{Effect, Event};
-use tui_client::network::NetworkEvent;
+use tui_client::network::{NetworkEvent, Request};
 use tui_client::outbox::lines::{Held, Kept};
 
 use crate::stage::{Stage, message, post, time};
@@ -74,7 +75,7 @@ fn the_composer_grows_to_eight_rows_and_then_scrolls() {
 fn a_paste_is_a_text_and_never_a_key() {
     Stage::joined(80, 10, 3)
         .happens(Event::Paste("one\r\ntwo\rthree\u{1b}[201~\u{7}\t.".into()))
-        .expect_requests(&[])
+        .expect_requests(&[Request::Typing(TypingState::Active)])
         .press(KeyCode::Enter)
         .expect_requests(&[post(1, "one\ntwo\nthree␛[201~␇\t.")]);
 }
