@@ -4,7 +4,7 @@
 //! most sixty frames a second, and while nothing happens nothing runs and nothing is written.
 
 use std::collections::VecDeque;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -49,9 +49,6 @@ pub enum Ended {
 /// Why there is nothing to show, or no longer.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// Standard input or output is not a terminal.
-    #[error("`join` needs a terminal to draw on: use `send`, `tail` and `history` in scripts and pipes")]
-    NotATerminal,
     /// The terminal cannot be set, read or written.
     #[error("the terminal does not work: {0}")]
     Terminal(#[from] io::Error),
@@ -68,9 +65,6 @@ pub enum RunError {
 /// # Errors
 /// When there is no terminal or it stops working, or when the network cannot be started.
 pub async fn join(membership: Membership, outbox: &mut Outbox) -> Result<Ended, RunError> {
-    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-        return Err(RunError::NotATerminal);
-    }
     let signals = Signals::listen()?;
     let preferences = Preferences::default();
     let look = Look { size: terminal::size(), palette: palette(), preferences, zone: TimeZone::system() };

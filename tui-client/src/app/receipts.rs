@@ -45,6 +45,11 @@ impl Receipts {
             *known = known.furthest(*reached);
         }
     }
+
+    /// Where that one of the others is who came furthest.
+    pub(crate) fn furthest(&self) -> Reached {
+        self.others.values().fold(Reached::default(), |furthest, reached| furthest.furthest(*reached))
+    }
 }
 
 impl State {
@@ -67,7 +72,7 @@ impl State {
             let theirs = others.find(|(user, _)| sanitize::name(user.as_str()) == *peer.name);
             return theirs.map(|(_, reached)| *reached).unwrap_or_default();
         }
-        others.fold(Reached::default(), |furthest, (_, reached)| furthest.furthest(*reached))
+        self.receipts.furthest()
     }
 
     /// What is on the screen has been read, if the person looks at it.

@@ -85,7 +85,6 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         let words = error.to_string();
         match error {
-            RunError::NotATerminal => Self::new(Exit::Usage, words),
             RunError::Network(error) => error.into(),
             RunError::Terminal(_) | RunError::NetworkEnded => Self::new(Exit::Unexpected, words),
         }

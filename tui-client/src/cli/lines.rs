@@ -77,11 +77,7 @@ impl Style {
             }
             Self::Words { zone } => {
                 let time = minute(*sent_at, zone);
-                let name = match sender {
-                    None => OUTSIDE.to_owned(),
-                    Some(sender) if sender.as_str() == OUTSIDE => format!("\"{OUTSIDE}\""),
-                    Some(sender) => sanitize::name(sender.as_str()),
-                };
+                let name = voice(sender.as_ref());
                 // Indented, so that no line of a message passes for a message.
                 line(out, &format!("{time} {name}  {}", sanitize::body(content).replace('\n', "\n    ")));
             }
@@ -125,6 +121,15 @@ impl Style {
                 }
             }
         }
+    }
+}
+
+/// Who speaks, in harmless words that no name passes for.
+pub(crate) fn voice(sender: Option<&Username>) -> String {
+    match sender {
+        None => OUTSIDE.to_owned(),
+        Some(sender) if sender.as_str() == OUTSIDE => format!("\"{OUTSIDE}\""),
+        Some(sender) => sanitize::name(sender.as_str()),
     }
 }
 

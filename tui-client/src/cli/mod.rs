@@ -4,10 +4,12 @@
 
 mod bench;
 mod delivery;
+mod ends;
 pub mod exit;
 mod history;
 mod lines;
 mod outbox;
+mod plain;
 mod send;
 mod stubborn;
 mod tail;
@@ -60,9 +62,15 @@ struct Join {
     settings: Settings,
     #[command(flatten)]
     state: StateDir,
-    /// How many of the newest messages to begin with
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    last: u32,
+    /// Lines that are only ever added, for screen readers; so is it where TERM is dumb or input or output no terminal
+    #[arg(long)]
+    plain: bool,
+    /// With --plain: in a full room wait for a seat instead of ending with 3
+    #[arg(long)]
+    wait: bool,
+    /// How many of the newest messages to begin with [default: 100, with --plain 10]
+    #[arg(long, value_name = "N")]
+    last: Option<u32>,
 }
 
 impl Cli {
@@ -72,7 +80,7 @@ impl Cli {
         let result = match self.command {
             Command::Join(join) => match join.run() {
                 Ok(Ended::Signal(number)) => return ended_by(number),
-                // The screen has said so.
+                // It has said so.
                 Ok(Ended::RoomFull) => return Exit::RoomFull.into(),
                 Ok(Ended::Quit) => Ok(()),
                 Err(failure) => Err(failure),
@@ -100,10 +108,17 @@ impl Cli {
 
 impl Join {
     fn run(self) -> Result<Ended, Failure> {
-        let membership = self.settings.membership(self.last)?;
+        let is_plain = self.plain || plain::is_called_for();
+        let last = self.last.unwrap_or(if is_plain { 10 } else { 100 });
+        let membership = self.settings.membership(last)?;
         let whose = membership.whose();
         let mut outbox = Outbox::new(self.state.outbox(), whose.clone());
-        let ended = block_on(async { Ok(run::join(membership, &mut outbox).await?) });
+        let ended = block_on(async {
+            if is_plain {
+                return plain::talk(&membership, &mut outbox, self.wait).await;
+            }
+            Ok(run::join(membership, &mut outbox).await?)
+        });
         say_what_remains(outbox.remains(), &whose);
         ended
     }

@@ -19,7 +19,7 @@ use crate::outbox::lines::Kept;
 use crate::outbox::{Left, Outbox};
 
 /// What is read from standard input at most: far more than a server takes, far less than all memory.
-const MAX_INPUT_BYTES: u64 = 16 * 1024 * 1024;
+pub(crate) const MAX_INPUT_BYTES: u64 = 16 * 1024 * 1024;
 
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_CODES)]

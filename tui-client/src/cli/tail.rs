@@ -1,18 +1,12 @@
 //! `tail`: the messages of a room as they come, through every loss of the connection.
 
-use std::io::Write;
-
 use clap::Args;
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::io::Errno;
 use shared::frames::Resume;
 use shared::names::RoomId;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::oneshot;
-use tokio::task::spawn_blocking;
 
+use crate::cli::ends::{Stop, leave, nobody_reads, print};
 use crate::cli::exit::{EXIT_CODES, Exit, Failure};
-use crate::cli::lines::{Style, written};
+use crate::cli::lines::Style;
 use crate::cli::{block_on, say};
 use crate::config::Settings;
 use crate::network::{Network, NetworkEvent, start};
@@ -39,55 +33,17 @@ impl Tail {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let membership = self.settings.membership(self.last)?;
         block_on(async {
-            let mut stop = Stop::new().map_err(|e| Failure::new(Exit::Unexpected, format!("taking signals: {e}")))?;
+            let mut stop = Stop::new()?;
             let mut network = start(&membership)?;
             let follower = Follower::new(Style::for_stdout(self.json), membership.room.clone());
             let result = tokio::select! {
                 result = follower.follow(&mut network) => result,
                 () = nobody_reads() => Ok(()),
-                () = stop.asked() => Ok(()),
+                _ = stop.asked() => Ok(()),
             };
-            let Network { requests, events, task } = network;
-            drop((requests, events));
-            // A panic of the task is told by its own message.
-            _ = task.await;
+            leave(network, None).await;
             result
         })
-    }
-}
-
-/// Waits until the pipe or the terminal that standard output goes to is closed at its other end. A room that is silent
-/// would not show it, and the seat would stay taken.
-async fn nobody_reads() {
-    let (word, closed) = oneshot::channel();
-    std::thread::spawn(move || {
-        let stdout = std::io::stdout();
-        // Asked for nothing, poll tells of errors and hang-ups alone.
-        let mut waiting = [PollFd::new(&stdout, PollFlags::empty())];
-        while poll(&mut waiting, None) == Err(Errno::INTR) {}
-        // Nobody waits any more when the program is ending.
-        let _ = word.send(());
-    });
-    if closed.await.is_err() {
-        std::future::pending().await
-    }
-}
-
-struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Stop {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn asked(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
     }
 }
 
@@ -109,13 +65,7 @@ impl Follower {
         while network.events.recv_many(&mut batch, BATCH).await > 0 {
             let mut out = String::new();
             let end = batch.drain(..).try_for_each(|event| self.take(event, &mut out));
-            // On a thread of its own, for a pipe may block and a signal must end us all the same.
-            let writing = spawn_blocking(move || {
-                let mut stdout = std::io::stdout();
-                stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush())
-            });
-            let result = writing.await.map_err(|e| Failure::new(Exit::Unexpected, e.to_string()))?;
-            if !written(result)? {
+            if !print(out).await? {
                 return Ok(());
             }
             end?;

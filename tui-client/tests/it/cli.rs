@@ -8,7 +8,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::scripted::{SOON, Scripted};
 
-fn command(server: &str, arguments: &[&str]) -> Command {
+pub(crate) fn command(server: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tui-client"));
     command.args(arguments).env("DUET_SERVER", server).env("DUET_USER", "alice").env_remove("DUET_EMAIL");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -16,7 +16,7 @@ fn command(server: &str, arguments: &[&str]) -> Command {
 }
 
 /// Runs the program with `input` on its standard input while the test plays the server.
-fn run(server: &Scripted, arguments: &[&str], input: &[u8]) -> JoinHandle<Output> {
+pub(crate) fn run(server: &Scripted, arguments: &[&str], input: &[u8]) -> JoinHandle<Output> {
     let (mut command, input) = (command(&server.url(), arguments), input.to_vec());
     spawn_blocking(move || {
         let mut child = command.spawn().unwrap();
@@ -26,13 +26,13 @@ fn run(server: &Scripted, arguments: &[&str], input: &[u8]) -> JoinHandle<Output
     })
 }
 
-async fn end(program: JoinHandle<Output>) -> (i32, String, String) {
+pub(crate) async fn end(program: JoinHandle<Output>) -> (i32, String, String) {
     let output = tokio::time::timeout(SOON, program).await.expect("the program ends").unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (output.status.code().expect("an exit code"), text(output.stdout), text(output.stderr))
 }
 
-fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
 }
 

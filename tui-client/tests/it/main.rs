@@ -12,6 +12,7 @@ mod hostile;
 mod kept;
 mod network;
 mod outbox;
+mod plain;
 mod presence;
 mod receipts;
 mod refused;

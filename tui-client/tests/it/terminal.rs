@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -55,17 +55,6 @@ async fn expect_as_before(tmux: &Tmux, words: &str) {
         let order = (find_last(&written, on), find_last(&written, off));
         assert!(matches!(order, (Some(on), Some(off)) if on < off), "{order:?}");
     }
-}
-
-#[test]
-fn without_a_terminal_it_says_what_to_use_instead() {
-    let mut command = Command::new(CLIENT);
-    command.args(["join", "room1", "--user", "alice"]).stdin(Stdio::null());
-    let output = command.output().unwrap();
-    assert!(!output.status.success());
-    assert_eq!(output.stdout, b"");
-    let words = String::from_utf8(output.stderr).unwrap();
-    assert!(words.contains("`join` needs a terminal"), "{words}");
 }
 
 #[tokio::test]

@@ -1,0 +1,93 @@
+//! What ends a command that runs on by itself: a signal, a reader that is gone; and the goodbye after it.
+
+use std::io::Write;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::process::Signal as Posix;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::lines::written;
+use crate::network::{Network, NetworkEvent, Request};
+use crate::outbox::Outbox;
+
+/// Between one look for a free seat and the next.
+const LOOK_FOR_A_SEAT: Duration = Duration::from_secs(3);
+
+/// The signals that ask a program to end.
+pub(crate) struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    pub(crate) fn new() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|e| Failure::new(Exit::Unexpected, format!("taking signals: {e}")));
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    /// Waits until one comes, and gives its number.
+    pub(crate) async fn asked(&mut self) -> i32 {
+        tokio::select! {
+            _ = self.interrupt.recv() => Posix::INT.as_raw(),
+            _ = self.terminate.recv() => Posix::TERM.as_raw(),
+        }
+    }
+}
+
+/// Waits until the pipe or the terminal that standard output goes to is closed at its other end. A room that is silent
+/// would not show it, and the seat would stay taken.
+pub(crate) async fn nobody_reads() {
+    let (word, closed) = oneshot::channel();
+    std::thread::spawn(move || {
+        let stdout = std::io::stdout();
+        // Asked for nothing, poll tells of errors and hang-ups alone.
+        let mut waiting = [PollFd::new(&stdout, PollFlags::empty())];
+        while poll(&mut waiting, None) == Err(Errno::INTR) {}
+        // Nobody waits any more when the program is ending.
+        let _ = word.send(());
+    });
+    if closed.await.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// Writes to standard output; false when nobody reads it any more. On a thread of its own, for a pipe may block and a
+/// signal must end us all the same.
+pub(crate) async fn print(out: String) -> Result<bool, Failure> {
+    let writing = spawn_blocking(move || {
+        let mut stdout = std::io::stdout();
+        stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush())
+    });
+    written(writing.await.map_err(|e| Failure::new(Exit::Unexpected, e.to_string()))?)
+}
+
+/// Tries a full room again after a while, as long as the network is wanted by somebody else.
+pub(crate) fn look_for_a_seat(requests: &mpsc::Sender<Request>) {
+    let requests = requests.downgrade();
+    tokio::spawn(async move {
+        sleep(LOOK_FOR_A_SEAT).await;
+        if let Some(requests) = requests.upgrade() {
+            // A network that has ended needs no seat.
+            _ = requests.send(Request::RetryNow).await;
+        }
+    });
+}
+
+/// Closes the connection properly. What is accepted meanwhile the outbox need not keep.
+pub(crate) async fn leave(network: Network, mut outbox: Option<&mut Outbox>) {
+    let Network { requests, mut events, task } = network;
+    drop(requests);
+    while let Some(event) = events.recv().await {
+        if let (NetworkEvent::Posted(id), Some(outbox)) = (event, outbox.as_deref_mut()) {
+            outbox.done(&id);
+        }
+    }
+    // A panic of the task is told by its own message.
+    _ = task.await;
+}

@@ -1,0 +1,212 @@
+//! `join --plain`: a conversation in lines, for screen readers, terminals that cannot place a cursor, and pipes.
+//!
+//! Lines are only ever added. Nothing is drawn again, moved or coloured, and there is no prompt. Read in this order: this
+//! file (the loop), `conversation` (PURE: what is said), `typed` (PURE: what is meant), `input`.
+
+mod conversation;
+mod input;
+mod typed;
+
+use std::collections::VecDeque;
+use std::io::{self, IsTerminal};
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use shared::frames::AttentionState;
+use shared::message::Seq;
+use tokio::time::{Instant, sleep_until};
+
+use crate::cli::ends::{Stop, leave, look_for_a_seat, nobody_reads, print};
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::plain::conversation::{Conversation, Deed};
+use crate::network::{Membership, Network, NetworkEvent, Request, new_message_id, start};
+use crate::outbox::lines::Kept;
+use crate::outbox::{Left, Outbox, OutboxError};
+use crate::run::Ended;
+
+/// How many events are written in one go.
+const BATCH: usize = 256;
+/// How many messages wait to be accepted before the next line is read, so that a long input does not fill the outbox.
+const AHEAD: usize = 100;
+/// How long after the end of the input is waited until what was sent is accepted.
+const LAST_ANSWERS: Duration = Duration::from_secs(10);
+
+/// Whether there is no terminal on which a screen can be drawn.
+pub(crate) fn is_called_for() -> bool {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    is_dumb || !is_watched()
+}
+
+/// Whether a person types here and reads here.
+fn is_watched() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+/// Talks until the person leaves or the input ends. In a full room it ends, unless it is to wait for a seat.
+pub(crate) async fn talk(membership: &Membership, outbox: &mut Outbox, waits: bool) -> Result<Ended, Failure> {
+    let mut stop = Stop::new()?;
+    let mut network = start(membership)?;
+    let is_watched = is_watched();
+    let mut plain = Plain {
+        conversation: Conversation::new(membership, TimeZone::system(), is_watched),
+        outbox,
+        outgoing: VecDeque::new(),
+        printed: None,
+        is_watched,
+        waits,
+    };
+    if !is_watched {
+        plain.outgoing.push_back(Request::Attention(AttentionState::Idle));
+    }
+    let ended = tokio::select! {
+        ended = plain.run(&mut network) => ended,
+        () = nobody_reads() => Ok(Ended::Quit),
+        signal = stop.asked() => Ok(Ended::Signal(signal)),
+    };
+    leave(network, Some(plain.outbox)).await;
+    ended
+}
+
+struct Plain<'a> {
+    conversation: Conversation,
+    outbox: &'a mut Outbox,
+    /// Requests the network has no room for yet.
+    outgoing: VecDeque<Request>,
+    /// The newest place that is to be printed, and of which the others are not told yet that it was read.
+    printed: Option<Seq>,
+    is_watched: bool,
+    waits: bool,
+}
+
+/// Goes on, or ends.
+type Flow = ControlFlow<Result<Ended, Failure>>;
+
+impl Plain<'_> {
+    async fn run(&mut self, network: &mut Network) -> Result<Ended, Failure> {
+        let mut input = input::read();
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut ends_by = None;
+        loop {
+            let takes_input = ends_by.is_none()
+                && self.conversation.takes_input()
+                && self.conversation.waits_for() < AHEAD
+                && self.outgoing.is_empty();
+            let flow = tokio::select! { biased;
+                count = network.events.recv_many(&mut batch, BATCH) => match count {
+                    0 => ControlFlow::Break(Err(Failure::new(Exit::Unexpected, "the network task has ended"))),
+                    _ => self.hear(batch.drain(..), network),
+                },
+                permit = network.requests.reserve(), if !self.outgoing.is_empty() => {
+                    if let (Ok(permit), Some(request)) = (permit, self.outgoing.pop_front()) {
+                        permit.send(request);
+                    }
+                    ControlFlow::Continue(())
+                }
+                line = input.recv(), if takes_input => match line {
+                    Some(line) => self.take(line, network),
+                    None => {
+                        ends_by = Some(Instant::now() + LAST_ANSWERS);
+                        let last = self.conversation.finish();
+                        last.map_or(ControlFlow::Continue(()), |deed| self.perform(deed, network))
+                    }
+                },
+                () = sleep_until(ends_by.unwrap_or_else(Instant::now)), if ends_by.is_some() => {
+                    ControlFlow::Break(self.end())
+                }
+            };
+            let out = std::mem::take(&mut self.conversation.out);
+            if !out.is_empty() && !print(out).await? {
+                return Ok(Ended::Quit);
+            }
+            // Handed to a pipe it is delivered, and nobody has seen it.
+            if let Some(place) = self.printed.take().filter(|_| self.is_watched) {
+                self.outgoing.push_back(Request::Read(place));
+            }
+            if let ControlFlow::Break(end) = flow {
+                return end;
+            }
+            let is_done = self.outgoing.is_empty() && self.conversation.waits_for() == 0;
+            if ends_by.is_some() && is_done && self.conversation.is_caught_up() {
+                return self.end();
+            }
+        }
+    }
+
+    /// How it ended when the input did.
+    fn end(&self) -> Result<Ended, Failure> {
+        match (self.conversation.waits_for(), self.conversation.unsent) {
+            (0, 0) if self.conversation.was_in => Ok(Ended::Quit),
+            (0, 0) => Err(Failure::new(Exit::NoConnection, format!("no connection within {LAST_ANSWERS:?}"))),
+            (0, _) => Err(Failure::new(Exit::Refused, "not everything was sent")),
+            _ => Err(Failure::new(Exit::NoConnection, format!("not everything was sent in {LAST_ANSWERS:?}"))),
+        }
+    }
+
+    fn hear(&mut self, events: impl Iterator<Item = NetworkEvent>, network: &Network) -> Flow {
+        for event in events {
+            if let Some(deed) = self.conversation.hear(event) {
+                self.perform(deed, network)?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn take(&mut self, line: input::Line, network: &Network) -> Flow {
+        match line.map(|line| self.conversation.typed(&line)) {
+            Ok(Some(deed)) => return self.perform(deed, network),
+            Ok(None) => {}
+            Err(reason) => self.conversation.not_sent(reason),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn perform(&mut self, deed: Deed, network: &Network) -> Flow {
+        match deed {
+            Deed::Adopt => self.adopt(),
+            Deed::Send(content) => self.send(content),
+            Deed::Forget(id) => self.outbox.done(&id),
+            Deed::Refuse { id, reason } => self.outbox.refuse(&id, &reason),
+            Deed::Printed(place) => self.printed = Some(place),
+            Deed::Retry => self.outgoing.push_back(Request::RetryNow),
+            Deed::Full if self.waits => {
+                self.conversation.say_once("the room holds two other users, waiting for a seat");
+                look_for_a_seat(&network.requests);
+            }
+            Deed::Full => {
+                return ControlFlow::Break(Err(Failure::new(Exit::RoomFull, "the room holds two other users")));
+            }
+            Deed::TurnedAway(sentence) => {
+                return ControlFlow::Break(Err(Failure::new(Exit::Refused, sentence)));
+            }
+            Deed::Quit => return ControlFlow::Break(Ok(Ended::Quit)),
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Takes over what clients that are gone had left.
+    fn adopt(&mut self) {
+        let Left { held, trouble } = self.outbox.adopt();
+        self.conversation.adopted(&held);
+        if let Some(trouble) = trouble {
+            self.conversation.say(&format!("earlier messages may still be waiting to be sent: {trouble}"));
+        }
+        let posts = held.waiting.into_iter().map(|kept| Request::Post { id: kept.id, content: kept.content });
+        self.outgoing.extend(posts);
+    }
+
+    /// Writes a message down, then hands it to the network. A server that is there can keep what the disk cannot.
+    fn send(&mut self, content: String) {
+        let kept = Kept { id: new_message_id(), content, at: Timestamp::now() };
+        match self.outbox.put(&kept) {
+            Ok(()) => {}
+            Err(error @ (OutboxError::NoFolder | OutboxError::Disk { .. })) if self.conversation.is_live() => {
+                self.conversation.say_once(&format!("sent, but not kept until the server has it: {error}"));
+            }
+            Err(error) => return self.conversation.not_sent(&error.to_string()),
+        }
+        self.conversation.sent(kept.id.clone());
+        self.outgoing.push_back(Request::Post { id: kept.id, content: kept.content });
+    }
+}
