@@ -8,7 +8,6 @@ use std::io;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use crossterm::event::Event as TerminalEvent;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::process::{self, Signal as Posix};
@@ -16,10 +15,9 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::app::preferences::Preferences;
-use crate::app::receipts::Focus;
 use crate::app::update::update;
 use crate::app::{Connection, Effect, Event, Look, Palette, State};
-use crate::keys;
+use crate::keys::{self, Input};
 use crate::network::error::ApiError;
 use crate::network::{self, Membership, Network, NetworkEvent, Request};
 use crate::outbox::lines::Kept;
@@ -117,7 +115,7 @@ struct Program<'a> {
     stopping_since: Option<Instant>,
 }
 
-type Keys = Receiver<io::Result<TerminalEvent>>;
+type Keys = Receiver<io::Result<Input>>;
 type Requests = Sender<Request>;
 type Events = Receiver<NetworkEvent>;
 /// Goes on, or ends.
@@ -158,7 +156,7 @@ impl Program<'_> {
     }
 
     /// Takes what was typed, and all that is there already: a held key or an unmarked paste is one frame.
-    fn typed(&mut self, first: Option<io::Result<TerminalEvent>>, keys: &mut Keys) -> Result<Flow, RunError> {
+    fn typed(&mut self, first: Option<io::Result<Input>>, keys: &mut Keys) -> Result<Flow, RunError> {
         // The terminal is gone, and the signal that says so is on its way or was not meant for us.
         let Some(first) = first else { return Ok(ControlFlow::Break(Ended::Signal(Posix::HUP.as_raw()))) };
         let more = std::iter::from_fn(|| keys.try_recv().ok());
@@ -279,13 +277,13 @@ impl Program<'_> {
     }
 }
 
-fn of_terminal(event: TerminalEvent) -> Option<Event> {
-    match event {
-        TerminalEvent::Key(key) => Some(Event::Key(key)),
-        TerminalEvent::Paste(text) => Some(Event::Paste(text)),
-        TerminalEvent::FocusGained => Some(Event::Looks(Focus::Here)),
-        TerminalEvent::FocusLost => Some(Event::Looks(Focus::Elsewhere)),
-        // A new size comes by its signal; crossterm would tell with the next key.
-        TerminalEvent::Resize(..) | TerminalEvent::Mouse(_) => None,
+fn of_terminal(input: Input) -> Option<Event> {
+    match input {
+        Input::Key(key) => Some(Event::Key(key)),
+        Input::Paste(text) => Some(Event::Paste(text)),
+        Input::PastedTooMuch(bytes) => Some(Event::PastedTooMuch(bytes)),
+        Input::Looks(focus) => Some(Event::Looks(focus)),
+        // Nobody asks.
+        Input::CursorAt { .. } => None,
     }
 }

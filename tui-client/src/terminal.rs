@@ -7,7 +7,8 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange};
-use crossterm::style::{Attribute, SetAttribute};
+use crossterm::event::{KeyboardEnhancementFlags, PopKeyboardEnhancementFlags, PushKeyboardEnhancementFlags};
+use crossterm::style::{Attribute, Print, SetAttribute};
 use crossterm::terminal::{
     BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
 };
@@ -23,6 +24,15 @@ use crate::view::view;
 
 /// Whether the terminal is in our hands. Global, for a panic hook has nothing else to go by.
 static IS_OURS: AtomicBool = AtomicBool::new(false);
+
+/// kitty's protocol, as far as it tells apart what has always been one: Shift+Enter and Enter, Esc and the beginning of a
+/// sequence. With it comes the key's place on a Latin keyboard.
+const TELLING_KEYS_APART: KeyboardEnhancementFlags =
+    KeyboardEnhancementFlags::DISAMBIGUATE_ESCAPE_CODES.union(KeyboardEnhancementFlags::REPORT_ALTERNATE_KEYS);
+/// The same of xterm and tmux: modifyOtherKeys 1, which leaves alone what has a meaning of its own.
+const TELL_KEYS_APART: &str = "\x1b[>4;1m";
+/// modifyOtherKeys as it was set by the person.
+const TELL_KEYS_AS_EVER: &str = "\x1b[>4m";
 
 /// The terminal in raw mode, on its alternate screen, telling pastes apart and when it is looked at. Dropping it puts everything back.
 #[derive(Debug)]
@@ -84,6 +94,9 @@ impl Terminal {
         terminal::enable_raw_mode()?;
         let mut bytes = Vec::new();
         queue!(bytes, EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange)?;
+        queue!(bytes, PushKeyboardEnhancementFlags(TELLING_KEYS_APART), Print(TELL_KEYS_APART))?;
+        // Terminals that know neither may take the latter for an underline.
+        queue!(bytes, SetAttribute(Attribute::Reset))?;
         write(&bytes)?;
         self.repaint()
     }
@@ -111,6 +124,9 @@ fn put_back() {
     let written = queue!(
         bytes,
         EndSynchronizedUpdate,
+        // Before the screen is left: terminals keep them for each of the two.
+        PopKeyboardEnhancementFlags,
+        Print(TELL_KEYS_AS_EVER),
         SetAttribute(Attribute::Reset),
         DisableBracketedPaste,
         DisableFocusChange,

@@ -171,6 +171,8 @@ pub enum Event {
     Key(KeyEvent),
     /// A text was pasted.
     Paste(String),
+    /// A text of so many bytes was pasted, more than any room takes.
+    PastedTooMuch(usize),
     /// The terminal has this size now.
     Resized(Size),
     /// What the network tells.

@@ -37,6 +37,7 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
             paste(state, &text);
             state.note_writing(&mut effects);
         }
+        Event::PastedTooMuch(bytes) => refuse_paste(state, bytes),
         Event::Drawn => {
             state.read(&mut effects);
             return effects;
@@ -82,16 +83,19 @@ fn paste(state: &mut State, text: &str) {
     let text = sanitize::body(&text.replace("\r\n", "\n").replace('\r', "\n"));
     let bytes = state.composer.text().len() + text.len();
     if bytes > state.max_content_bytes {
-        state.notice = Some(format!(
-            "Not pasted: the message would be {}, and the room takes at most {}.",
-            size_in_words(bytes),
-            size_in_words(state.max_content_bytes)
-        ));
-        return;
+        return refuse_paste(state, bytes);
     }
     state.notice = None;
     state.asks_before_leaving = false;
     state.composer.insert(&text);
+}
+
+fn refuse_paste(state: &mut State, bytes: usize) {
+    state.notice = Some(format!(
+        "Not pasted: the message would be {}, and the room takes at most {}.",
+        size_in_words(bytes),
+        size_in_words(state.max_content_bytes)
+    ));
 }
 
 fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {

@@ -80,7 +80,7 @@ impl Deeds {
     pub(crate) fn expect_only_ours(&self, session: bool) {
         let ours = |deed: &&String| {
             let frame = ["[H", "[m", "[J", "[?25h", "[?25l", "[?2026h", "[?2026l"];
-            let around = ["[?1049h", "[?1049l", "[?2004h", "[?2004l", "[?1004h", "[?1004l"];
+            let around = ["[?1049h", "[?1049l", "[?2004h", "[?2004l", "[?1004h", "[?1004l", "[>5u", "[<1u", "[>4m"];
             !(frame.contains(&deed.as_str()) || session && around.contains(&deed.as_str()))
         };
         let foreign: Vec<&String> = self.foreign.iter().filter(ours).collect();

@@ -10,6 +10,7 @@ mod cli;
 mod client;
 mod hostile;
 mod kept;
+mod keyboard;
 mod network;
 mod outbox;
 mod plain;

@@ -28,7 +28,7 @@ async fn joining(server: &Scripted) -> Tmux {
 }
 
 /// As [`joining`], in a room in which bob has said `hello`.
-async fn joined(server: &mut Scripted) -> (Tmux, ServerSocket) {
+pub(crate) async fn joined(server: &mut Scripted) -> (Tmux, ServerSocket) {
     let tmux = joining(server).await;
     server.give_token("token").await;
     let mut socket = server.let_in().await;
@@ -49,11 +49,17 @@ async fn expect_as_before(tmux: &Tmux, words: &str) {
         assert!(settings.replace('\n', " ").contains(setting), "no {setting}:\n{settings}");
     }
     let written = tmux.written();
-    for mode in ["2004", "1004", "1049"] {
-        let (on, off) = (format!("\x1b[?{mode}h"), format!("\x1b[?{mode}l"));
-        let (on, off) = (on.as_bytes(), off.as_bytes());
-        let order = (find_last(&written, on), find_last(&written, off));
-        assert!(matches!(order, (Some(on), Some(off)) if on < off), "{order:?}");
+    let count = |what: &str| written.windows(what.len()).filter(|window| *window == what.as_bytes()).count();
+    for (on, off) in [
+        ("\x1b[?2004h", "\x1b[?2004l"),
+        ("\x1b[?1004h", "\x1b[?1004l"),
+        ("\x1b[?1049h", "\x1b[?1049l"),
+        ("\x1b[>5u", "\x1b[<1u"),
+        ("\x1b[>4;1m", "\x1b[>4m"),
+    ] {
+        let order = (find_last(&written, on.as_bytes()), find_last(&written, off.as_bytes()));
+        assert!(matches!(order, (Some(on), Some(off)) if on < off), "{on:?} and {off:?}: {order:?}");
+        assert_eq!(count(on), count(off), "{on:?} and {off:?}");
     }
 }
 
@@ -164,6 +170,9 @@ async fn it_stops_for_the_shell_and_comes_back() {
     assert_eq!(tmux.modes(), "1 1");
     tmux.keys(&["C-c", "C-c"]);
     tmux.until("shell".to_owned(), shell_is_back).await;
+    // What is typed while the client says goodbye is for the shell.
+    tmux.shell("clear; echo; echo before; echo after");
+    expect_as_before(&tmux, "\nafter").await;
 }
 
 #[tokio::test]

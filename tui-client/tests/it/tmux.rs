@@ -60,16 +60,35 @@ impl Tmux {
         self.run(&[&["send-keys"], keys].concat());
     }
 
+    /// Sends bytes as a terminal would that tmux does not know.
+    pub(crate) fn bytes(&self, bytes: &[u8]) {
+        let bytes: Vec<String> = bytes.iter().map(|byte| format!("{byte:x}")).collect();
+        self.run(&[&["send-keys", "-H"], bytes.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat());
+    }
+
     /// Pastes as the terminal of a person does.
     pub(crate) fn paste(&self, text: &str) {
-        self.run(&["set-buffer", text]);
+        self.set_buffer(text);
         self.run(&["paste-buffer", "-p"]);
     }
 
     /// Pastes as a terminal does that knows nothing of bracketed paste.
     pub(crate) fn paste_unmarked(&self, text: &str) {
-        self.run(&["set-buffer", text]);
+        self.set_buffer(text);
         self.run(&["paste-buffer"]);
+    }
+
+    /// From a file, for a command line has an end.
+    fn set_buffer(&self, text: &str) {
+        let file = self.log.with_extension("paste");
+        std::fs::write(&file, text).unwrap();
+        self.run(&["load-buffer", &file.display().to_string()]);
+        std::fs::remove_file(file).unwrap();
+    }
+
+    /// Sets an option of the terminal.
+    pub(crate) fn set(&self, option: &str, value: &str) {
+        self.run(&["set-option", "-s", option, value]);
     }
 
     /// What is on the screen.
