@@ -11,6 +11,7 @@ mod client;
 mod hostile;
 mod kept;
 mod keyboard;
+mod markup;
 mod network;
 mod outbox;
 mod plain;
