@@ -62,9 +62,8 @@ pub enum RunError {
 ///
 /// # Errors
 /// When there is no terminal or it stops working, or when the network cannot be started.
-pub async fn join(membership: Membership, outbox: &mut Outbox) -> Result<Ended, RunError> {
+pub async fn join(membership: Membership, preferences: Preferences, outbox: &mut Outbox) -> Result<Ended, RunError> {
     let signals = Signals::listen()?;
-    let preferences = Preferences::default();
     let look = Look { size: terminal::size(), palette: palette(), preferences, zone: TimeZone::system() };
     let mut terminal = Terminal::take(look.size)?;
     let state = State::new(&membership, network::new_message_id(), look, Timestamp::now());

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::app::colours::Colours;
 use crate::app::commands::keymap::Keymap;
 
 /// How a person wants it. The default needs no file.
@@ -9,6 +10,8 @@ use crate::app::commands::keymap::Keymap;
 pub struct Preferences {
     /// Weight and colours.
     pub theme: ThemeName,
+    /// The colours chosen in place of the theme's.
+    pub colours: Colours,
     /// Which characters we draw with; what people write is shown as it is.
     pub glyphs: Glyphs,
     /// How to tell somebody who looks elsewhere of a message.
@@ -82,6 +85,7 @@ impl Default for Preferences {
     fn default() -> Self {
         Self {
             theme: ThemeName::Dark,
+            colours: Colours::default(),
             glyphs: Glyphs::Unicode,
             notifications: Notifications::Names,
             times: Times::Exact,

@@ -30,7 +30,7 @@ pub const EXIT_CODES: &str = "\
 Exit codes:
   0  done; for send --queue also: kept in the outbox, to go out later
   1  something unexpected
-  2  the command line is not understood
+  2  the command line or the configuration file is not understood
   3  the room holds two other users
   4  the server refused
   5  no connection, or no answer in time; for outbox --send also: a client that is running has what waits

@@ -3,6 +3,7 @@
 //! What programs read goes to standard output, words for people to standard error, and how it ended is the exit code.
 
 mod bench;
+mod config;
 mod delivery;
 mod ends;
 pub mod exit;
@@ -19,11 +20,14 @@ use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use jiff::SignedDuration;
 
+use crate::app::preferences::{Glyphs, ThemeName};
 use crate::app::sanitize;
 use crate::cli::exit::{EXIT_CODES, Exit, Failure};
+use crate::config::table::{Config as FileConfig, THEMES};
 use crate::config::{Settings, StateDir};
 use crate::outbox::lines::Whose;
 use crate::outbox::{Outbox, Remains};
@@ -51,6 +55,8 @@ enum Command {
     Outbox(outbox::Outbox),
     /// Print a token for a room, for other programs to use
     Token(token::Token),
+    /// Write a configuration file, or check the one there is
+    Config(config::Config),
     /// Put load on a server and measure it; ends with 1 when anything was lost, repeated or out of order
     Bench(bench::Bench),
 }
@@ -71,6 +77,12 @@ struct Join {
     /// How many of the newest messages to begin with [default: 100, with --plain 10]
     #[arg(long, value_name = "N")]
     last: Option<u32>,
+    /// Weight and colours [default: the configuration file's, else dark]
+    #[arg(long, value_parser = theme())]
+    theme: Option<ThemeName>,
+    /// Draw with the 95 characters of ASCII alone
+    #[arg(long)]
+    ascii: bool,
 }
 
 impl Cli {
@@ -90,6 +102,7 @@ impl Cli {
             Command::History(history) => history.run(),
             Command::Outbox(outbox) => outbox.run(),
             Command::Token(token) => token.run(),
+            Command::Config(config) => config.run(),
             Command::Bench(bench) => match bench.run() {
                 Ok(Some(number)) => return ended_by(number),
                 Ok(None) => Ok(()),
@@ -110,18 +123,31 @@ impl Join {
     fn run(self) -> Result<Ended, Failure> {
         let is_plain = self.plain || plain::is_called_for();
         let last = self.last.unwrap_or(if is_plain { 10 } else { 100 });
-        let membership = self.settings.membership(last)?;
+        let (membership, mut preferences) = self.settings.resolve(last)?;
+        preferences.theme = self.theme.unwrap_or(preferences.theme);
+        if self.ascii {
+            preferences.glyphs = Glyphs::Ascii;
+        }
         let whose = membership.whose();
         let mut outbox = Outbox::new(self.state.outbox(), whose.clone());
         let ended = block_on(async {
             if is_plain {
                 return plain::talk(&membership, &mut outbox, self.wait).await;
             }
-            Ok(run::join(membership, &mut outbox).await?)
+            Ok(run::join(membership, preferences, &mut outbox).await?)
         });
         say_what_remains(outbox.remains(), &whose);
         ended
     }
+}
+
+/// The words for themes, which are those of the configuration file.
+fn theme() -> impl TypedValueParser<Value = ThemeName> {
+    PossibleValuesParser::new(THEMES.iter().map(|choice| choice.word)).map(|word| {
+        let mut config = FileConfig::default();
+        THEMES.iter().filter(|choice| choice.word == word).for_each(|choice| choice.set(&mut config));
+        config.preferences.theme
+    })
 }
 
 /// The screen is gone, and with it what it said of messages that are not sent.

@@ -11,6 +11,8 @@ use crate::scripted::{SOON, Scripted};
 pub(crate) fn command(server: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tui-client"));
     command.args(arguments).env("DUET_SERVER", server).env("DUET_USER", "alice").env_remove("DUET_EMAIL");
+    // What the person who runs the tests has configured is no part of them.
+    command.env("XDG_CONFIG_HOME", "/nonexistent").env_remove("DUET_CONFIG");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }

@@ -16,7 +16,7 @@ const CLIENT: &str = env!("CARGO_BIN_EXE_tui-client");
 fn run(url: &str, state: &Path, arguments: &[&str]) -> JoinHandle<Output> {
     let mut command = Command::new(CLIENT);
     command.args(arguments).env("DUET_SERVER", url).env("DUET_USER", "alice").env("DUET_STATE_DIR", state);
-    command.stdin(Stdio::null());
+    command.env("XDG_CONFIG_HOME", state).stdin(Stdio::null());
     spawn_blocking(move || command.output().unwrap())
 }
 

@@ -281,6 +281,7 @@ async fn a_plain_server_is_told_nothing() {
 async fn tail_has_received_and_never_read() {
     let mut server = Scripted::start().await;
     let mut command = Command::new(CLIENT);
+    command.env("XDG_CONFIG_HOME", "/nonexistent");
     command.args(["tail", "room1", "--user", "alice", "--server", &server.url()]).stdout(Stdio::null());
     let mut child = command.spawn().unwrap();
     server.give_token("t1").await;

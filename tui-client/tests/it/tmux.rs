@@ -36,8 +36,11 @@ impl Tmux {
         let tmux =
             Self { socket: of("socket"), log: of("log"), state: state.map_or_else(|| of("state"), Path::to_owned) };
         let state = tmux.state.display();
-        let shell =
-            format!("env PS1='shell$ ' ENV= LC_ALL=C.UTF-8 TERM=screen-256color DUET_STATE_DIR='{state}' sh -i");
+        // What the person who runs the tests has configured is no part of them.
+        let shell = format!(
+            "env -u DUET_CONFIG PS1='shell$ ' ENV= LC_ALL=C.UTF-8 TERM=screen-256color DUET_STATE_DIR='{state}' \
+             XDG_CONFIG_HOME='{state}/config' sh -i"
+        );
         tmux.run(&["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", &shell]);
         tmux.run(&["pipe-pane", &format!("cat >> '{}'", tmux.log.display())]);
         tmux.expect("shell$").await;

@@ -159,7 +159,8 @@ async fn what_send_sends_history_and_tail_give() {
     let server = Server::fresh();
     let url = format!("http://{}", server.address);
     let run = |arguments: &[&str]| {
-        let output = Command::new(CLIENT).args(arguments).args(["--server", &url]).output().unwrap();
+        let output =
+            Command::new(CLIENT).args(arguments).args(["--server", &url, "--config", "/dev/null"]).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };

@@ -148,6 +148,20 @@ pub fn read(written: &str) -> Result<(Action, &str), String> {
 }
 
 impl Command {
+    /// Whether the two are told apart by their moments and have keys in common in the table, such as leaving an empty
+    /// draft and clearing another one.
+    #[must_use]
+    pub fn may_share_keys_with(&self, other: &Command) -> bool {
+        self.when != other.when && self.keys.iter().any(|key| other.keys.contains(key))
+    }
+
+    /// What it does, also where another command with the same action tells it.
+    #[must_use]
+    pub fn told(&self) -> &'static str {
+        let telling = all().find(|command| command.action == self.action && !command.help.is_empty());
+        if self.help.is_empty() { telling.map_or("", |command| command.help) } else { self.help }
+    }
+
     /// Its name as it is written, with what stands behind it.
     #[must_use]
     pub fn usage(&self) -> Option<String> {

@@ -1,4 +1,14 @@
-//! Every setting of the client: a flag, else an environment variable, else a default.
+//! Every setting of the client: a flag, else an environment variable, else the configuration file, else a default.
+//!
+//! Here are the flags; `table` is what the file may hold, `read` reads its text, `problem` shows what is wrong with it,
+//! `file` finds it,
+//! `init` writes a first one.
+
+pub mod file;
+pub(crate) mod init;
+pub(crate) mod problem;
+pub(crate) mod read;
+pub mod table;
 
 use std::path::PathBuf;
 
@@ -6,6 +16,8 @@ use clap::Args;
 use reqwest::Url;
 use shared::names::{Email, RoomId, Username};
 
+use crate::app::preferences::Preferences;
+use crate::config::file::ConfigFile;
 use crate::network::Membership;
 
 /// Where a server on this machine listens unless it was told otherwise.
@@ -18,17 +30,20 @@ pub struct Settings {
     #[arg(value_parser = room)]
     pub room: RoomId,
 
-    /// The name to be seen under [default: $USER]
+    /// The name to be seen under [default: the configuration file's, else $USER]
     #[arg(short, long, env = "DUET_USER", value_name = "NAME")]
     pub user: Option<Username>,
 
-    /// The server's address
-    #[arg(short, long, env = "DUET_SERVER", value_name = "URL", default_value = DEFAULT_SERVER, value_parser = server)]
-    pub server: Url,
+    /// The server's address [default: the configuration file's, else http://127.0.0.1:8000]
+    #[arg(short, long, env = "DUET_SERVER", value_name = "URL", value_parser = server)]
+    pub server: Option<Url>,
 
     /// An e-mail address that goes into your token
-    #[arg(long, env = "DUET_EMAIL", value_name = "ADDRESS", default_value = "")]
-    pub email: Email,
+    #[arg(long, env = "DUET_EMAIL", value_name = "ADDRESS")]
+    pub email: Option<Email>,
+
+    #[command(flatten)]
+    file: ConfigFile,
 }
 
 /// Where the client keeps what outlives it.
@@ -44,10 +59,8 @@ impl StateDir {
     /// The folder of the outbox. None where no setting names one and there is no home.
     #[must_use]
     pub fn outbox(&self) -> Option<PathBuf> {
-        let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
         let named = self.state_dir.clone().filter(|folder| !folder.as_os_str().is_empty());
         let home = || absolute("HOME").map(|home| home.join(".local/state"));
-        // Relative paths there are invalid, says the XDG Base Directory Specification.
         let default = || absolute("XDG_STATE_HOME").or_else(home).map(|state| state.join("duet"));
         named.or_else(default).map(|folder| folder.join("outbox"))
     }
@@ -59,17 +72,49 @@ pub enum ConfigError {
     /// No flag, no variable, and no login name either.
     #[error("USER is not set here: say who you are with --user NAME or DUET_USER")]
     NoUser,
+    /// The configuration file is not understood.
+    #[error("{headline}; {all}")]
+    Broken {
+        /// The first thing that is wrong, with its place.
+        headline: String,
+        /// How to see everything that is wrong.
+        all: String,
+    },
+    /// The configuration file is there, or was named, and cannot be read.
+    #[error("reading {}: {error}", file.display())]
+    Unreadable {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        error: String,
+    },
 }
 
 impl Settings {
     /// Who joins what, with the `last` newest messages for a first look.
     ///
     /// # Errors
-    /// When no name was given and the login name is missing or is not a valid name.
+    /// When the configuration file is not understood, or no name was given and the login name is missing or is not a
+    /// valid name.
     pub fn membership(self, last: u32) -> Result<Membership, ConfigError> {
-        let user = self.user.or_else(login_name).ok_or(ConfigError::NoUser)?;
-        Ok(Membership { server: self.server, room: self.room, user, email: self.email, last })
+        Ok(self.resolve(last)?.0)
     }
+
+    /// The same, and how the person wants it.
+    ///
+    /// # Errors
+    /// See [`Settings::membership`].
+    pub fn resolve(self, last: u32) -> Result<(Membership, Preferences), ConfigError> {
+        let config = self.file.read()?;
+        let user = self.user.or(config.user).or_else(login_name).ok_or(ConfigError::NoUser)?;
+        let (server, email) = (self.server.unwrap_or(config.server), self.email.unwrap_or(config.email));
+        Ok((Membership { server, room: self.room, user, email, last }, config.preferences))
+    }
+}
+
+/// A folder that the environment names. Relative ones are invalid, says the XDG Base Directory Specification.
+fn absolute(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
 }
 
 fn login_name() -> Option<Username> {
