@@ -14,7 +14,7 @@ use utoipa_swagger_ui::Config;
 
 use crate::access::tokens::TokenError;
 use crate::http::error::{ApiError, PROBLEM_JSON};
-use crate::http::{health, history, message, token, updates};
+use crate::http::{health, history, message, room, token, updates};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -28,6 +28,7 @@ use crate::http::{health, history, message, token, updates};
         token::generate_token,
         message::post_message,
         updates::updates,
+        room::room,
         history::messages,
         health::healthz,
         health::readyz,
@@ -38,6 +39,7 @@ use crate::http::{health, history, message, token, updates};
         (name = "tokens", description = "Who may enter"),
         (name = "messages", description = "What is said"),
         (name = "updates", description = "What is heard"),
+        (name = "rooms", description = "Who is there"),
         (name = "operation", description = "For whoever watches over the server"),
     ),
 )]

@@ -6,6 +6,7 @@ mod error;
 mod health;
 mod history;
 mod message;
+mod room;
 mod token;
 mod updates;
 
@@ -52,6 +53,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/generate-token", post(token::generate_token))
         .route("/message", post(message::post_message))
         .route("/updates/{room_id}", any(updates::updates))
+        .route("/rooms/{room_id}", get(room::room))
         .route("/rooms/{room_id}/messages", get(history::messages))
         .route("/", get(async || Redirect::temporary("/docs")))
         .route("/docs", get(docs::page))

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use shared::frames::Receipt;
 use shared::message::{Message, Seq};
 use shared::names::{RoomId, Username};
+use shared::rest::Occupant;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -57,6 +58,8 @@ enum Event {
     Join(Join, Answer),
     Left(RoomId, SessionId, Leaving),
     Drained(RoomId, SessionId),
+    /// Somebody wants to know who is there.
+    Asked(RoomId, oneshot::Sender<Vec<Occupant>>),
     /// Receipts have been kept, or not.
     Kept(Result<(), HistoryError>),
     Input(Input),
@@ -93,6 +96,16 @@ impl Hub {
         let join = Join { session, room, user, voice, start };
         self.events.send(Event::Join(join, answer)).await.map_err(|_| JoinError::Unavailable)?;
         seat.await.unwrap_or(Err(JoinError::Unavailable))
+    }
+
+    /// Who holds a seat in a room, by name.
+    ///
+    /// # Errors
+    /// When the server is stopping.
+    pub async fn occupants(&self, room: RoomId) -> Result<Vec<Occupant>, JoinError> {
+        let (answer, occupants) = oneshot::channel();
+        self.say(Event::Asked(room, answer)).await;
+        occupants.await.map_err(|_| JoinError::Unavailable)
     }
 
     /// Tells the room that these messages have their places.
@@ -161,6 +174,11 @@ impl Loop {
                     link.drained();
                 }
                 Input::Drained(room, session)
+            }
+            Event::Asked(room, answer) => {
+                // Whoever asked may have given up waiting.
+                let _ = answer.send(self.rooms.occupants(&room));
+                return None;
             }
             Event::Kept(result) => {
                 self.kept(result);

@@ -36,6 +36,7 @@ async fn every_route_is_documented_with_schemas_and_examples() {
         ("/generate-token", "post"),
         ("/message", "post"),
         ("/updates/{room_id}", "get"),
+        ("/rooms/{room_id}", "get"),
         ("/rooms/{room_id}/messages", "get"),
         ("/healthz", "get"),
         ("/readyz", "get"),
@@ -100,6 +101,7 @@ fn every_example_in_the_protocol_is_what_it_says() {
     each::<shared::rest::Post>("Post", 1);
     each::<shared::rest::PostAnswer>("PostAnswer", 1);
     each::<shared::rest::HistoryPage>("HistoryPage", 1);
+    each::<shared::rest::RoomAnswer>("RoomAnswer", 1);
     each::<Problem>("Problem", 1);
     let frames: Vec<ServerFrame> = each("ServerFrame", 7);
     for frame in &frames {
@@ -113,8 +115,17 @@ fn every_example_in_the_protocol_is_what_it_says() {
 #[test]
 fn no_block_of_json_in_the_protocol_goes_unchecked() {
     let text = include_str!("../../../docs/protocol.md");
-    let known =
-        ["TokenRequest", "TokenAnswer", "Post", "PostAnswer", "HistoryPage", "Problem", "ServerFrame", "ClientFrame"];
+    let known = [
+        "TokenRequest",
+        "TokenAnswer",
+        "Post",
+        "PostAnswer",
+        "HistoryPage",
+        "RoomAnswer",
+        "Problem",
+        "ServerFrame",
+        "ClientFrame",
+    ];
     for (number, line) in text.lines().enumerate().filter(|(_, line)| line.starts_with("```json")) {
         let kind = line.strip_prefix("```json ").unwrap_or_default();
         assert!(known.contains(&kind), "line {}: ```json is to be followed by one of {known:?}", number + 1);

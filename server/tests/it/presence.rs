@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use shared::frames::{PresenceState, ServerFrame, TypingState};
 
 use crate::support::Folder;
@@ -99,5 +100,34 @@ async fn a_user_is_idle_when_every_client_of_theirs_says_so() {
     check(&next(&mut alice).await, "bob", PresenceState::Idle);
     phone.vanish();
     check(&next(&mut alice).await, "bob", PresenceState::Here);
+    server.stop().await;
+}
+#[tokio::test]
+async fn who_asks_who_is_there_takes_no_seat() {
+    let folder = Folder::new();
+    let server = Server::embedded(&folder).await;
+    let client = Client::of(server.address);
+    let token = client.token("carol", "room1").await;
+    let ask = async || client.get_with("/rooms/room1", &token).await;
+    let empty = ask().await;
+    assert_eq!((empty.status.as_u16(), &empty.json()["occupants"]), (200, &Value::Array(vec![])), "{}", empty.body);
+
+    let (mut alice, _) = client.enter("alice", "room1", "").await;
+    let (mut bob, _) = client.enter("bob", "room1", "").await;
+    client.post("room1", "hi").await;
+    bob.message().await;
+    bob.say(IDLE).await;
+    while next(&mut alice).await != ("bob".to_owned(), "Idle".to_owned()) {}
+    let full = ask().await.json();
+    let people: Vec<_> =
+        full["occupants"].as_array().unwrap().iter().map(|one| (&one["user"], &one["state"])).collect();
+    assert_eq!(format!("{people:?}"), r#"[(String("alice"), String("here")), (String("bob"), String("idle"))]"#);
+    assert_eq!((&full["room_id"], &full["head"]), (&Value::from("room1"), &Value::from(1)));
+    bob.vanish();
+    while next(&mut alice).await != ("bob".to_owned(), "Away".to_owned()) {}
+    assert_eq!(ask().await.json()["occupants"][1]["state"], "away");
+
+    assert_eq!(client.get("/rooms/room1").await.problem().status, 401);
+    assert_eq!(client.get_with("/rooms/room2", &token).await.problem().status, 403);
     server.stop().await;
 }

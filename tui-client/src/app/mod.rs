@@ -3,17 +3,19 @@
 //! Read in this order: this file (the state, what may happen to it, what is to be done then), `update`, `sending`,
 //! `arrivals` (what the network tells), `commands` (the table of keys and names), `preferences`, `colours`, `log`,
 //! `composer`, `scroll`, `people`, `receipts`, `unread`, `typing`, `ticks`, `leaving`; then what they stand on: `layout`,
-//! `rows`, `wrap`, `sanitize`.
+//! `rows`, `markup`, `hints`, `wrap`, `sanitize`.
 
 pub mod arrivals;
 pub(crate) mod characters;
 pub mod colours;
 pub mod commands;
 pub mod composer;
+pub mod hints;
 pub(crate) mod invitation;
 pub mod layout;
 pub(crate) mod leaving;
 pub mod log;
+pub mod markup;
 pub mod people;
 pub mod preferences;
 pub mod receipts;
@@ -40,6 +42,7 @@ use shared::names::{MessageId, Username};
 use shared::rest::MAX_CONTENT_BYTES;
 
 use crate::app::composer::Composer;
+use crate::app::hints::Hints;
 use crate::app::log::{Log, Unsent, Voice};
 use crate::app::people::Peer;
 use crate::app::preferences::Preferences;
@@ -85,6 +88,8 @@ pub struct State {
     pub log: Log,
     /// What is being written.
     pub composer: Composer,
+    /// The numbers of the links in the window.
+    pub hints: Hints,
     /// Which part of the log is in the window.
     pub scroll: Scroll,
     /// How many messages came in below the window.
@@ -260,6 +265,7 @@ impl State {
             head: None,
             log: Log::default(),
             composer: Composer::default(),
+            hints: Hints::default(),
             scroll: Scroll::Newest,
             unseen: 0,
             screen: Screen::Chat,

@@ -1,5 +1,6 @@
 //! Pure. What an entry of the log looks like as rows, at the width there is.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use jiff::Timestamp;
@@ -7,11 +8,14 @@ use jiff::civil::Date;
 
 use crate::app::layout::{self, Columns, Shape};
 use crate::app::log::{Entry, Item, Outgoing, Progress, Said, Slot, Voice};
+use crate::app::markup::{Kind, Markup};
 use crate::app::{State, wrap};
 
 /// An entry as rows: a day line, a name, the text, and what is to be said of it, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block<'a> {
+    /// Which entry it is.
+    pub slot: Slot,
     /// The day that begins here.
     pub day: Option<Date>,
     /// What it is.
@@ -20,6 +24,7 @@ pub struct Block<'a> {
 
 /// What a block shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are messages, and no more than a window full is ever held")]
 pub enum Body<'a> {
     /// One line about the room.
     Line(String),
@@ -36,16 +41,27 @@ pub struct Message<'a> {
     pub opens_run: bool,
     /// When.
     pub at: Timestamp,
-    /// What.
-    pub text: &'a str,
-    /// Which bytes of it stand in which row.
-    pub rows: Vec<Range<usize>>,
+    /// What, as it is shown.
+    pub shown: Markup<'a>,
+    /// Which part of that stands in which row.
+    pub rows: Vec<Row>,
+    /// What is to be marked in it, in bytes of the shown text and in order.
+    pub marked: Vec<Range<usize>>,
     /// A word on its state.
     pub mark: Option<&'static str>,
     /// The rows of why it was not sent.
     pub reason: Vec<String>,
     /// Whether the name has a row of its own.
     pub name_above: bool,
+}
+
+/// A row of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Bytes of the shown text.
+    pub bytes: Range<usize>,
+    /// What it is part of.
+    pub kind: Kind,
 }
 
 impl Block<'_> {
@@ -57,6 +73,15 @@ impl Block<'_> {
             Body::Message(message) => usize::from(message.name_above) + message.rows.len() + message.reason.len(),
         };
         usize::from(self.day.is_some()) + body
+    }
+
+    /// How many links are in it.
+    #[must_use]
+    pub fn links(&self) -> usize {
+        match &self.body {
+            Body::Line(_) => 0,
+            Body::Message(message) => message.shown.links.len(),
+        }
     }
 }
 
@@ -73,7 +98,42 @@ pub fn block<'a>(state: &'a State, columns: &Columns, slot: Slot) -> Option<Bloc
         Entry::Item(Item::Said(said)) => message(MessageOf::said(state, said)),
         Entry::Outgoing(post) => message(MessageOf::outgoing(state, post)),
     };
-    Some(Block { day, body })
+    Some(Block { slot, day, body })
+}
+
+/// The blocks that are in a window of so many rows at least in part, the oldest first.
+#[must_use]
+pub fn blocks_in_window<'a>(state: &'a State, columns: &Columns, window: usize) -> VecDeque<Block<'a>> {
+    let mut blocks = VecDeque::new();
+    let foot = state.foot();
+    let mut slot = foot.slot;
+    let mut missing = window + foot.hidden;
+    while missing > 0 {
+        let Some(block) = block(state, columns, slot) else { break };
+        missing = missing.saturating_sub(block.height());
+        blocks.push_front(block);
+        slot.0 -= 1;
+    }
+    blocks
+}
+
+/// The shown text in rows of at most `width` columns, their bars among them.
+fn rows(shown: &Markup<'_>, width: usize) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for part in &shown.parts {
+        let text = shown.text.get(part.bytes.clone()).unwrap_or_default();
+        let width = width.saturating_sub(part.kind.bar().chars().count());
+        let cut = match part.kind {
+            Kind::Code => wrap::rows_by_column(text, width),
+            Kind::Text | Kind::Quote => wrap::rows(text, width),
+        };
+        let start = part.bytes.start;
+        rows.extend(cut.into_iter().map(|row| Row { bytes: start + row.start..start + row.end, kind: part.kind }));
+    }
+    if rows.is_empty() {
+        rows.push(Row { bytes: 0..0, kind: Kind::Text });
+    }
+    rows
 }
 
 /// What [`Message`] is made from.
@@ -104,7 +164,8 @@ impl<'a> MessageOf<'a> {
     }
 
     fn rows(self, columns: &Columns, opens_run: bool) -> Message<'a> {
-        let width = columns.width_for(&self.voice);
+        let shown = Markup::of(self.text);
+        let rows = rows(&shown, columns.width_for(&self.voice));
         let reason = self.reason.map(|reason| {
             let sentence = format!("not sent: {reason} Ctrl+T takes it back.");
             let rows = wrap::rows(&sentence, columns.text_width);
@@ -113,8 +174,9 @@ impl<'a> MessageOf<'a> {
         Message {
             opens_run,
             at: self.at,
-            text: self.text,
-            rows: wrap::rows(self.text, width),
+            shown,
+            rows,
+            marked: Vec::new(),
             name_above: columns.shape == Shape::Narrow && opens_run,
             mark: self.mark,
             reason: reason.unwrap_or_default(),

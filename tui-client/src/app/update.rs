@@ -39,6 +39,7 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         }
         Event::PastedTooMuch(bytes) => refuse_paste(state, bytes),
         Event::Drawn => {
+            state.settle_hints();
             state.read(&mut effects);
             return effects;
         }

@@ -111,6 +111,29 @@ pub fn rows(text: &str, width: usize) -> Vec<Range<usize>> {
     rows
 }
 
+/// Cuts `text` into rows of exactly `width` columns where its lines are longer, whatever stands there: code.
+#[must_use]
+pub fn rows_by_column(text: &str, width: usize) -> Vec<Range<usize>> {
+    let mut rows = Vec::new();
+    let mut start = 0;
+    for line in text.split('\n') {
+        let (mut row_start, mut at) = (0, 0);
+        for piece in pieces(line) {
+            let mut wide = piece.columns(at);
+            if at + wide > width.max(1) && piece.start > row_start {
+                rows.push(start + row_start..start + piece.start);
+                row_start = piece.start;
+                at = 0;
+                wide = piece.columns(at);
+            }
+            at += wide;
+        }
+        rows.push(start + row_start..start + line.len());
+        start += line.len() + 1;
+    }
+    rows
+}
+
 /// Wraps one line that begins at byte `offset` of its text.
 fn wrap_line(line: &str, offset: usize, width: usize, rows: &mut Vec<Range<usize>>) {
     let mut row_start = 0;
@@ -170,6 +193,13 @@ mod tests {
     fn a_word_longer_than_the_row_is_cut_where_it_must() {
         check("see https://example.org/abc ok", 10, &["see ", "https://ex", "ample.org/", "abc ok"]);
         check("abcdef", 1, &["a", "b", "c", "d", "e", "f"]);
+    }
+
+    #[test]
+    fn code_is_cut_where_the_row_ends_and_keeps_its_spaces() {
+        let text = "let a  = 1;\n\n    b";
+        let rows: Vec<&str> = rows_by_column(text, 6).into_iter().map(|row| &text[row]).collect();
+        assert_eq!(rows, ["let a ", " = 1;", "", "    b"]);
     }
 
     #[test]

@@ -1,14 +1,12 @@
 //! Pure. The conversation. Only what is in the window is laid out, whatever the length of the log.
 
-use std::collections::VecDeque;
-
 use jiff::civil::Date;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::app::layout::{self, Columns, Shape};
 use crate::app::people::PeerPresence;
-use crate::app::rows::{self, Block, Body, Message};
+use crate::app::rows::{self, Block, Body, Message, Row};
 use crate::app::{State, wrap};
 use crate::view::paint;
 use crate::view::theme::Theme;
@@ -27,7 +25,9 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer
     }
     let columns = layout::columns(state);
     let window = usize::from(area.height);
-    let blocks = blocks_in_window(state, &columns, window);
+    let mut blocks = rows::blocks_in_window(state, &columns, window);
+    let hints = state.hints.over(&blocks);
+    blocks.iter_mut().for_each(|block| hints.write(block));
     let foot = state.foot();
     let rows_there_are: usize = blocks.iter().map(Block::height).sum::<usize>().saturating_sub(foot.hidden);
     let mut above = rows_there_are.saturating_sub(window);
@@ -38,21 +38,6 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer
         }
         above = 0;
     }
-}
-
-/// The blocks that are in the window at least in part, the oldest first.
-fn blocks_in_window<'a>(state: &'a State, columns: &Columns, window: usize) -> VecDeque<Block<'a>> {
-    let mut blocks = VecDeque::new();
-    let foot = state.foot();
-    let mut slot = foot.slot;
-    let mut missing = window + foot.hidden;
-    while missing > 0 {
-        let Some(block) = rows::block(state, columns, slot) else { break };
-        missing = missing.saturating_sub(block.height());
-        blocks.push_front(block);
-        slot.0 -= 1;
-    }
-    blocks
 }
 
 /// Where the next row goes. Rows below the area are left out.
@@ -86,7 +71,7 @@ impl Canvas<'_> {
             return self.name(1, message);
         }
         let row = row - usize::from(message.name_above);
-        let Some(bytes) = message.rows.get(row) else {
+        let Some(text_row) = message.rows.get(row) else {
             let reason = message.reason.get(row - message.rows.len()).map(String::as_str).unwrap_or_default();
             return self.text(self.columns.text, reason, self.theme.urgent());
         };
@@ -100,11 +85,33 @@ impl Canvas<'_> {
                 self.name(" 14:02  ".len(), message);
             }
         }
-        let text = message.text.get(bytes.clone()).unwrap_or_default().trim_end_matches([' ', '\t']);
-        self.text(self.columns.text, text, ratatui::style::Style::new());
+        let end = self.text_row(message, text_row);
         if let Some(mark) = message.mark.filter(|_| row + 1 == message.rows.len()) {
-            self.mark(mark, self.columns.text + wrap::columns(text));
+            self.mark(mark, end);
         }
+    }
+
+    /// Paints the bar and the text of a row, and says at which column that ends.
+    fn text_row(&mut self, message: &Message<'_>, Row { bytes, kind }: &Row) -> usize {
+        let bar = kind.bar();
+        self.text(self.columns.text, bar, self.theme.quiet());
+        let x = self.columns.text + bar.chars().count();
+        let text = message.shown.text.get(bytes.clone()).unwrap_or_default().trim_end_matches([' ', '\t']);
+        let spans = &message.shown.spans;
+        let first = spans.partition_point(|span| span.bytes.end <= bytes.start);
+        let mut spans = spans.get(first..).unwrap_or_default().iter().peekable();
+        let mut marked = message.marked.iter().skip_while(|marked| marked.end <= bytes.start).peekable();
+        let theme = self.theme;
+        let style_at = |at: usize| {
+            let at = bytes.start + at;
+            while spans.next_if(|span| span.bytes.end <= at).is_some() {}
+            while marked.next_if(|marked| marked.end <= at).is_some() {}
+            let ink = spans.peek().filter(|span| span.bytes.start <= at).map(|span| span.ink).unwrap_or_default();
+            let style = theme.ink(*kind, ink);
+            if marked.peek().is_some_and(|marked| marked.start <= at) { style.patch(theme.found()) } else { style }
+        };
+        paint::styled(self.buffer, self.area, (x, self.y), text, style_at);
+        x + wrap::columns(text)
     }
 
     fn name(&mut self, x: usize, message: &Message<'_>) {

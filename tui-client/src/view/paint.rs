@@ -35,6 +35,17 @@ pub(crate) fn runs(buffer: &mut Buffer, area: Rect, x: usize, y: u16, runs: &[Ru
 
 /// Puts a text without newlines into row `y` of `area`, from its column `x` on. What does not fit is left out.
 pub(crate) fn text(buffer: &mut Buffer, area: Rect, x: usize, y: u16, text: &str, style: Style) {
+    styled(buffer, area, (x, y), text, |_| style);
+}
+
+/// As [`text`], from column and row `place` on, in the style that each byte of it has at which a grapheme begins.
+pub(crate) fn styled(
+    buffer: &mut Buffer,
+    area: Rect,
+    (x, y): (usize, u16),
+    text: &str,
+    mut style_at: impl FnMut(usize) -> Style,
+) {
     let width = usize::from(area.width);
     let row = area.y.saturating_add(y);
     if y >= area.height {
@@ -46,6 +57,7 @@ pub(crate) fn text(buffer: &mut Buffer, area: Rect, x: usize, y: u16, text: &str
         if x + at + wide > width {
             return;
         }
+        let style = style_at(piece.start);
         let symbol = if piece.text == "\t" { " " } else { piece.text };
         for column in at..at + wide {
             let Some(cell) = buffer.cell_mut((area.x.saturating_add(cells(x + column)), row)) else { return };

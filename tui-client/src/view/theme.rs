@@ -7,6 +7,7 @@ use ratatui::style::{Color, Modifier, Style};
 
 use crate::app::Palette;
 use crate::app::log::Voice;
+use crate::app::markup::{Ink, Kind, Role};
 use crate::app::preferences::{Preferences, ThemeName};
 
 /// The styles of one palette.
@@ -50,6 +51,37 @@ impl Theme {
             }
             Voice::Outside => Style::new().add_modifier(Modifier::ITALIC | Modifier::DIM),
         }
+    }
+
+    /// A stretch of a message.
+    pub(crate) fn ink(self, kind: Kind, ink: Ink) -> Style {
+        let mut style = match ink.role {
+            Role::Text if kind == Kind::Quote => self.quiet(),
+            Role::Text => Style::new(),
+            Role::Code => self.coloured(Color::Yellow),
+            Role::Link => self.coloured(Color::Blue).add_modifier(Modifier::UNDERLINED),
+            Role::Note => self.quiet(),
+            Role::Keyword => self.coloured(Color::Magenta).add_modifier(Modifier::BOLD),
+            Role::Literal | Role::Added => self.coloured(Color::Green),
+            Role::Number => self.coloured(Color::Cyan),
+            Role::Comment => self.quiet().add_modifier(Modifier::ITALIC),
+            Role::Removed => self.coloured(Color::Red),
+        };
+        // Code in a block has its bar; only what it is made of has a colour.
+        if kind == Kind::Code && ink.role == Role::Code {
+            style = Style::new();
+        }
+        for (is_on, modifier) in
+            [(ink.bold, Modifier::BOLD), (ink.italic, Modifier::ITALIC), (ink.struck, Modifier::CROSSED_OUT)]
+        {
+            style = if is_on { style.add_modifier(modifier) } else { style };
+        }
+        style
+    }
+
+    /// What was looked for.
+    pub(crate) fn found(self) -> Style {
+        Style::new().add_modifier(Modifier::REVERSED)
     }
 
     fn coloured(self, colour: Color) -> Style {

@@ -47,7 +47,7 @@ fn a_conversation_stands_in_columns_and_names_are_told_once_for_a_run() {
  14:05  outside  build 812 is green, 4 min 12 s
  14:07  bob      try this
                      fn main() {}
- 14:08           and read https://example.org/a/long/path
+ 14:08           and read https://example.org/a/long/path [1]
  14:09  alice    on it                                                  waiting
 
 

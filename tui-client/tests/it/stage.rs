@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
+use ratatui::style::{Color, Modifier};
 use shared::frames::{Receipt, Resume, Welcome};
 use shared::message::{Message, Seq};
 use shared::names::{MessageId, Username};
@@ -173,6 +174,41 @@ impl Stage {
             picture.push('\n');
         }
         picture
+    }
+
+    /// A row, under it the weight of each column (`b` bold, `d` dim, `i` italics, `u` underlined, `x` struck out, `r`
+    /// reversed, `#` several) and its colour by its first letter.
+    pub(crate) fn styles(&self, row: u16) -> String {
+        let size = self.state.size;
+        let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
+        terminal.draw(|frame| view(&self.state, frame)).unwrap();
+        let buffer = terminal.backend().buffer();
+        let (mut weights, mut colours) = (String::new(), String::new());
+        for x in 0..size.width {
+            let cell = &buffer[(x, row)];
+            weights.push(match cell.modifier {
+                Modifier::BOLD => 'b',
+                Modifier::DIM => 'd',
+                Modifier::ITALIC => 'i',
+                Modifier::UNDERLINED => 'u',
+                Modifier::CROSSED_OUT => 'x',
+                Modifier::REVERSED => 'r',
+                none if none.is_empty() => ' ',
+                _ => '#',
+            });
+            let name = cell.fg.to_string().to_lowercase();
+            colours.push(if cell.fg == Color::Reset { ' ' } else { name.chars().next().unwrap_or('?') });
+        }
+        let text = self.screen().lines().nth(usize::from(row)).unwrap_or_default().to_owned();
+        [text, weights, colours].map(|line| line.trim_end().to_owned() + "\n").concat()
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_styles(self, row: u16, expected: &str) -> Self {
+        let expected = expected.strip_prefix('\n').unwrap_or(expected);
+        let styles = self.styles(row);
+        assert!(styles == expected, "row {row} is\n{styles}\nand not\n{expected}");
+        self
     }
 
     /// The picture, rows without what is blank at their ends; `▏` is the caret.

@@ -1,0 +1,42 @@
+//! `GET /rooms/{room_id}`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use shared::names::RoomId;
+use shared::rest::RoomAnswer;
+
+use crate::history::Span;
+use crate::http::error::ApiError;
+use crate::http::{App, bearer};
+
+/// Says who is in a room and what they are. It takes no seat.
+#[utoipa::path(
+    get,
+    path = "/rooms/{room_id}",
+    tag = "rooms",
+    params(("room_id" = String, Path, description = "The room", example = "room1")),
+    security(("token" = [])),
+    responses(
+        (status = 200, description = "Who is there", body = RoomAnswer),
+        (status = 401, description = "The token is missing or not valid"),
+        (status = 403, description = "The token is for another room"),
+        (status = 422, description = "The path is not what the schema says"),
+        (status = 503, description = "The room cannot be read now; try again after `Retry-After` seconds"),
+    )
+)]
+pub(super) async fn room(
+    State(app): State<Arc<App>>,
+    room: Result<Path<RoomId>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Json<RoomAnswer>, ApiError> {
+    let Path(room_id) = room.map_err(|e| ApiError::InvalidRequest(e.body_text()))?;
+    let token = bearer(&headers).ok_or(ApiError::TokenMissing)?;
+    app.tokens.check_for(token, &room_id)?;
+    let occupants = app.hub.occupants(room_id.clone()).await?;
+    let head = app.history.page(&room_id, Span::Newest, 0).await?.head;
+    Ok(Json(RoomAnswer { room_id, head, occupants }))
+}

@@ -1,0 +1,87 @@
+//! Pure. Where links are in a line, and where they lead.
+
+use std::ops::Range;
+
+use linkify::{LinkFinder, LinkKind};
+use reqwest::Url;
+
+/// The longest address that is taken for one, in bytes: what browsers take, and a bound for those who look for its end.
+const MAX_URL_BYTES: usize = 2048;
+
+/// Where one can go from a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Where it leads: http, https or mailto, and ASCII.
+    pub url: String,
+    /// The host, or the address of a mail, as it is and not as it looks: `xn--` where it is not ASCII.
+    pub host: String,
+    /// Where the number it opens by stands: one byte of the shown text.
+    pub number: usize,
+}
+
+/// A link in the source, and what of it is hidden.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    /// What is shown as the link.
+    pub(super) text: Range<usize>,
+    /// Where all of it ends.
+    pub(super) end: usize,
+    pub(super) url: String,
+    pub(super) host: String,
+}
+
+/// Where an address leads, if it is one that is opened at all: the address and its host.
+pub(super) fn target(address: &str) -> Option<(String, String)> {
+    let url = Url::parse(address).ok().filter(|_| address.len() <= MAX_URL_BYTES)?;
+    let host = match url.scheme() {
+        "http" | "https" => url.host_str()?.to_owned(),
+        "mailto" => url.path().to_owned(),
+        _ => return None,
+    };
+    // What is told of an address is shown and asked about, so it is held to what cannot deceive.
+    let is_ascii = url.as_str().bytes().chain(host.bytes()).all(|byte| byte.is_ascii_graphic());
+    (is_ascii && !host.is_empty()).then(|| (url.to_string(), host))
+}
+
+/// The addresses that stand in a line as they are, in order.
+pub(super) fn bare(line: &str) -> Vec<Found> {
+    if !super::may_link(line) {
+        return Vec::new();
+    }
+    let mut finder = LinkFinder::new();
+    finder.kinds(&[LinkKind::Url, LinkKind::Email]);
+    let found = |link: linkify::Link<'_>| {
+        let mail = "mailto:".len();
+        let mut start = link.start();
+        if *link.kind() == LinkKind::Email {
+            start = start.checked_sub(mail).filter(|at| line.get(*at..link.start()) == Some("mailto:"))?;
+        }
+        let text = start..link.end();
+        let (url, host) = target(line.get(text.clone())?)?;
+        Some(Found { end: text.end, text, url, host })
+    };
+    finder.links(line).filter_map(found).collect()
+}
+
+/// `[text](address)` at the beginning of `line`.
+pub(super) fn written(line: &str) -> Option<Found> {
+    let inner = line.strip_prefix('[')?;
+    let text = inner.find(['[', ']']).filter(|length| *length > 0)?;
+    let address = inner.get(text..)?.strip_prefix("](")?;
+    let bounded = address.get(..address.floor_char_boundary(MAX_URL_BYTES + 1))?;
+    let mut depth = 0_usize;
+    let length = bounded.char_indices().find_map(|(at, c)| {
+        match c {
+            '(' => depth += 1,
+            ')' if depth == 0 => return Some(Some(at)),
+            ')' => depth -= 1,
+            // Another link begins before this one has ended, so it never was one.
+            '[' => return Some(None),
+            c if c.is_whitespace() => return Some(None),
+            _ => {}
+        }
+        None
+    })??;
+    let (url, host) = target(bounded.get(..length)?)?;
+    Some(Found { text: 1..1 + text, end: 1 + text + "](".len() + length + 1, url, host })
+}

@@ -1,0 +1,178 @@
+//! What of a message is seen, and in which ink.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// The shown text with its inks: `<b:…>` bold, `<i:…>` italics, `<s:…>` struck out, `<code:…>` and so on.
+fn told(source: &str) -> String {
+    let shown = Markup::of(source);
+    let mut told = String::new();
+    let mut at = 0;
+    for Span { bytes, ink } in &shown.spans {
+        told.push_str(&shown.text[at..bytes.start]);
+        let mut names = String::new();
+        for (is_on, name) in [(ink.bold, "b"), (ink.italic, "i"), (ink.struck, "s")] {
+            names.push_str(if is_on { name } else { "" });
+        }
+        if ink.role != Role::Text {
+            names.push_str(&format!("{:?}", ink.role).to_lowercase());
+        }
+        told.push_str(&format!("<{names}:{}>", &shown.text[bytes.clone()]));
+        at = bytes.end;
+    }
+    told.push_str(&shown.text[at..]);
+    told
+}
+
+#[track_caller]
+fn check(source: &str, expected: &str) {
+    assert_eq!(told(source), expected);
+}
+
+#[test]
+fn marks_at_the_edges_of_words_are_hidden_and_weigh() {
+    check("so **very** *nice*, both _ways_ ~~not~~", "so <b:very> <i:nice>, both <i:ways> <s:not>");
+    check("***all***", "<bi:all>");
+    check("**bold and *both***", "<b:bold and ><bi:both>");
+    check("(*here*), **你好**世界", "(<i:here>), <b:你好>世界");
+}
+
+#[test]
+fn what_is_no_mark_stays_as_it_is() {
+    for text in [
+        "2*3*4 = 24",
+        "snake_case_name",
+        "* one\n* two",
+        "**",
+        "****",
+        "a ** b ** c",
+        "**open",
+        "open**",
+        "*a\nb*",
+        "_",
+        "~one~",
+        "# no heading",
+        "1. no list",
+        "    no code",
+        "<b>no html</b>",
+        "| no | table |",
+        "\\*no\\*",
+        "`open",
+        "``",
+        "[a](b)",
+        "[x](javascript:alert(1))",
+        "[](http://a.b)",
+        "```",
+        "```rust\nopen",
+        "a > b",
+        "~~~~",
+        "***a",
+        "__init__.py",
+    ] {
+        check(text, text);
+    }
+}
+
+#[test]
+fn marks_that_cross_leave_the_later_one_as_text() {
+    check("*a **b* c**", "<i:a **b> c**");
+    check("**a *b** c*", "<b:a *b> c*");
+}
+
+#[test]
+fn code_in_a_line_keeps_its_marks_and_holds_no_others() {
+    check("run `a **b** c` now", "run <code:`a **b** c`> now");
+    check("``a ` b``", "<code:``a ` b``>");
+    check("**`x`**", "<bcode:`x`>");
+}
+
+#[test]
+fn a_fenced_block_shows_its_language_and_its_lines() {
+    let source = "try\n```rust\nfn main() {} // x\n\n```\nok?";
+    check(source, "try\n<note:rust>\n<keyword:fn><code: main() {} ><comment:// x>\n\nok?");
+    let shown = Markup::of(source);
+    let kinds: Vec<(&str, Kind)> =
+        shown.parts.iter().map(|part| (&shown.text[part.bytes.clone()], part.kind)).collect();
+    assert_eq!(kinds, [("try", Kind::Text), ("rust\nfn main() {} // x\n", Kind::Code), ("ok?", Kind::Text)]);
+    assert_eq!(&source[shown.code[0].clone()], "fn main() {} // x\n");
+    check("~~~\n**a**\n```\n~~~~", "<code:**a**>\n<code:```>");
+    check("```\n```", "");
+    check("```\na\n```\n```\nb\n```", "<code:a>\n<code:b>");
+    assert_eq!(Markup::of("```\na\n```\n```\nb\n```").parts.len(), 2);
+}
+
+#[test]
+fn a_quote_is_a_part_of_its_own_and_may_weigh() {
+    let shown = Markup::of("> **so**\n>so\nno");
+    check("> **so**\n>so\nno", "<b:so>\nso\nno");
+    let kinds: Vec<(&str, Kind)> =
+        shown.parts.iter().map(|part| (&shown.text[part.bytes.clone()], part.kind)).collect();
+    assert_eq!(kinds, [("so\nso", Kind::Quote), ("no", Kind::Text)]);
+}
+
+#[test]
+fn a_link_has_a_number_and_one_with_its_own_text_tells_its_host() {
+    check("see https://example.org/a.", "see <link:https://example.org/a><note: [#]>.");
+    check("[bank](http://evil.example/bank)", "<link:bank><note: (evil.example) [#]>");
+    check(
+        "(https://a.org/b_(c)) mailto:x@y.org",
+        "(<link:https://a.org/b_(c)><note: [#]>) <link:mailto:x@y.org><note: [#]>",
+    );
+    check("**https://a.org/b**", "<blink:https://a.org/b><bnote: [#]>".replace("bnote", "note").as_str());
+    check("_[a](https://b.org)_", "<ilink:a><note: (b.org) [#]>");
+    check("`https://a.org` ftp://a.org x@y.org", "<code:`https://a.org`> ftp://a.org x@y.org");
+    for address in ["http://localhost:8000/docs", "http://127.0.0.1:8000", "https://例え.jp/パス"] {
+        assert_eq!(Markup::of(address).links.len(), 1, "{address}");
+    }
+    let shown = Markup::of("https://bücher.example/ä");
+    assert_eq!(shown.links[0].host, "xn--bcher-kva.example");
+    assert_eq!(shown.links[0].url, "https://xn--bcher-kva.example/%C3%A4");
+    assert_eq!(shown.text.as_bytes()[shown.links[0].number], b'#');
+}
+
+#[test]
+fn languages_are_told_apart() {
+    check(
+        "```py\nx = '''a\nb''' # c\n```",
+        "<note:py>\n<code:x = ><literal:'''a>\n<literal:b'''><code: ><comment:# c>",
+    );
+    check("```sql\nSELECT 1 -- x\n```", "<note:sql>\n<keyword:SELECT><code: ><number:1><code: ><comment:-- x>");
+    check("```diff\n+a\n-b\n c\n```", "<note:diff>\n<added:+a>\n<removed:-b>\n<code: c>");
+    check("```go\n\"a\\\"b\" if\n```", "<note:go>\n<literal:\"a\\\"b\"><code: ><keyword:if>");
+    check("```c\n\"open\nint\n```", "<note:c>\n<literal:\"open>\n<keyword:int>");
+    check("```rust\n&'a str\n```", "<note:rust>\n<code:&'a str>");
+}
+
+/// What is no mark and was not put in by us.
+fn words(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric() || c.is_control() && *c != '\n').collect()
+}
+
+proptest! {
+    #[test]
+    fn no_word_is_lost_and_all_ranges_hold(source in r"[a1é你 \n*_~`>\\\[\]():/#]{0,40}|([*_`~>\[]|```rust\n|\n|a| |https://a\.b/c|\]\(http://d\)){0,20}") {
+        let shown = Markup::of(&source);
+        let mut ours = String::new();
+        let mut end = 0;
+        for span in &shown.spans {
+            prop_assert!(span.bytes.start >= end && !span.bytes.is_empty(), "{shown:?}");
+            end = span.bytes.end;
+            prop_assert!(shown.text.get(span.bytes.clone()).is_some());
+        }
+        let mut at = 0;
+        for (i, part) in shown.parts.iter().enumerate() {
+            prop_assert_eq!(part.bytes.start, at + usize::from(i > 0), "{:?}", shown);
+            at = part.bytes.end;
+        }
+        prop_assert!(shown.parts.is_empty() || at == shown.text.len());
+        for code in &shown.code {
+            prop_assert!(source.get(code.clone()).is_some());
+        }
+        // Addresses of links with a text of their own are hidden, and their hosts put in.
+        if !source.contains("](") {
+            ours.push_str(&shown.text);
+            prop_assert_eq!(words(&ours), words(&source));
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Pictures: Markdown in messages, with its weight and colour.
+
+use std::time::{Duration, Instant};
+
+use tui_client::app::Event;
+use tui_client::app::markup::Markup;
+
+use crate::stage::Stage;
+
+/// A message with everything in it.
+const ALL: &str = "so **very** *nice*, `let x`\n```rust\nfn main() {\n    say(\"hi\"); // all\n}\n```\n> was it **you**?\nno: https://example.org/a and [bank](http://evil.example/b)";
+
+#[test]
+fn a_message_is_shown_as_it_is_meant() {
+    Stage::joined(80, 14, 1).says(1, "14:02", "bob", ALL).expect_screen(
+        "
+ room1   alice · bob is here                                               live
+                               Sunday 22 November
+ 14:02  bob      so very nice, `let x`
+                 │ rust
+                 │ fn main() {
+                 │     say(\"hi\"); // all
+                 │ }
+                 > was it you?
+                 no: https://example.org/a [1] and bank (evil.example) [2]
+
+
+
+ > ▏
+ Enter send · Alt+Enter new line · ? help
+",
+    );
+}
+
+#[test]
+fn a_link_keeps_its_number_while_it_is_in_the_window() {
+    let stage = Stage::joined(60, 8, 4)
+        .says(1, "14:01", "bob", "http://a.bc")
+        .says(2, "14:02", "bob", "http://c.de")
+        .expect_text("http://a.bc [1]")
+        .expect_text("http://c.de [2]")
+        .happens(Event::Drawn);
+    let stage = stage
+        .says(3, "14:03", "bob", "words\nand words")
+        .expect_text("http://c.de [2]")
+        .happens(Event::Drawn)
+        .says(4, "14:04", "bob", "http://e.fg")
+        .expect_no_text("http://a.bc")
+        .expect_text("http://c.de [2]")
+        .expect_text("http://e.fg [1]");
+    let many: String = (0..11).map(|n| format!("http://a.bc/{n} ")).collect();
+    stage.says(5, "14:05", "bob", &many).expect_text("[9]").expect_text("http://a.bc/10").expect_no_text("#");
+}
+
+#[test]
+fn weight_and_colour_follow_the_text() {
+    Stage::joined(80, 14, 1)
+        .says(1, "14:02", "bob", ALL)
+        .expect_styles(
+            2,
+            "
+ 14:02  bob      so very nice, `let x`
+ ddddd              bbbb iiii
+        mmm                    yyyyyyy
+",
+        )
+        .expect_styles(
+            4,
+            "
+                 │ fn main() {
+                 ddbb
+                   mm
+",
+        );
+}
+
+#[test]
+fn hostile_texts_take_no_longer_than_others() {
+    let size = 40_000;
+    let time = |text: &str| {
+        let time = || {
+            let start = Instant::now();
+            std::hint::black_box(Markup::of(text));
+            start.elapsed()
+        };
+        (0..3).map(|_| time()).min().unwrap_or_default()
+    };
+    let plain = time(&"plain words, and _one_ mark\n".repeat(size / 28)).max(Duration::from_millis(2));
+    let fences: String = (3..600).rev().map(|length| "`".repeat(length) + "\n").collect();
+    for text in [
+        "*",
+        "_",
+        "~",
+        "`",
+        ">",
+        "[",
+        "](",
+        "* ",
+        "*a ",
+        "**a*",
+        "*a _b ",
+        "_a*b~~c`",
+        "`a``b",
+        "[a](http://",
+        "https://",
+        "://",
+        "http://a",
+        "mailto:",
+        "a@",
+        "\\",
+        "```a\n",
+        "~~~\n```\n",
+        "> > ",
+        "[a](http://b)",
+        "<https://a",
+        "('\"a://",
+    ]
+    .map(|piece| piece.repeat(size / piece.len()))
+    .into_iter()
+    .chain([fences])
+    {
+        let took = time(&text);
+        assert!(took < plain * 20, "{:?}… took {took:?}, plain text {plain:?}", &text[..20]);
+    }
+}
