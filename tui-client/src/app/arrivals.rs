@@ -67,9 +67,13 @@ pub(crate) fn arrive(state: &mut State, event: NetworkEvent, effects: &mut Vec<E
         NetworkEvent::Found { .. } | NetworkEvent::SearchFailed { .. } => {
             return Picture::Same;
         }
-        NetworkEvent::Page(page) => page_arrived(state, page),
+        NetworkEvent::Page(page) => {
+            page_arrived(state, page);
+            state.go_on_to_unread(effects);
+        }
         NetworkEvent::PageFailed(reason) => {
             state.log.older = Older::Unknown;
+            state.go_no_more_to_unread();
             let reason = sanitize::line(&reason);
             state.notice = Some(format!("Older messages could not be fetched ({reason}). PgUp tries again."));
         }

@@ -220,6 +220,12 @@ impl Log {
         self.items.get(index).or(self.items.back()).map(Item::last_seq)
     }
 
+    /// The entry of a place.
+    pub(crate) fn slot_of(&self, place: Seq) -> Option<Slot> {
+        let index = self.items.binary_search_by_key(&place, Item::last_seq).ok()?;
+        Some(Slot(self.first.saturating_add_unsigned(index as u64)))
+    }
+
     /// The messages of others behind a place, the newest first.
     pub(crate) fn of_others_behind(&self, place: Seq) -> impl Iterator<Item = &Said> {
         let items = self.items.iter().rev().take_while(move |item| item.last_seq() > place);

@@ -2,10 +2,11 @@
 //!
 //! Read in this order: this file (the state, what may happen to it, what is to be done then), `update`, `sending`,
 //! `arrivals` (what the network tells), `commands` (the table of keys and names), `preferences`, `colours`, `log`,
-//! `composer`, `scroll`, `people`, `receipts`, `unread`, `typing`, `ticks`, `leaving`; then what they stand on: `layout`,
-//! `rows`, `markup`, `hints`, `wrap`, `sanitize`.
+//! `composer`, `scroll`, `people`, `receipts`, `attention`, `unread`, `typing`, `ticks`, `leaving`; then what they stand
+//! on: `layout`, `rows`, `markup`, `hints`, `times`, `wrap`, `sanitize`.
 
 pub mod arrivals;
+pub(crate) mod attention;
 pub(crate) mod characters;
 pub mod colours;
 pub mod commands;
@@ -24,6 +25,7 @@ pub mod sanitize;
 pub mod scroll;
 pub(crate) mod sending;
 pub(crate) mod ticks;
+pub mod times;
 pub mod typing;
 pub mod unread;
 pub mod update;
@@ -41,6 +43,7 @@ use shared::message::Seq;
 use shared::names::{MessageId, Username};
 use shared::rest::MAX_CONTENT_BYTES;
 
+use crate::app::attention::Attention;
 use crate::app::composer::Composer;
 use crate::app::hints::Hints;
 use crate::app::log::{Log, Unsent, Voice};
@@ -80,6 +83,8 @@ pub struct State {
     pub(crate) typing: Typing,
     /// Where the person looks.
     pub focus: Focus,
+    /// Whether somebody is at this client.
+    pub(crate) attention: Attention,
     /// The columns of the widest name that was seen.
     pub widest_name: usize,
     /// The place of the room's newest message when we came in.
@@ -261,6 +266,7 @@ impl State {
             unread: Unread::default(),
             typing: Typing::default(),
             focus: Focus::Here,
+            attention: Attention::new(now),
             widest_name: 0,
             head: None,
             log: Log::default(),
@@ -309,7 +315,7 @@ impl State {
         self.connection = Connection::Live;
         self.head = Some(welcome.head);
         self.max_content_bytes = welcome.max_content_bytes;
-        self.set_occupants(&welcome.occupants, self.now);
+        self.welcome_people(welcome);
         self.receipts.welcome(welcome, &self.user);
         self.welcome_unread(welcome);
     }

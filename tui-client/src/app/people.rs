@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use shared::frames::{Presence, PresenceState};
+use shared::frames::{Presence, PresenceState, Welcome};
 use shared::names::Username;
 
 use crate::app::{State, sanitize};
@@ -22,26 +22,51 @@ pub struct Peer {
 pub enum PeerPresence {
     /// Here, as far as we know.
     Here,
+    /// Connected, and not at any of their clients since then.
+    IdleSince(Timestamp),
     /// Not here since then; or we cannot know since then.
     GoneSince(Timestamp),
 }
 
+impl Peer {
+    /// Whether they are connected, whether or not they are there.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        match self.presence {
+            PeerPresence::Here | PeerPresence::IdleSince(_) => true,
+            PeerPresence::GoneSince(_) => false,
+        }
+    }
+}
+
 impl State {
+    pub(crate) fn welcome_people(&mut self, welcome: &Welcome) {
+        self.set_occupants(&welcome.occupants, self.now);
+        for user in &welcome.occupants {
+            self.set_presence(user, PeerPresence::Here);
+        }
+        for idle in &welcome.idle {
+            self.set_presence(&idle.user, PeerPresence::IdleSince(idle.since));
+        }
+    }
+
     pub(crate) fn take_presence(&mut self, presence: &Presence) {
-        let name = sanitize::name(presence.user.as_str());
-        let is_peer = self.peer.as_ref().is_some_and(|peer| *peer.name == *name);
+        self.set_occupants(&presence.occupants, presence.since);
         match presence.state {
+            PresenceState::Here => self.set_presence(&presence.user, PeerPresence::Here),
+            PresenceState::Idle => self.set_presence(&presence.user, PeerPresence::IdleSince(presence.since)),
             // One who is away still holds the seat, and so stands among the occupants.
-            PresenceState::Away | PresenceState::Gone if is_peer => self.lose_sight_of_peer(presence.since),
-            PresenceState::Here | PresenceState::Idle | PresenceState::Away | PresenceState::Gone => {
-                self.set_occupants(&presence.occupants, presence.since);
+            PresenceState::Away | PresenceState::Gone if self.is_peer(&presence.user) => {
+                self.lose_sight_of_peer(presence.since);
             }
+            PresenceState::Away | PresenceState::Gone => {}
         }
     }
 
     /// Takes the list of who is here for the truth.
-    pub(crate) fn set_occupants(&mut self, occupants: &[Username], since: Timestamp) {
+    fn set_occupants(&mut self, occupants: &[Username], since: Timestamp) {
         match occupants.iter().find(|name| **name != self.user) {
+            Some(name) if self.is_peer(name) && self.peer.as_ref().is_some_and(Peer::is_connected) => {}
             Some(name) => {
                 let name = sanitize::name(name.as_str()).into();
                 self.peer = Some(Peer { name, presence: PeerPresence::Here });
@@ -50,9 +75,21 @@ impl State {
         }
     }
 
+    fn set_presence(&mut self, user: &Username, presence: PeerPresence) {
+        if self.is_peer(user)
+            && let Some(peer) = &mut self.peer
+        {
+            peer.presence = presence;
+        }
+    }
+
+    fn is_peer(&self, user: &Username) -> bool {
+        self.peer.as_ref().is_some_and(|peer| *peer.name == *sanitize::name(user.as_str()))
+    }
+
     pub(crate) fn lose_sight_of_peer(&mut self, since: Timestamp) {
         self.writes_no_more();
-        if let Some(peer) = self.peer.as_mut().filter(|peer| peer.presence == PeerPresence::Here) {
+        if let Some(peer) = self.peer.as_mut().filter(|peer| peer.is_connected()) {
             peer.presence = PeerPresence::GoneSince(since);
         }
     }

@@ -85,7 +85,7 @@ impl State {
 
     /// The newest place that is in the window as a whole.
     fn place_in_view(&self) -> Option<Seq> {
-        let is_in_view = self.focus == Focus::Here && self.screen == Screen::Chat;
+        let is_in_view = self.away_since().is_none() && self.screen == Screen::Chat;
         if !is_in_view || layout::areas(self).messages.is_empty() {
             return None;
         }

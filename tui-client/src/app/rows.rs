@@ -11,13 +11,15 @@ use crate::app::log::{Entry, Item, Outgoing, Progress, Said, Slot, Voice};
 use crate::app::markup::{Kind, Markup};
 use crate::app::{State, wrap};
 
-/// An entry as rows: a day line, a name, the text, and what is to be said of it, in this order.
+/// An entry as rows: a day line, the line where unread begins, a name, the text, and what is to be said of it, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block<'a> {
     /// Which entry it is.
     pub slot: Slot,
     /// The day that begins here.
     pub day: Option<Date>,
+    /// What the line says where unread begins here.
+    pub news: Option<String>,
     /// What it is.
     pub body: Body<'a>,
 }
@@ -72,7 +74,13 @@ impl Block<'_> {
             Body::Line(_) => 1,
             Body::Message(message) => usize::from(message.name_above) + message.rows.len() + message.reason.len(),
         };
-        usize::from(self.day.is_some()) + body
+        self.rows_above() + body
+    }
+
+    /// How many rows stand above what was said.
+    #[must_use]
+    pub fn rows_above(&self) -> usize {
+        usize::from(self.day.is_some()) + usize::from(self.news.is_some())
     }
 
     /// How many links are in it.
@@ -91,14 +99,18 @@ pub fn block<'a>(state: &'a State, columns: &Columns, slot: Slot) -> Option<Bloc
     let entry = state.log.get(slot)?;
     let before = state.log.get(Slot(slot.0 - 1));
     let day = date(state, entry).filter(|day| day_before(state, slot).as_ref() != Some(day));
-    let opens_run = day.is_some() || before.is_none_or(|before| voice(before) != voice(entry));
+    let news = match entry {
+        Entry::Item(Item::Said(said)) => state.line_before(said),
+        Entry::Item(Item::Gap { .. }) | Entry::Outgoing(_) => None,
+    };
+    let opens_run = day.is_some() || news.is_some() || before.is_none_or(|before| voice(before) != voice(entry));
     let message = |post: MessageOf<'a>| Body::Message(post.rows(columns, opens_run));
     let body = match entry {
         Entry::Item(Item::Gap { from, to }) => Body::Line(gap(to.0.saturating_sub(from.0) + 1)),
         Entry::Item(Item::Said(said)) => message(MessageOf::said(state, said)),
         Entry::Outgoing(post) => message(MessageOf::outgoing(state, post)),
     };
-    Some(Block { slot, day, body })
+    Some(Block { slot, day, news, body })
 }
 
 /// The blocks that are in a window of so many rows at least in part, the oldest first.

@@ -1,8 +1,9 @@
 //! Pure. Which part of the log is in the window: by entry and row, never by a count of rows from either end.
 
 use crate::app::layout::{self, Areas, Columns};
-use crate::app::log::Slot;
-use crate::app::{State, rows};
+use crate::app::log::{Older, Slot};
+use crate::app::{Connection, Effect, State, rows};
+use crate::network::Request;
 
 /// Where the foot of the window stands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -83,6 +84,41 @@ impl State {
             self.scroll_to_newest();
         } else {
             self.scroll = Scroll::At(foot);
+        }
+    }
+
+    /// Brings the first row of an entry to the top third of the window, as far as there are rows below it.
+    pub(crate) fn scroll_to(&mut self, slot: Slot) {
+        let (columns, window) = self.window();
+        self.scroll = Scroll::At(Foot { slot, hidden: self.height(&columns, slot).saturating_sub(1) });
+        self.scroll_down(window - window / 3 - 1);
+        self.settle_scroll();
+    }
+
+    /// Whether the first row of an entry is in the window.
+    pub(crate) fn is_in_window(&self, slot: Slot) -> bool {
+        let (columns, window) = self.window();
+        let foot = self.foot();
+        let mut at = foot.slot;
+        let mut rows = 0;
+        while at >= slot && rows <= window + foot.hidden {
+            rows += self.height(&columns, at);
+            at = at.before();
+        }
+        at < slot && slot <= foot.slot && rows > foot.hidden && rows - foot.hidden <= window
+    }
+
+    /// Asks for the messages before those that are loaded, if there may be some.
+    pub(crate) fn fetch_older(&mut self, effects: &mut Vec<Effect>) {
+        if self.connection != Connection::Live || self.log.older != Older::Unknown {
+            return;
+        }
+        match self.log.first_seq() {
+            Some(first) if first.0 > 1 => {
+                self.log.older = Older::Asked;
+                effects.push(Effect::Request(Request::PageBefore(first)));
+            }
+            Some(_) | None => self.log.older = Older::None,
         }
     }
 

@@ -7,14 +7,12 @@ use ratatui::layout::Size;
 use crate::app::arrivals::{self, Picture};
 use crate::app::commands::{self, Action, Direction, Draft, help};
 use crate::app::composer::Edit;
-use crate::app::log::Older;
-use crate::app::receipts::Focus;
 use crate::app::{Connection, Effect, Event, Screen, State, layout, sanitize, sending};
 use crate::network::Request;
 
 /// Changes the state by what happened at `now`, and says what is to be done.
 pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
-    state.now = now;
+    let before = std::mem::replace(&mut state.now, now);
     let mut effects = Vec::new();
     match event {
         Event::Network(event) => {
@@ -29,34 +27,36 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         Event::NoOutbox { id, reason } => sending::go_without_outbox(state, id, &reason, &mut effects),
         Event::Key(key) => {
             // Whoever types looks, whatever the terminal has told or forgotten to tell.
-            state.focus = Focus::Here;
+            state.note_person(&mut effects);
             press(state, &key, &mut effects);
             state.note_writing(&mut effects);
         }
         Event::Paste(text) => {
+            state.note_person(&mut effects);
             paste(state, &text);
             state.note_writing(&mut effects);
         }
         Event::PastedTooMuch(bytes) => refuse_paste(state, bytes),
         Event::Drawn => {
             state.settle_hints();
+            state.note_line_in_view();
             state.read(&mut effects);
             return effects;
         }
         Event::Looks(focus) => {
-            state.focus = focus;
-            state.read(&mut effects);
-            return effects;
+            if state.looks(focus, &mut effects) == Picture::Same {
+                return effects;
+            }
         }
         Event::Resized(size) => resize(state, size),
         Event::Tick => {
-            if state.tick(&mut effects) == Picture::Same {
+            if state.tick(before, &mut effects) == Picture::Same {
                 return effects;
             }
         }
         Event::Continued => {
             // A shell that was looked at has had the focus.
-            state.focus = Focus::Here;
+            state.note_person(&mut effects);
             effects.push(Effect::Repaint);
         }
         Event::CannotStop => {
@@ -102,6 +102,7 @@ fn refuse_paste(state: &mut State, bytes: usize) {
 fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
     state.notice = None;
     state.asks_before_leaving = false;
+    state.go_no_more_to_unread();
     if let Screen::Help { .. } = state.screen {
         return press_in_help(state, key, effects);
     }
@@ -133,6 +134,7 @@ fn act(state: &mut State, action: Action, argument: &str, effects: &mut Vec<Effe
             state.composer.edit(Edit::LineEnd, layout::composer_width(state));
             state.scroll_to_newest();
         }
+        Action::Unread => state.go_to_unread(effects),
         Action::Retry => retry(state, effects),
         Action::Help => state.screen = Screen::Help { search: argument.to_owned(), top: 0 },
         Action::Redraw => effects.push(Effect::Repaint),
@@ -157,15 +159,8 @@ fn scroll(state: &mut State, direction: Direction, rows: usize, effects: &mut Ve
         Direction::Up => state.scroll_up(rows),
         Direction::Down => state.scroll_down(rows),
     }
-    let may_ask = state.connection == Connection::Live && state.log.older == Older::Unknown;
-    if direction == Direction::Up && may_ask && state.is_near_the_top() {
-        match state.log.first_seq() {
-            Some(first) if first.0 > 1 => {
-                state.log.older = Older::Asked;
-                effects.push(Effect::Request(Request::PageBefore(first)));
-            }
-            Some(_) | None => state.log.older = Older::None,
-        }
+    if direction == Direction::Up && state.is_near_the_top() {
+        state.fetch_older(effects);
     }
 }
 

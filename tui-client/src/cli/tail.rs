@@ -1,7 +1,7 @@
 //! `tail`: the messages of a room as they come, through every loss of the connection.
 
 use clap::Args;
-use shared::frames::Resume;
+use shared::frames::{AttentionState, Resume};
 use shared::names::RoomId;
 
 use crate::cli::ends::{Stop, leave, nobody_reads, print};
@@ -9,7 +9,7 @@ use crate::cli::exit::{EXIT_CODES, Exit, Failure};
 use crate::cli::lines::Style;
 use crate::cli::{block_on, say};
 use crate::config::Settings;
-use crate::network::{Network, NetworkEvent, start};
+use crate::network::{Network, NetworkEvent, Request, start};
 
 /// How many events are written in one go.
 const BATCH: usize = 256;
@@ -35,6 +35,10 @@ impl Tail {
         block_on(async {
             let mut stop = Stop::new()?;
             let mut network = start(&membership)?;
+            // A program is nobody who could be there. The task says it after every welcome.
+            if network.requests.send(Request::Attention(AttentionState::Idle)).await.is_err() {
+                return Err(Failure::new(Exit::Unexpected, "the network task has ended"));
+            }
             let follower = Follower::new(Style::for_stdout(self.json), membership.room.clone());
             let result = tokio::select! {
                 result = follower.follow(&mut network) => result,

@@ -2,13 +2,18 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
+use shared::message::Seq;
 
 use crate::app::commands::Action;
 use crate::app::log::{Older, Voice};
 use crate::app::scroll::Scroll;
-use crate::app::{State, layout, wrap};
+use crate::app::{State, layout, rows, wrap};
 use crate::view::paint::{self, Run};
 use crate::view::theme::Theme;
+
+/// The least columns of a preview that is worth its place.
+const LEAST_PREVIEW: usize = 8;
 
 /// Paints it. Whatever it says, it takes the rows that are there anyway.
 pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
@@ -19,17 +24,42 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer
     if rows.iter().any(|row| !row.is_empty()) {
         return;
     }
-    let newest = state.preferences.keymap.way(Action::Newest).unwrap_or_default();
+    let newest = way(state, Action::Newest);
     let words = match (state.scroll, state.unseen, state.log.older) {
-        (Scroll::At(_), unseen @ 1.., _) => vec![Run::new(format!("{unseen} new below · {newest}"), theme.urgent())],
-        (Scroll::At(_), 0, Older::Asked) => vec![Run::new("fetching older messages…", theme.quiet())],
-        (_, _, _) if state.who_writes().is_some() => writing(state, theme, area),
-        (Scroll::At(_), 0, Older::Unknown | Older::None) => {
-            vec![Run::new(format!("{newest} goes back to the newest message"), theme.quiet())]
-        }
-        (Scroll::Newest, _, _) => return,
+        (Scroll::At(_), unseen @ 1.., _) => below(state, theme, area, unseen, &newest),
+        (_, _, Older::Asked) => vec![Run::new("fetching older messages…", theme.quiet())],
+        (_, _, Older::Unknown | Older::None) if state.who_writes().is_some() => writing(state, theme, area),
+        (_, _, Older::Unknown | Older::None) => match (state.unread_above(), state.scroll) {
+            (Some(count), _) => {
+                vec![Run::new(format!("{count} new above · {}", way(state, Action::Unread)), theme.strong())]
+            }
+            (None, Scroll::At(_)) => vec![Run::new(format!("{newest} goes back to the newest message"), theme.quiet())],
+            (None, Scroll::Newest) => return,
+        },
     };
     paint::runs(buffer, area, 1, 0, &words);
+}
+
+/// How much is below the window, and the beginning of the last of it where there is room.
+fn below(state: &State, theme: Theme, area: Rect, unseen: usize, newest: &str) -> Vec<Run> {
+    let (count, end) = (format!("{unseen} new below"), format!(" · {newest}"));
+    let room = usize::from(area.width).saturating_sub(2 + count.len() + wrap::columns(&end) + " · ".chars().count());
+    let last = state.log.of_others_behind(Seq::START).next().map(|said| {
+        let name = rows::name(&said.voice, &state.me);
+        // Enough for the widest terminal, and not all of a long text.
+        let text: String = wrap::pieces(&said.text).take(usize::from(area.width)).map(|piece| piece.text).collect();
+        (format!("{name}: "), text.split_whitespace().collect::<Vec<_>>().join(" "), &said.voice)
+    });
+    let mut runs = vec![Run::new(count, theme.urgent())];
+    if let Some((name, text, voice)) = last
+        && let Some(room) = room.checked_sub(wrap::columns(&name)).filter(|room| *room >= LEAST_PREVIEW)
+    {
+        runs.push(Run::new(" · ", theme.quiet()));
+        runs.push(Run::new(name, theme.name(voice)));
+        runs.push(Run::new(wrap::fitted(&text, room), Style::new()));
+    }
+    runs.push(Run::new(end, theme.quiet()));
+    runs
 }
 
 fn writing(state: &State, theme: Theme, area: Rect) -> Vec<Run> {
@@ -37,4 +67,8 @@ fn writing(state: &State, theme: Theme, area: Rect) -> Vec<Run> {
     let style = theme.name(&Voice::Person(name.into()));
     let name = wrap::fitted(name, usize::from(area.width).saturating_sub(words.len() + 2));
     vec![Run::new(name, style), Run::new(words, theme.quiet())]
+}
+
+fn way(state: &State, action: Action) -> String {
+    state.preferences.keymap.way(action).unwrap_or_default()
 }

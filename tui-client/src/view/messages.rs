@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::app::layout::{self, Columns, Shape};
-use crate::app::people::PeerPresence;
+use crate::app::people::Peer;
 use crate::app::rows::{self, Block, Body, Message, Row};
 use crate::app::{State, wrap};
 use crate::view::paint;
@@ -56,12 +56,11 @@ impl Canvas<'_> {
         if self.y >= self.area.height {
             return;
         }
-        match (block.day, row) {
-            (Some(day), 0) => self.centred(&self.day(day)),
-            (day, _) => match &block.body {
-                Body::Line(line) => self.centred(line),
-                Body::Message(message) => self.message_row(message, row - usize::from(day.is_some())),
-            },
+        match (block.day, &block.news, &block.body) {
+            (Some(day), _, _) if row == 0 => self.centred(&self.day(day), self.theme.quiet()),
+            (_, Some(news), _) if row + 1 == block.rows_above() => self.news(news),
+            (_, _, Body::Line(line)) => self.centred(line, self.theme.quiet()),
+            (_, _, Body::Message(message)) => self.message_row(message, row - block.rows_above()),
         }
         self.y += 1;
     }
@@ -127,9 +126,15 @@ impl Canvas<'_> {
         }
     }
 
-    fn centred(&mut self, line: &str) {
+    fn news(&mut self, words: &str) {
+        let line = format!("── {words} ──");
+        let fits = wrap::columns(&line) <= usize::from(self.area.width);
+        self.centred(if fits { &line } else { words }, self.theme.strong());
+    }
+
+    fn centred(&mut self, line: &str, style: ratatui::style::Style) {
         let x = usize::from(self.area.width).saturating_sub(wrap::columns(line)) / 2;
-        self.text(x, line, self.theme.quiet());
+        self.text(x, line, style);
     }
 
     fn text(&mut self, x: usize, text: &str, style: ratatui::style::Style) {
@@ -145,7 +150,7 @@ impl Canvas<'_> {
 
 /// What an empty room says.
 fn beginning(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
-    if state.peer.as_ref().is_some_and(|peer| peer.presence == PeerPresence::Here) {
+    if state.peer.as_ref().is_some_and(Peer::is_connected) {
         return paragraph(&["Nobody has written here yet. Write something below."], state, theme, area, buffer);
     }
     let lines = [

@@ -1,12 +1,12 @@
 //! Pure. The top line: which room, who is there, does it work.
 
-use jiff::Timestamp;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::app::commands::Action;
 use crate::app::log::Voice;
 use crate::app::people::PeerPresence;
+use crate::app::times::{how_long, moment};
 use crate::app::{Connection, State, wrap};
 use crate::view::paint::{self, Run};
 use crate::view::theme::Theme;
@@ -40,6 +40,10 @@ fn people(state: &State, theme: Theme) -> Vec<Run> {
             runs.push(Run::new(&*peer.name, theme.name(&Voice::Person(peer.name.clone()))));
             let words = match peer.presence {
                 PeerPresence::Here => " is here".to_owned(),
+                PeerPresence::IdleSince(since) => match how_long(since, state.now) {
+                    Some(time) => format!(" idle {time}"),
+                    None => " idle".to_owned(),
+                },
                 PeerPresence::GoneSince(since) => format!(" was here {}", moment(state, since)),
             };
             runs.push(Run::new(words, theme.quiet()));
@@ -77,12 +81,4 @@ fn connection(state: &State) -> Vec<String> {
         Connection::Full => vec!["the room is full".to_owned(), "full".to_owned()],
         Connection::Refused(_) => vec!["not let in".to_owned()],
     }
-}
-
-/// The time, and the day where it is another one.
-fn moment(state: &State, at: Timestamp) -> String {
-    let at = at.to_zoned(state.zone.clone());
-    let today = state.now.to_zoned(state.zone.clone()).date();
-    let format = if at.date() == today { "%H:%M" } else { "%-d %B %H:%M" };
-    at.strftime(format).to_string()
 }

@@ -2,7 +2,9 @@
 
 use std::num::NonZero;
 
+use crossterm::event::KeyCode;
 use ratatui::layout::Size;
+use shared::frames::{Activity, Typing, TypingState};
 use shared::message::Seq;
 use shared::names::MessageId;
 use tui_client::app::Event;
@@ -147,6 +149,9 @@ fn no_text_of_others_reaches_the_terminal_as_an_order() {
         for (width, height) in [(80, 24), (40, 10), (12, 3)] {
             let stage = Stage::joined(width, height, 1).says(1, "14:02", "bob", &text).says(2, "14:02", "-", &text);
             check(&text, &stage);
+            let scrolled = Stage::joined(width, height, 40).bob_counts_to(40).press(KeyCode::PageUp);
+            let typing = Typing { user: "bob".parse().unwrap(), activity: Activity { state: TypingState::Active } };
+            check(&text, &scrolled.says(41, "14:02", "-", &text).hears(NetworkEvent::Typing(typing)));
         }
     }
 }
@@ -210,7 +215,7 @@ fn a_hundred_thousand_messages_are_drawn_as_fast_as_a_hundred() {
         let mut stage = Stage { state: stage.state.clone(), now: stage.now, effects: vec![] };
         let start = std::time::Instant::now();
         for _ in 0..20 {
-            stage = stage.press(crossterm::event::KeyCode::PageUp);
+            stage = stage.press(KeyCode::PageUp);
             std::hint::black_box(stage.screen());
         }
         start.elapsed()

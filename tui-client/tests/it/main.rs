@@ -27,4 +27,5 @@ mod stage;
 mod terminal;
 mod tmux;
 mod together;
+mod unread;
 mod writing;

@@ -1,23 +1,18 @@
-//! Pictures and requests: who is writing, who is there, and what is not read.
+//! Pictures and requests: who is writing and who is there.
 
 use crossterm::event::KeyCode;
-use shared::frames::{Activity, Reached, Receipt, Resume, Typing, TypingState};
+use shared::frames::{Activity, Idle, Presence, PresenceState, Resume, Typing, TypingState, Welcome};
 use shared::message::Seq;
 use tui_client::app::Event;
-use tui_client::app::receipts::Focus;
 use tui_client::network::{NetworkEvent, Request};
 
-use crate::stage::{Stage, name, page, time};
+use crate::stage::{Stage, name, time};
 
 const ACTIVE: Request = Request::Typing(TypingState::Active);
 const STOPPED: Request = Request::Typing(TypingState::Stopped);
 
 fn types(user: &str, state: TypingState) -> NetworkEvent {
     NetworkEvent::Typing(Typing { user: name(user), activity: Activity { state } })
-}
-
-fn read(user: &str, read: u64) -> Receipt {
-    Receipt { user: name(user), reached: Reached { delivered: Seq(read), read: Seq(read) } }
 }
 
 /// Goes to the next moment that the state named.
@@ -100,28 +95,61 @@ fn a_sentence_for_the_person_comes_before_who_writes() {
 }
 
 #[test]
-fn unread_is_what_others_said_behind_what_was_read_here_or_elsewhere() {
-    let with = |resume, receipts| Stage::opens(80, 10).welcome_with(9, &["alice", "bob"], resume, receipts);
-    let hear = |stage: Stage| {
-        let stage = stage.says(7, "14:00", "bob", "seven").says(8, "14:00", "alice", "eight");
-        stage.says(9, "14:00", "-", "nine")
+fn who_is_idle_is_told_the_coarser_the_longer() {
+    let idle = |clock: &str| {
+        NetworkEvent::Presence(Presence {
+            user: name("bob"),
+            state: PresenceState::Idle,
+            since: time(clock),
+            occupants: vec![name("alice"), name("bob")],
+        })
     };
-    // Who was never here has missed nothing.
-    assert_eq!(hear(with(Resume::Recent, vec![])).state.unread(), 0);
-    assert_eq!(hear(with(Resume::Recent, vec![read("bob", 2)])).state.unread(), 0);
-    assert_eq!(hear(with(Resume::Recent, vec![read("alice", 6)])).state.unread(), 2);
-    assert_eq!(hear(with(Resume::Recent, vec![read("alice", 7)])).state.unread(), 1);
-    // 4 to 6 are not loaded yet; then they are.
-    let stage = hear(with(Resume::Recent, vec![read("alice", 3)]));
-    assert_eq!(stage.state.unread(), 5);
-    let stage = stage.hears(page(1..7));
-    assert_eq!(stage.state.unread(), 5);
-    assert_eq!(stage.happens(Event::Drawn).state.unread(), 0);
-    // What another client of ours has read is read.
-    let stage = hear(with(Resume::Recent, vec![read("alice", 6)])).hears(NetworkEvent::Receipt(read("alice", 8)));
+    let stage = Stage::joined(80, 10, 1).at("14:00:30").hears(idle("14:00:30")).expect_text("bob idle live");
+    let stage = tick(stage, "14:01").expect_text("bob idle 1 min");
     assert!(stage.draws());
-    assert_eq!(stage.state.unread(), 1);
-    let stage = stage.happens(Event::Looks(Focus::Elsewhere)).says(10, "14:01", "bob", "ten").happens(Event::Drawn);
-    assert_eq!(stage.state.unread(), 2);
-    assert_eq!(stage.happens(Event::Looks(Focus::Here)).state.unread(), 0);
+    let stage = tick(stage.at("14:10").happens(Event::Tick).expect_text("bob idle 10 min"), "14:15");
+    let stage = tick(stage.at("16:59").happens(Event::Tick).expect_text("bob idle 2 h"), "17:00");
+    // What changes nothing that is seen draws nothing.
+    let stage = stage.expect_text("bob idle 3 h").at("17:30").happens(Event::Tick);
+    assert!(!stage.draws());
+    // Something about ourselves says nothing of bob.
+    let about_us = |state| Presence {
+        user: name("alice"),
+        state,
+        since: time("17:31"),
+        occupants: vec![name("alice"), name("bob")],
+    };
+    let stage = stage.hears(NetworkEvent::Presence(about_us(PresenceState::Idle))).expect_text("bob idle 3 h");
+    let here = Presence { user: name("bob"), ..about_us(PresenceState::Here) };
+    let stage = stage.hears(NetworkEvent::Presence(here)).expect_text("bob is here");
+    assert_eq!(stage.state.next_tick(), None);
+    let stage = stage.hears(idle("17:32"));
+    let gone = Presence {
+        user: name("bob"),
+        state: PresenceState::Gone,
+        since: time("17:40"),
+        occupants: vec![name("alice")],
+    };
+    stage.at("17:41").hears(NetworkEvent::Presence(gone)).expect_text("bob was here 17:40");
+}
+
+#[test]
+fn a_welcome_tells_who_is_idle() {
+    let welcome = |idle| Welcome {
+        room_id: "room1".parse().unwrap(),
+        user: name("alice"),
+        epoch: "e".into(),
+        head: Seq(0),
+        receipts: vec![],
+        idle,
+        occupants: vec![name("alice"), name("bob")],
+        resume: Resume::Live,
+        max_content_bytes: 1024,
+    };
+    let since = |user: &str| Idle { user: name(user), since: time("13:40") };
+    let stage = Stage::opens(80, 10).hears(NetworkEvent::Welcomed(welcome(vec![since("alice"), since("bob")])));
+    // Idle or not, bob is in the room and need not be asked in.
+    let stage = stage.expect_text("alice · bob idle 20 min").expect_text("Write something below.");
+    let stage = stage.lost("refused", "14:01").expect_text("bob was here 14:00");
+    stage.hears(NetworkEvent::Welcomed(welcome(vec![]))).expect_text("bob is here");
 }

@@ -37,8 +37,10 @@ fn what_history_has_no_more_is_told() {
 fn page_up_keeps_its_place_whatever_comes_before_or_behind() {
     let stage = Stage::joined(80, 10, 30).bob_counts_to(30).press(KeyCode::PageUp);
     let before: Vec<String> = stage.screen().lines().skip(1).take(6).map(str::to_owned).collect();
-    let stage =
-        stage.says(31, "14:10", "bob", "news").says(32, "14:10", "bob", "more news").expect_text("2 new below · End");
+    let stage = stage
+        .says(31, "14:10", "bob", "news")
+        .says(32, "14:10", "bob", "more news")
+        .expect_text("2 new below · bob: more news · End");
     assert!(stage.screen().lines().skip(1).take(6).eq(before));
     stage.press(KeyCode::End).expect_text("more news").expect_no_text("new below");
 }

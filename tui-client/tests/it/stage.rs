@@ -44,7 +44,8 @@ impl Stage {
             email: "".parse().unwrap(),
             last: 50,
         };
-        let preferences = Preferences::default();
+        // Nobody goes idle but where a test is about that.
+        let preferences = Preferences { idle_after: None, ..Preferences::default() };
         let look = Look { size: Size::new(width, height), palette: Palette::Sixteen, preferences, zone: TimeZone::UTC };
         let now = time("14:00");
         let state = State::new(&membership, MessageId::new("run").unwrap(), look, now);
@@ -111,6 +112,10 @@ impl Stage {
 
     pub(crate) fn ctrl(self, c: char) -> Self {
         self.happens(Event::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL)))
+    }
+
+    pub(crate) fn alt(self, c: char) -> Self {
+        self.happens(Event::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::ALT)))
     }
 
     pub(crate) fn alt_enter(self) -> Self {

@@ -104,6 +104,8 @@ pub enum Action {
     Row(Direction),
     /// Goes to the newest message, and to the end of the line that is written.
     Newest,
+    /// Goes to where unread begins.
+    Unread,
     /// Tries to connect at once.
     Retry,
     /// Shows the help or leaves it.

@@ -34,6 +34,15 @@ const READING: &[Command] = &[
     // Terminals turn the wheel into these two on the alternate screen.
     hidden("wheel-up", When::DraftIsEmpty, &[plain(KeyCode::Up)], Action::Row(Direction::Up)),
     hidden("wheel-down", When::DraftIsEmpty, &[plain(KeyCode::Down)], Action::Row(Direction::Down)),
+    Command {
+        id: "unread",
+        name: Some("unread"),
+        argument: Argument::None,
+        keys: &[alt(KeyCode::Char('u'))],
+        when: When::Always,
+        help: "go to where unread begins",
+        action: Action::Unread,
+    },
     always("newest", &[plain(KeyCode::End)], "go to the newest message and to the end of the line", Action::Newest),
 ];
 
