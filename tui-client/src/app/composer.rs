@@ -94,6 +94,11 @@ impl Composer {
         self.cut = self.take();
     }
 
+    /// Keeps a text for [`Edit::BringBack`].
+    pub fn keep_cut(&mut self, text: String) {
+        self.cut = text;
+    }
+
     /// Empties the draft and gives it away.
     pub fn take(&mut self) -> String {
         self.caret = 0;

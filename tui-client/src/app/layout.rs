@@ -67,7 +67,7 @@ pub fn areas(state: &State) -> Areas {
     let Size { width, height } = state.size;
     let composer_rows = state.composer.rows(composer_width(state)).len().min(MAX_COMPOSER_ROWS);
     let composer = cells(composer_rows).min((height / 2).max(1)).min(height);
-    let is_tiny = width < TINY.width || height < TINY.height;
+    let is_tiny = !has_room_for_notices(state.size);
     let notice = if is_tiny { 0 } else { cells(notice_rows(state).len()).min(height / 3).max(1) };
     let (top, hint) = match height {
         _ if is_tiny => (0, 0),
@@ -123,10 +123,19 @@ pub fn prompt(state: &State) -> &'static str {
     if usize::from(state.size.width) > 2 * PROMPT.len() { PROMPT } else { "" }
 }
 
+/// Whether there is room for more than the last message and the composer.
+#[must_use]
+pub fn has_room_for_notices(size: Size) -> bool {
+    size.width >= TINY.width && size.height >= TINY.height
+}
+
 /// The rows of the sentence above the composer.
 #[must_use]
 pub fn notice_rows(state: &State) -> Vec<String> {
     let width = usize::from(state.size.width).saturating_sub(2).max(1);
+    if let (Some(pasted), None) = (&state.pasted, &state.notice) {
+        return pasted.rows(width);
+    }
     let notice = question(state, width).unwrap_or_else(|| notice(state));
     let mut rows: Vec<String> = wrap::rows(&notice, width)
         .into_iter()

@@ -17,6 +17,7 @@ pub mod layout;
 pub(crate) mod leaving;
 pub mod log;
 pub mod markup;
+pub mod pasting;
 pub mod people;
 pub mod preferences;
 pub mod receipts;
@@ -47,6 +48,7 @@ use crate::app::attention::Attention;
 use crate::app::composer::Composer;
 use crate::app::hints::Hints;
 use crate::app::log::{Log, Unsent, Voice};
+use crate::app::pasting::Pasted;
 use crate::app::people::Peer;
 use crate::app::preferences::Preferences;
 use crate::app::receipts::{Focus, Receipts};
@@ -95,6 +97,8 @@ pub struct State {
     pub composer: Composer,
     /// The numbers of the links in the window.
     pub hints: Hints,
+    /// A long text that was pasted and is asked about.
+    pub pasted: Option<Pasted>,
     /// Which part of the log is in the window.
     pub scroll: Scroll,
     /// How many messages came in below the window.
@@ -272,6 +276,7 @@ impl State {
             log: Log::default(),
             composer: Composer::default(),
             hints: Hints::default(),
+            pasted: None,
             scroll: Scroll::Newest,
             unseen: 0,
             screen: Screen::Chat,

@@ -24,9 +24,17 @@ pub(crate) fn send(state: &mut State, effects: &mut Vec<Effect>) {
             return run_command(state, &command, effects);
         }
     };
+    let content = content.to_owned();
+    if send_text(state, &content, effects) {
+        state.composer.take();
+    }
+}
+
+/// Sends a text, or says why not.
+pub(crate) fn send_text(state: &mut State, content: &str, effects: &mut Vec<Effect>) -> bool {
     if matches!(state.connection, Connection::Full | Connection::Refused(_)) {
         state.notice = Some("Not sent: you are not in the room. Ctrl+R tries to get in.".to_owned());
-        return;
+        return false;
     }
     if content.len() > state.max_content_bytes {
         state.notice = Some(format!(
@@ -34,16 +42,15 @@ pub(crate) fn send(state: &mut State, effects: &mut Vec<Effect>) {
             size_in_words(content.len()),
             size_in_words(state.max_content_bytes)
         ));
-        return;
+        return false;
     }
-    let content = content.to_owned();
-    let Some(id) = state.next_message_id() else { return };
-    let kept = Kept { id, content, at: state.now };
+    let Some(id) = state.next_message_id() else { return false };
+    let kept = Kept { id, content: content.to_owned(), at: state.now };
     state.log.send(outgoing(&kept, Origin::Here));
-    state.composer.take();
     state.scroll_to_newest();
     state.quit_in_spite_of = Unsent::default();
     effects.push(Effect::Keep(kept));
+    true
 }
 
 fn outgoing(kept: &Kept, origin: Origin) -> Outgoing {

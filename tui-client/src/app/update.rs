@@ -7,7 +7,7 @@ use ratatui::layout::Size;
 use crate::app::arrivals::{self, Picture};
 use crate::app::commands::{self, Action, Direction, Draft, help};
 use crate::app::composer::Edit;
-use crate::app::{Connection, Effect, Event, Screen, State, layout, sanitize, sending};
+use crate::app::{Connection, Effect, Event, Screen, State, layout, pasting, sanitize, sending};
 use crate::network::Request;
 
 /// Changes the state by what happened at `now`, and says what is to be done.
@@ -33,10 +33,10 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         }
         Event::Paste(text) => {
             state.note_person(&mut effects);
-            paste(state, &text);
+            pasting::paste(state, &text);
             state.note_writing(&mut effects);
         }
-        Event::PastedTooMuch(bytes) => refuse_paste(state, bytes),
+        Event::PastedTooMuch(bytes) => pasting::refuse(state, bytes),
         Event::Drawn => {
             state.settle_hints();
             state.note_line_in_view();
@@ -76,29 +76,6 @@ fn resize(state: &mut State, size: Size) {
     state.settle_scroll();
 }
 
-fn paste(state: &mut State, text: &str) {
-    if state.screen != Screen::Chat {
-        return;
-    }
-    // Terminals send the newlines of a paste as carriage returns.
-    let text = sanitize::body(&text.replace("\r\n", "\n").replace('\r', "\n"));
-    let bytes = state.composer.text().len() + text.len();
-    if bytes > state.max_content_bytes {
-        return refuse_paste(state, bytes);
-    }
-    state.notice = None;
-    state.asks_before_leaving = false;
-    state.composer.insert(&text);
-}
-
-fn refuse_paste(state: &mut State, bytes: usize) {
-    state.notice = Some(format!(
-        "Not pasted: the message would be {}, and the room takes at most {}.",
-        size_in_words(bytes),
-        size_in_words(state.max_content_bytes)
-    ));
-}
-
 fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
     state.notice = None;
     state.asks_before_leaving = false;
@@ -107,6 +84,9 @@ fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
         return press_in_help(state, key, effects);
     }
     let action = state.preferences.keymap.action(key, state.composer.draft());
+    if pasting::press(state, key, action, effects).is_some() {
+        return;
+    }
     match (action, key.code) {
         (Some(action), _) => act(state, action, "", effects),
         // AltGr reports as Ctrl+Alt on some terminals, and what it types is a text.

@@ -18,8 +18,10 @@ const LEAST_PREVIEW: usize = 8;
 /// Paints it. Whatever it says, it takes the rows that are there anyway.
 pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let rows = layout::notice_rows(state);
+    let shows_paste = state.pasted.is_some() && state.notice.is_none();
     for (y, row) in (0..).zip(&rows) {
-        paint::text(buffer, area, 1, y, row.trim_end(), theme.urgent());
+        let style = if shows_paste && y > 0 { theme.quiet() } else { theme.urgent() };
+        paint::text(buffer, area, 1, y, row.trim_end(), style);
     }
     if rows.iter().any(|row| !row.is_empty()) {
         return;

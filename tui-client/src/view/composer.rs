@@ -27,6 +27,10 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer
 
 /// Paints the keys to begin with, as many as there is room for.
 pub(crate) fn hint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
+    // Then the keys to begin with mean something else, and stand above.
+    if state.pasted.is_some() {
+        return;
+    }
     let help = if state.composer.is_empty() {
         key(state, Action::Help)
     } else {

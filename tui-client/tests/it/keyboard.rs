@@ -68,6 +68,27 @@ async fn lines_that_are_pasted_unmarked_are_not_sent() {
 }
 
 #[tokio::test]
+async fn a_long_paste_is_asked_about_and_goes_out_in_one_piece() {
+    for marked in [true, false] {
+        let (mut server, tmux, _socket) = at_work().await;
+        tmux.text("see");
+        tmux.expect("> see").await;
+        // Longer than the kernel holds for a terminal.
+        let text: String = (1..=1_000).map(|line| format!("{line} + é\n")).collect();
+        if marked {
+            tmux.paste(&text);
+        } else {
+            tmux.paste_unmarked(&text);
+        }
+        tmux.expect("1000 lines pasted · Enter sends them as one code block").await;
+        tmux.keys(&["Enter"]);
+        let request = server.expect("POST /message").await;
+        assert_eq!(request.body, json!({"room_id": "room1", "content": format!("```\n{text}```")}));
+        tmux.expect("> see").await;
+    }
+}
+
+#[tokio::test]
 async fn answers_and_keys_that_nobody_knows_are_not_typed() {
     let (_server, tmux, _socket) = at_work().await;
     tmux.bytes(b"a\x1b[?62;1;4c\x1bP>|XTerm(354)\x1b\\\x1b[99~\x1b[12;40R\x1b]11;rgb:0/0/0\x07b");

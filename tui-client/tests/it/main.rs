@@ -15,6 +15,7 @@ mod keyboard;
 mod markup;
 mod network;
 mod outbox;
+mod pasting;
 mod plain;
 mod presence;
 mod receipts;

@@ -1,0 +1,129 @@
+//! Pure. What is pasted: a short text goes into the draft, a long one is shown first and asked about.
+
+use crossterm::event::{KeyCode, KeyEvent};
+
+use crate::app::commands::Action;
+use crate::app::update::size_in_words;
+use crate::app::{Effect, Screen, State, layout, sanitize, sending, wrap};
+
+/// From so many lines on a paste is asked about.
+const LONG_LINES: usize = 4;
+/// Above so many characters as well.
+const LONG_CHARS: usize = 400;
+/// How many of its lines are shown at the most.
+const SHOWN_LINES: usize = 3;
+
+/// A long text that was pasted and is asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pasted {
+    text: String,
+    lines: usize,
+    chars: usize,
+}
+
+impl Pasted {
+    fn new(text: String) -> Self {
+        Self { lines: text.lines().count(), chars: text.chars().count(), text }
+    }
+
+    /// How much it is and what can be done with it, in the fullest form that fits, and then how it begins.
+    #[must_use]
+    pub fn rows(&self, width: usize) -> Vec<String> {
+        let (count, it) = match (self.lines, self.chars) {
+            (0 | 1, chars) => (format!("{chars} characters"), "it"),
+            (lines, _) => (format!("{lines} lines"), "them"),
+        };
+        let forms = [
+            format!("{count} pasted · Enter sends {it} as one code block · e edits · Esc drops"),
+            format!("{count} pasted · Enter sends · e edits · Esc drops"),
+            "Paste: Enter/e/Esc".to_owned(),
+        ];
+        let form = forms.iter().find(|form| wrap::columns(form) <= width).or(forms.last());
+        let beginning = self.text.lines().take(SHOWN_LINES).map(|line| wrap::fitted(&format!("  {line}"), width));
+        form.cloned().into_iter().chain(beginning).collect()
+    }
+
+    /// The text between fences that no fence within it ends.
+    fn as_code_block(&self) -> String {
+        let longest = self.text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+        let fence = "`".repeat(longest.max(2) + 1);
+        format!("{fence}\n{}\n{fence}", self.text.trim_end_matches('\n'))
+    }
+}
+
+/// Takes what was pasted.
+pub(crate) fn paste(state: &mut State, text: &str) {
+    if state.screen != Screen::Chat {
+        return;
+    }
+    state.notice = None;
+    state.asks_before_leaving = false;
+    // Terminals send the newlines of a paste as carriage returns.
+    let mut text = sanitize::body(&text.replace("\r\n", "\n").replace('\r', "\n"));
+    // What comes while it is asked about belongs to it: a slow terminal parts a paste that it does not mark.
+    if let Some(before) = &state.pasted {
+        text.insert_str(0, &before.text);
+    }
+    let pasted = Pasted::new(text);
+    let is_long = pasted.lines >= LONG_LINES || pasted.chars > LONG_CHARS;
+    if is_long && layout::has_room_for_notices(state.size) {
+        match pasted.as_code_block().len() {
+            bytes if bytes > state.max_content_bytes => refuse(state, bytes),
+            _ => state.pasted = Some(pasted),
+        }
+    } else if insert(state, &pasted.text) {
+        state.pasted = None;
+    }
+}
+
+/// Says why nothing came of a paste that would make a message of so many bytes.
+pub(crate) fn refuse(state: &mut State, bytes: usize) {
+    state.notice = Some(format!(
+        "Not pasted: the message would be {}, and the room takes at most {}.",
+        size_in_words(bytes),
+        size_in_words(state.max_content_bytes)
+    ));
+}
+
+fn insert(state: &mut State, text: &str) -> bool {
+    let bytes = state.composer.text().len() + text.len();
+    if bytes > state.max_content_bytes {
+        refuse(state, bytes);
+        return false;
+    }
+    state.composer.insert(text);
+    true
+}
+
+/// What a key means while a paste is asked about: `None` where it means what it always does.
+pub(crate) fn press(
+    state: &mut State,
+    key: &KeyEvent,
+    action: Option<Action>,
+    effects: &mut Vec<Effect>,
+) -> Option<()> {
+    let pasted = state.pasted.take()?;
+    match (action, key.code) {
+        (Some(Action::Send), _) => {
+            if !sending::send_text(state, &pasted.as_code_block(), effects) {
+                state.pasted = Some(pasted);
+            }
+        }
+        (None, KeyCode::Char('e')) => {
+            if !insert(state, &pasted.text) {
+                state.pasted = Some(pasted);
+            }
+        }
+        (Some(Action::ClearDraft | Action::Quit), _) | (None, KeyCode::Esc) => {
+            state.composer.keep_cut(pasted.text);
+            state.notice = Some("Dropped. Ctrl+Y brings it back.".to_owned());
+        }
+        // A text typed at it would be lost on the way, an edit would be of what is not looked at.
+        (Some(Action::Edit(_) | Action::NewLine | Action::TakeBack) | None, _) => state.pasted = Some(pasted),
+        (Some(_), _) => {
+            state.pasted = Some(pasted);
+            return None;
+        }
+    }
+    Some(())
+}

@@ -1,0 +1,124 @@
+//! Pictures: what is pasted, from a word to a megabyte.
+
+use crossterm::event::KeyCode;
+use ratatui::layout::Size;
+use tui_client::app::{Effect, Event};
+
+use crate::stage::{Stage, post};
+
+fn lines(count: usize) -> String {
+    (1..=count).map(|line| format!("line {line}\r")).collect()
+}
+
+impl Stage {
+    fn pastes(self, text: &str) -> Self {
+        self.happens(Event::Paste(text.to_owned()))
+    }
+}
+
+#[test]
+fn a_short_paste_goes_into_the_draft() {
+    Stage::joined(80, 12, 3).types("see ").pastes(&lines(3)).expect_text("> see line 1 line 2 line 3 ▏");
+    Stage::joined(80, 12, 3).pastes(&"x".repeat(400)).expect_no_text("pasted");
+}
+
+#[test]
+fn a_long_paste_is_shown_and_asked_about() {
+    Stage::joined(80, 12, 3).types("and so").pastes(&lines(37)).expect_screen(
+        "
+ room1   alice · bob is here                                               live
+
+
+
+
+
+ 37 lines pasted · Enter sends them as one code block · e edits · Esc drops
+   line 1
+   line 2
+   line 3
+ > and so▏
+
+",
+    );
+    Stage::joined(80, 12, 3)
+        .pastes(&"word ".repeat(100))
+        .expect_row(8, " 500 characters pasted · Enter sends it as one code block · e edits · Esc drops");
+}
+
+#[test]
+fn enter_sends_it_as_a_code_block_that_nothing_in_it_ends_and_the_draft_stays() {
+    Stage::joined(80, 12, 3)
+        .types("and so")
+        .pastes("a\n````\nb\n```\n")
+        .press(KeyCode::Enter)
+        .expect_requests(&[post(1, "`````\na\n````\nb\n```\n`````")])
+        .expect_text("> and so▏")
+        .expect_no_text("pasted")
+        .press(KeyCode::Enter)
+        .expect_requests(&[post(2, "and so")]);
+    Stage::joined(80, 12, 3)
+        .pastes("a\nb\nc\nd")
+        .press(KeyCode::Enter)
+        .expect_requests(&[post(1, "```\na\nb\nc\nd\n```")]);
+}
+
+#[test]
+fn e_puts_it_into_the_draft_and_escape_drops_it_until_it_is_brought_back() {
+    let asked = || Stage::joined(80, 14, 3).types("see ").pastes("a\nb\nc\nd");
+    asked().types("e").expect_text("> see a b c d▏").expect_no_text("pasted");
+    for dropped in [asked().press(KeyCode::Esc), asked().ctrl('c')] {
+        dropped.expect_text("Dropped. Ctrl+Y brings it back. > see ▏").ctrl('y').expect_text("> see a b c d▏");
+    }
+}
+
+#[test]
+fn while_it_is_asked_nothing_is_typed_and_nothing_is_left() {
+    let stage = Stage::joined(80, 12, 3).pastes(&lines(5)).types("x").press(KeyCode::Backspace).press(KeyCode::Tab);
+    stage.expect_text("5 lines pasted").expect_text("> ▏");
+    let stage = Stage::joined(80, 12, 3).pastes(&lines(5)).ctrl('d');
+    assert!(!stage.effects.contains(&Effect::Quit));
+    // What reads does.
+    Stage::joined(80, 12, 3).bob_counts_to(20).pastes(&lines(5)).press(KeyCode::PageUp).expect_no_text("message 20");
+}
+
+#[test]
+fn a_paste_that_comes_in_parts_is_one() {
+    Stage::joined(80, 12, 3)
+        .pastes(&lines(5))
+        .pastes("and the rest")
+        .expect_text("6 lines pasted")
+        .press(KeyCode::Enter)
+        .expect_requests(&[post(1, "```\nline 1\nline 2\nline 3\nline 4\nline 5\nand the rest\n```")]);
+}
+
+#[test]
+fn what_is_larger_than_the_room_takes_is_refused_and_nothing_is_lost() {
+    Stage::joined(80, 12, 3)
+        .types("draft")
+        .pastes(&lines(200))
+        .expect_text("Not pasted: the message would be 2 KiB, and the room takes at most 1 KiB.")
+        .expect_text("> draft▏")
+        .happens(Event::PastedTooMuch(5 * 1024 * 1024))
+        .expect_text("Not pasted: the message would be 5.0 MiB, and the room takes at most 1 KiB.")
+        .expect_text("> draft▏");
+    // Beside a long draft there may be no room for it, and it is asked about again.
+    Stage::joined(80, 12, 3)
+        .types(&"d".repeat(900))
+        .pastes(&lines(20))
+        .types("e")
+        .expect_text("Not pasted")
+        .types("x")
+        .expect_text("20 lines pasted ·");
+    // Refused beside one that is asked about, it changes nothing.
+    Stage::joined(80, 12, 3).pastes(&lines(20)).pastes(&lines(200)).types("x").expect_text("20 lines pasted ·");
+}
+
+#[test]
+fn where_it_cannot_be_asked_it_goes_into_the_draft() {
+    for (width, height) in [(19, 10), (30, 4), (1, 1)] {
+        let stage = Stage::joined(width, height, 3).pastes("a\nb\nc\nd").press(KeyCode::Enter);
+        stage.expect_requests(&[post(1, "a\nb\nc\nd")]);
+    }
+    let small = Stage::joined(20, 5, 3).pastes(&lines(5));
+    small.expect_row(3, " Paste: Enter/e/Esc").happens(Event::Resized(Size::new(1, 1))).press(KeyCode::Esc);
+}
