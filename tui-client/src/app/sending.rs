@@ -26,7 +26,7 @@ pub(crate) fn send(state: &mut State, effects: &mut Vec<Effect>) {
     };
     let content = content.to_owned();
     if send_text(state, &content, effects) {
-        state.composer.take();
+        state.composer.sent();
     }
 }
 

@@ -128,7 +128,7 @@ pub(crate) fn run_command(state: &mut State, command: &str, effects: &mut Vec<Ef
     match commands::read(command) {
         Err(sentence) => state.notice = Some(sentence),
         Ok((action, argument)) => {
-            state.composer.take();
+            state.composer.sent();
             act(state, action, argument, effects);
         }
     }

@@ -1,6 +1,6 @@
 //! Pictures: writing, pasting, sending, commands and leaving.
 
-use crossterm::event::KeyCode;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use shared::frames::TypingState;
 use shared::names::MessageId;
 use tui_client::app::{Effect, Event};
@@ -232,4 +232,20 @@ fn what_cannot_be_taken_over_is_told() {
 fn each_welcome_is_a_time_to_look_for_what_others_left() {
     let stage = Stage::joined(80, 10, 6);
     assert!(stage.effects.contains(&Effect::Adopt));
+}
+
+#[test]
+fn what_was_sent_in_this_room_can_be_written_anew() {
+    let sent = || Stage::joined(80, 12, 6).sends("one").sends("/retry").sends("two").types("a draft");
+    sent().ctrl('p').expect_text("> two▏").ctrl('p').expect_text("> /retry▏").ctrl('p').ctrl('p').expect_text("> one▏");
+    sent().ctrl('p').ctrl('n').expect_text("> a draft▏");
+    sent().ctrl('p').press(KeyCode::Enter).expect_requests(&[post(3, "two")]).expect_text("> a draft▏");
+}
+
+#[test]
+fn a_change_can_be_taken_back_and_made_again() {
+    let alt = |stage: Stage, c| stage.happens(Event::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::ALT)));
+    let stage = Stage::joined(80, 12, 6).types("ship it").ctrl('_').expect_text("> ship ▏");
+    let stage = alt(stage, '_').expect_text("> ship it▏").ctrl('a');
+    alt(stage, 'd').expect_text("> ▏it").ctrl('/').expect_text("> ▏ship it");
 }

@@ -82,8 +82,10 @@ const PROGRAM: &[Command] = &[
 const EDITING: &[Command] = &[
     edit("left", &[plain(KeyCode::Left), ctrl('b')], "move left", Edit::Left),
     edit("right", &[plain(KeyCode::Right), ctrl('f')], "move right", Edit::Right),
-    edit("up", &[plain(KeyCode::Up), ctrl('p')], "move up a row", Edit::Up),
-    edit("down", &[plain(KeyCode::Down), ctrl('n')], "move down a row", Edit::Down),
+    edit("up", &[plain(KeyCode::Up)], "move up a row", Edit::Up),
+    edit("down", &[plain(KeyCode::Down)], "move down a row", Edit::Down),
+    edit("earlier", &[ctrl('p')], "move up a row; from the first, to what you sent before", Edit::Earlier),
+    edit("later", &[ctrl('n')], "move down a row; from the last, back to your draft", Edit::Later),
     edit(
         "word-left",
         &[ctrl_code(KeyCode::Left), alt(KeyCode::Left), alt(KeyCode::Char('b'))],
@@ -106,9 +108,12 @@ const EDITING: &[Command] = &[
     ),
     edit("delete", &[plain(KeyCode::Delete), ctrl('d')], "delete to the right", Edit::Delete),
     edit("cut-word", &[ctrl('w'), alt(KeyCode::Backspace)], "cut a word", Edit::CutWord),
+    edit("cut-word-right", &[alt(KeyCode::Char('d'))], "cut the next word", Edit::CutWordRight),
     edit("cut-to-line-start", &[ctrl('u')], "cut back to the beginning of the line", Edit::CutToLineStart),
     edit("cut-to-line-end", &[ctrl('k')], "cut to the end of the line", Edit::CutToLineEnd),
     edit("bring-back", &[ctrl('y')], "bring back what was cut or cleared", Edit::BringBack),
+    edit("undo", &[ctrl('_'), ctrl('/')], "take back the last change", Edit::Undo),
+    edit("redo", &[alt(KeyCode::Char('_'))], "make it again", Edit::Redo),
 ];
 
 const fn always(id: &'static str, keys: &'static [Key], help: &'static str, action: Action) -> Command {
