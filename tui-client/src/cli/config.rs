@@ -7,14 +7,14 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 
 use crate::app::sanitize;
-use crate::cli::exit::{EXIT_CODES, Exit, Failure};
+use crate::cli::exit::{self, Exit, Failure};
 use crate::config::file::ConfigFile;
 use crate::config::init;
 use crate::config::read::{Read, read};
 
 /// The arguments of `config`.
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = exit::help())]
 pub(crate) struct Config {
     #[command(subcommand)]
     what: What,

@@ -19,20 +19,38 @@ use crate::outbox::Outbox;
 /// Between one look for a free seat and the next.
 const LOOK_FOR_A_SEAT: Duration = Duration::from_secs(3);
 
+/// How work came to its end.
+pub(crate) enum End<T> {
+    Done(T),
+    NobodyReads,
+    /// A signal of this number came first.
+    Signal(i32),
+}
+
+/// Works until it is done, a signal asks for the end or nobody reads what is printed.
+pub(crate) async fn until_the_end<T>(work: impl Future<Output = T>) -> Result<End<T>, Failure> {
+    let mut stop = Stop::new()?;
+    Ok(tokio::select! {
+        done = work => End::Done(done),
+        () = nobody_reads() => End::NobodyReads,
+        signal = stop.asked() => End::Signal(signal),
+    })
+}
+
 /// The signals that ask a program to end.
-pub(crate) struct Stop {
+struct Stop {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Stop {
-    pub(crate) fn new() -> Result<Self, Failure> {
+    fn new() -> Result<Self, Failure> {
         let listen = |kind| signal(kind).map_err(|e| Failure::new(Exit::Unexpected, format!("taking signals: {e}")));
         Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
     }
 
     /// Waits until one comes, and gives its number.
-    pub(crate) async fn asked(&mut self) -> i32 {
+    async fn asked(&mut self) -> i32 {
         tokio::select! {
             _ = self.interrupt.recv() => Posix::INT.as_raw(),
             _ = self.terminate.recv() => Posix::TERM.as_raw(),
@@ -42,7 +60,7 @@ impl Stop {
 
 /// Waits until the pipe or the terminal that standard output goes to is closed at its other end. A room that is silent
 /// would not show it, and the seat would stay taken.
-pub(crate) async fn nobody_reads() {
+async fn nobody_reads() {
     let (word, closed) = oneshot::channel();
     std::thread::spawn(move || {
         let stdout = std::io::stdout();

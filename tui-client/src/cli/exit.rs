@@ -25,16 +25,27 @@ pub enum Exit {
     NoConnection = 5,
 }
 
+/// What each code means: `--help`, the man page and docs/cli.md have it from here.
+pub const EXITS: &[(&str, &str)] = &[
+    ("0", "done; for send --queue also: kept in the outbox, to go out later"),
+    ("1", "something unexpected; for doctor: something is wrong"),
+    ("2", "the command line or the configuration file is not understood"),
+    ("3", "the room holds two other users"),
+    ("4", "the server refused"),
+    (
+        "5",
+        "no connection, or no answer in time; for wait: no message that matches in time; for outbox --send also: a client \
+         that is running has what waits",
+    ),
+    ("128+N", "ended by the signal N: 130 after Ctrl+C; tail ends with 0 then, for it has no other end"),
+];
+
 /// What `--help` says of them.
-pub const EXIT_CODES: &str = "\
-Exit codes:
-  0  done; for send --queue also: kept in the outbox, to go out later
-  1  something unexpected
-  2  the command line or the configuration file is not understood
-  3  the room holds two other users
-  4  the server refused
-  5  no connection, or no answer in time; for outbox --send also: a client that is running has what waits
-  128 and a signal's number, when join or bench was ended by a signal";
+#[must_use]
+pub fn help() -> String {
+    let lines = EXITS.iter().map(|(code, meaning)| format!("\n  {code:5}  {meaning}"));
+    format!("Exit codes:{}", lines.collect::<String>())
+}
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
@@ -98,7 +109,15 @@ mod tests {
     #[test]
     fn help_names_every_code() {
         for exit in [Exit::Done, Exit::Unexpected, Exit::Usage, Exit::RoomFull, Exit::Refused, Exit::NoConnection] {
-            assert!(EXIT_CODES.contains(&format!("\n  {}  ", exit as u8)), "{exit:?}");
+            assert!(help().contains(&format!("\n  {}      ", exit as u8)), "{exit:?}");
+        }
+    }
+
+    #[test]
+    fn the_documents_have_the_same_table() {
+        let document = include_str!("../../../docs/cli.md");
+        for (code, meaning) in EXITS {
+            assert!(document.contains(&format!("| {code} | {meaning} |")), "{code} | {meaning}");
         }
     }
 }

@@ -7,15 +7,15 @@ use clap::Args;
 use shared::message::{Message, Seq};
 use shared::rest::{HistoryPage, MAX_PAGE};
 
-use crate::cli::exit::{EXIT_CODES, Failure};
+use crate::cli::exit::{self, Failure};
 use crate::cli::lines::{Style, written};
-use crate::cli::stubborn::until_answered;
+use crate::cli::pages::{Pages, Span};
 use crate::cli::{block_on, duration, say};
 use crate::config::Settings;
 use crate::network::api::{Api, Range};
 
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = exit::help())]
 pub(crate) struct History {
     #[command(flatten)]
     settings: Settings,
@@ -24,17 +24,16 @@ pub(crate) struct History {
     #[arg(long)]
     json: bool,
 
-    /// The newest N messages
-    #[arg(long, value_name = "N", default_value_t = 50, conflicts_with_all = ["all", "after"])]
+    /// The newest N messages; with --before or --until of those before
+    #[arg(long, value_name = "N", default_value_t = 50, conflicts_with_all = ["all", "after", "since"])]
     last: u32,
 
     /// All messages
-    #[arg(long, conflicts_with = "after")]
+    #[arg(long, conflicts_with_all = ["after", "since"])]
     all: bool,
 
-    /// The messages after this place
-    #[arg(long, value_name = "SEQ")]
-    after: Option<u64>,
+    #[command(flatten)]
+    span: Span,
 
     /// How long to keep trying for a page while the server cannot be reached or is busy
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
@@ -44,51 +43,47 @@ pub(crate) struct History {
 impl History {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let api = Api::new(&self.settings.membership(0)?)?;
-        let reader = Reader { api, style: Style::for_stdout(self.json), timeout: self.timeout };
+        let reader = Reader { pages: Pages { api, timeout: self.timeout }, style: Style::for_stdout(self.json) };
         block_on(async {
-            match self.after {
-                Some(after) => reader.print_after(Seq(after)).await,
-                None if self.all => reader.print_after(Seq::START).await,
-                None => reader.print_last(self.last).await,
+            match reader.pages.places(&self.span).await? {
+                (Some(after), to) => reader.print_after(after, to).await,
+                (None, to) if self.all => reader.print_after(Seq::START, to).await,
+                (None, to) => reader.print_last(self.last, to).await,
             }
         })
     }
 }
 
-struct Reader {
-    api: Api,
-    style: Style,
-    timeout: Duration,
+/// Prints what is read.
+pub(crate) struct Reader {
+    pub(crate) pages: Pages,
+    pub(crate) style: Style,
 }
 
 impl Reader {
-    async fn page(&self, range: Range, limit: u32) -> Result<HistoryPage, Failure> {
-        until_answered(&self.api.address(), self.timeout, async || self.api.page(range, limit).await).await
-    }
-
-    async fn print_after(&self, mut after: Seq) -> Result<(), Failure> {
+    pub(crate) async fn print_after(&self, after: Seq, to: Option<Seq>) -> Result<(), Failure> {
+        let mut walk = self.pages.walk(after, to);
         loop {
-            let page = self.page(Range::After(after), MAX_PAGE).await?;
-            if page.messages.is_empty() {
-                tell_of_missing(after, page.head);
+            let before = walk.after;
+            let messages = walk.next().await?;
+            if messages.is_empty() {
+                tell_of_missing(before, walk.head.unwrap_or(before).min(to.unwrap_or(Seq(u64::MAX))));
             }
-            let is_wanted = self.print(&page.messages)?;
-            match page.messages.last() {
-                Some(last) if is_wanted && last.seq < page.head && last.seq > after => after = last.seq,
-                Some(_) | None => return Ok(()),
+            if messages.is_empty() || !self.print(&messages)? {
+                return Ok(());
             }
         }
     }
 
     /// Pages backwards until there are `wanted` messages, then prints them forwards.
-    async fn print_last(&self, wanted: u32) -> Result<(), Failure> {
+    pub(crate) async fn print_last(&self, wanted: u32, to: Option<Seq>) -> Result<(), Failure> {
         let mut pages = vec![];
-        let (mut range, mut missing) = (Range::Newest, wanted);
+        let (mut range, mut missing) = (to.map_or(Range::Newest, |to| Range::Before(to.next())), wanted);
         while missing > 0 {
-            let HistoryPage { messages: page, head, .. } = self.page(range, missing.min(MAX_PAGE)).await?;
+            let HistoryPage { messages: page, head, .. } = self.pages.page(range, missing.min(MAX_PAGE)).await?;
             let Some(oldest) = page.first().map(|message| message.seq) else {
                 if pages.is_empty() {
-                    tell_of_missing(Seq::START, head);
+                    tell_of_missing(Seq::START, to.unwrap_or(head).min(head));
                 }
                 break;
             };
@@ -111,7 +106,7 @@ impl Reader {
     fn print(&self, messages: &[Message]) -> Result<bool, Failure> {
         let mut out = String::new();
         for message in messages {
-            self.style.message(&self.api.who.room_id, message, &mut out);
+            self.style.message(&self.pages.api.who.room_id, message, &mut out);
         }
         let mut stdout = std::io::stdout();
         written(stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush()))

@@ -1,21 +1,18 @@
-//! Messages as lines: for people, or as one JSON object each for programs.
+//! What is printed, as lines: for people, or as one JSON object each for programs.
 
-use std::fmt::Write;
 use std::io;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde::Serialize;
-use shared::frames::Gap;
-use shared::message::{Message, Seq};
+use shared::frames::{Gap, Presence, PresenceState, Welcome};
+use shared::message::Message;
 use shared::names::{MessageId, RoomId, Username};
+use shared::rest::{Occupant, RoomAnswer};
 
 use crate::app::sanitize;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::schema::{Line, VERSION, json};
 use crate::outbox::lines::{Held, Kept, Whose};
-
-/// The version of the JSON lines. Fields may be added under the same number; it rises when one changes its meaning.
-const VERSION: u8 = 1;
 
 /// Who speaks when no token says who; a person of that name is put in quotes.
 const OUTSIDE: &str = "(outside)";
@@ -28,38 +25,6 @@ pub(crate) enum Style {
     /// For people: date and time, name, text. Harmless wherever it goes, for what goes into a pipe comes to a terminal in
     /// the end; what has to be exact is for programs, and is JSON.
     Words { zone: TimeZone },
-}
-
-#[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Line<'a> {
-    Message {
-        v: u8,
-        room: &'a RoomId,
-        seq: Seq,
-        id: &'a MessageId,
-        /// `null` for a message from outside.
-        sender: Option<&'a Username>,
-        content: &'a str,
-        sent_at: String,
-    },
-    Gap {
-        v: u8,
-        room: &'a RoomId,
-        from: Seq,
-        to: Seq,
-    },
-    Waiting {
-        v: u8,
-        server: &'a str,
-        room: &'a RoomId,
-        user: &'a Username,
-        id: &'a MessageId,
-        content: &'a str,
-        written_at: String,
-        /// `null` while it is to be sent; else why the server will never take it.
-        refused: Option<&'a str>,
-    },
 }
 
 impl Style {
@@ -89,6 +54,57 @@ impl Style {
         match self {
             Self::Json => json(&Line::Gap { v: VERSION, room, from, to }, out),
             Self::Words { .. } => line(out, &format!("-- messages {from} to {to} are no longer kept --")),
+        }
+    }
+
+    /// Who is in a room.
+    pub(crate) fn room(&self, answer: &RoomAnswer, out: &mut String) {
+        let RoomAnswer { room_id: room, head, occupants } = answer;
+        match self {
+            Self::Json => json(&Line::Room { v: VERSION, room, head: *head, occupants }, out),
+            Self::Words { zone } => {
+                for Occupant { user, state, since } in occupants {
+                    let state = match state {
+                        PresenceState::Here => "here",
+                        PresenceState::Idle => "idle",
+                        PresenceState::Away | PresenceState::Gone => "away",
+                    };
+                    let (name, since) = (sanitize::name(user.as_str()), minute(*since, zone));
+                    line(out, &format!("{name}  {state} since {since}"));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn welcome(&self, welcome: &Welcome, out: &mut String) {
+        let Welcome { room_id: room, user, head, occupants, .. } = welcome;
+        match self {
+            Self::Json => json(&Line::Welcome { v: VERSION, room, user, head: *head, occupants }, out),
+            Self::Words { .. } => {
+                let names: Vec<String> = occupants.iter().map(|name| sanitize::name(name.as_str())).collect();
+                line(out, &format!("-- in the room: {} --", names.join(", ")));
+            }
+        }
+    }
+
+    pub(crate) fn presence(&self, room: &RoomId, presence: &Presence, out: &mut String) {
+        let Presence { user, state, since, occupants } = presence;
+        match self {
+            Self::Json => {
+                let since = format!("{since:.3}");
+                json(&Line::Presence { v: VERSION, room, user, state: *state, since, occupants }, out);
+            }
+            Self::Words { .. } => {
+                let name = sanitize::name(user.as_str());
+                line(out, &format!("-- {name} {} --", state_in_words(*state)));
+            }
+        }
+    }
+
+    pub(crate) fn lost(&self, room: &RoomId, reason: &str, out: &mut String) {
+        match self {
+            Self::Json => json(&Line::Lost { v: VERSION, room, reason }, out),
+            Self::Words { .. } => line(out, &sanitize::line(&format!("-- no connection ({reason}) --"))),
         }
     }
 
@@ -124,6 +140,16 @@ impl Style {
     }
 }
 
+/// How somebody is there, after their name.
+pub(crate) fn state_in_words(state: PresenceState) -> &'static str {
+    match state {
+        PresenceState::Here => "is here",
+        PresenceState::Idle => "is connected, and has not been there for a while",
+        PresenceState::Away => "has lost the connection",
+        PresenceState::Gone => "has gone",
+    }
+}
+
 /// Who speaks, in harmless words that no name passes for.
 pub(crate) fn voice(sender: Option<&Username>) -> String {
     match sender {
@@ -156,34 +182,10 @@ fn line(out: &mut String, text: &str) {
     out.push('\n');
 }
 
-fn json(value: &Line<'_>, out: &mut String) {
-    // These types cannot fail to serialize: no maps with odd keys, no writers.
-    let text = serde_json::to_string(value).unwrap_or_default();
-    for c in text.chars() {
-        if !is_treacherous(c) {
-            out.push(c);
-            continue;
-        }
-        // Outside ASCII, JSON has nothing but what stands in a string, where this is the same character.
-        let mut units = [0; 2];
-        for unit in c.encode_utf16(&mut units) {
-            // Writing to a string does not fail.
-            _ = write!(out, "\\u{unit:04x}");
-        }
-    }
-    out.push('\n');
-}
-
-/// Whether a terminal, or a reader who looks at one, is led astray by the character: controls (serde escapes only those
-/// below U+0020), directions, and what is not seen.
-fn is_treacherous(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
-        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
 #[cfg(test)]
 mod tests {
+    use shared::message::Seq;
+
     use super::*;
 
     fn message(sender: Option<&str>, content: &str) -> Message {

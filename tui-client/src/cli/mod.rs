@@ -9,12 +9,17 @@ mod ends;
 pub mod exit;
 mod history;
 mod lines;
+mod listener;
 mod outbox;
+mod pages;
 mod plain;
+mod schema;
 mod send;
 mod stubborn;
 mod tail;
 mod token;
+mod wait;
+mod who;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -26,7 +31,7 @@ use jiff::SignedDuration;
 
 use crate::app::preferences::{Glyphs, ThemeName};
 use crate::app::sanitize;
-use crate::cli::exit::{EXIT_CODES, Exit, Failure};
+use crate::cli::exit::{Exit, Failure};
 use crate::config::table::{Config as FileConfig, THEMES};
 use crate::config::{Settings, StateDir};
 use crate::outbox::lines::Whose;
@@ -35,7 +40,7 @@ use crate::run::{self, Ended};
 
 /// Chat for two in the terminal
 #[derive(Debug, Parser)]
-#[command(name = "tui-client", version, after_help = EXIT_CODES)]
+#[command(name = "tui-client", version, after_help = exit::help())]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -51,6 +56,10 @@ enum Command {
     Tail(tail::Tail),
     /// Print what was said in a room; takes no seat
     History(history::History),
+    /// Wait until a message comes that matches, and print it; takes a seat in the room
+    Wait(wait::Wait),
+    /// Tell who is in a room; takes no seat
+    Who(who::Who),
     /// List what was sent and is not in its room yet, or send it
     Outbox(outbox::Outbox),
     /// Print a token for a room, for other programs to use
@@ -62,7 +71,7 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = exit::help())]
 struct Join {
     #[command(flatten)]
     settings: Settings,
@@ -91,26 +100,25 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         let result = match self.command {
             Command::Join(join) => match join.run() {
-                Ok(Ended::Signal(number)) => return ended_by(number),
                 // It has said so.
                 Ok(Ended::RoomFull) => return Exit::RoomFull.into(),
-                Ok(Ended::Quit) => Ok(()),
+                Ok(Ended::Signal(number)) => Ok(Some(number)),
+                Ok(Ended::Quit) => Ok(None),
                 Err(failure) => Err(failure),
             },
-            Command::Send(send) => send.run(),
-            Command::Tail(tail) => tail.run(),
-            Command::History(history) => history.run(),
-            Command::Outbox(outbox) => outbox.run(),
-            Command::Token(token) => token.run(),
-            Command::Config(config) => config.run(),
-            Command::Bench(bench) => match bench.run() {
-                Ok(Some(number)) => return ended_by(number),
-                Ok(None) => Ok(()),
-                Err(failure) => Err(failure),
-            },
+            Command::Send(send) => send.run().map(|()| None),
+            Command::Tail(tail) => tail.run().map(|()| None),
+            Command::History(history) => history.run().map(|()| None),
+            Command::Wait(wait) => wait.run(),
+            Command::Who(who) => who.run().map(|()| None),
+            Command::Outbox(outbox) => outbox.run().map(|()| None),
+            Command::Token(token) => token.run().map(|()| None),
+            Command::Config(config) => config.run().map(|()| None),
+            Command::Bench(bench) => bench.run(),
         };
         match result {
-            Ok(()) => Exit::Done.into(),
+            Ok(None) => Exit::Done.into(),
+            Ok(Some(number)) => ended_by(number),
             Err(failure) => {
                 say(&failure.words);
                 failure.exit.into()

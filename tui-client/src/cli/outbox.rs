@@ -11,7 +11,7 @@ use shared::names::{Email, MessageId};
 use tokio::time::Instant;
 
 use crate::cli::delivery::deliver;
-use crate::cli::exit::{EXIT_CODES, Exit, Failure};
+use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::lines::{Style, minute, written};
 use crate::cli::{block_on, duration, say};
 use crate::config::{self, StateDir};
@@ -26,7 +26,7 @@ const LETTING_GO: Duration = Duration::from_millis(500);
 const SHORT: usize = 8;
 
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = exit::help())]
 pub(crate) struct Outbox {
     #[command(flatten)]
     state: StateDir,

@@ -9,7 +9,7 @@ use shared::names::MessageId;
 use tokio::time::Instant;
 
 use crate::cli::delivery::deliver;
-use crate::cli::exit::{EXIT_CODES, Exit, Failure};
+use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::stubborn::until_answered;
 use crate::cli::{block_on, duration, say};
 use crate::config::{Settings, StateDir};
@@ -22,7 +22,7 @@ use crate::outbox::{Left, Outbox};
 pub(crate) const MAX_INPUT_BYTES: u64 = 16 * 1024 * 1024;
 
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = exit::help())]
 pub(crate) struct Send {
     #[command(flatten)]
     settings: Settings,

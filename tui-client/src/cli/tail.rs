@@ -1,21 +1,28 @@
 //! `tail`: the messages of a room as they come, through every loss of the connection.
 
+use std::time::Duration;
+
 use clap::Args;
-use shared::frames::{AttentionState, Resume};
+use jiff::Timestamp;
+use shared::frames::Welcome;
+use shared::message::Seq;
 use shared::names::RoomId;
 
-use crate::cli::ends::{Stop, leave, nobody_reads, print};
-use crate::cli::exit::{EXIT_CODES, Exit, Failure};
+use crate::cli::block_on;
+use crate::cli::ends::{End, print, until_the_end};
+use crate::cli::exit::{self, Failure};
+use crate::cli::history::Reader;
 use crate::cli::lines::Style;
-use crate::cli::{block_on, say};
+use crate::cli::listener::{Heard, Listener};
+use crate::cli::pages::{Pages, moment};
 use crate::config::Settings;
-use crate::network::{Network, NetworkEvent, Request, start};
+use crate::network::api::Api;
 
-/// How many events are written in one go.
-const BATCH: usize = 256;
+/// How long a page of what was said before is tried for.
+const PAGE_WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = exit::help())]
 pub(crate) struct Tail {
     #[command(flatten)]
     settings: Settings,
@@ -25,92 +32,121 @@ pub(crate) struct Tail {
     json: bool,
 
     /// How many of the newest messages to begin with
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, conflicts_with_all = ["after", "since"])]
     last: u32,
+
+    /// Begin with the message after this place
+    #[arg(long, value_name = "SEQ", conflicts_with = "since")]
+    after: Option<u64>,
+
+    /// Begin with the messages from this time on: 14:00, 2026-11-22, "2026-11-22 14:00", or 2h ago
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    since: Option<Timestamp>,
+
+    /// Go on with what comes, which is what happens anyway
+    #[arg(long, conflicts_with = "no_follow")]
+    follow: bool,
+
+    /// End with what is there, and take no seat for it
+    #[arg(long, conflicts_with_all = ["presence", "wait"])]
+    no_follow: bool,
+
+    /// Tell as well who comes and goes, and when the connection is lost and back
+    #[arg(long)]
+    presence: bool,
+
+    /// Wait for a seat in a full room instead of ending with 3
+    #[arg(long)]
+    wait: bool,
+}
+
+/// Where to begin, other than with the last few.
+#[derive(Debug, Clone, Copy)]
+enum Begin {
+    After(Seq),
+    Since(Timestamp),
 }
 
 impl Tail {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let membership = self.settings.membership(self.last)?;
+        let begin = self.after.map(|seq| Begin::After(Seq(seq))).or(self.since.map(Begin::Since));
+        let last = if begin.is_some() { 0 } else { self.last };
+        let membership = self.settings.membership(last)?;
+        let pages = Pages { api: Api::new(&membership)?, timeout: PAGE_WITHIN };
+        let reader = Reader { pages, style: Style::for_stdout(self.json) };
+        if self.no_follow {
+            return block_on(async {
+                match begin {
+                    None => reader.print_last(last, None).await,
+                    Some(begin) => reader.print_after(begin.place(&reader.pages).await?, None).await,
+                }
+            });
+        }
         block_on(async {
-            let mut stop = Stop::new()?;
-            let mut network = start(&membership)?;
-            // A program is nobody who could be there. The task says it after every welcome.
-            if network.requests.send(Request::Attention(AttentionState::Idle)).await.is_err() {
-                return Err(Failure::new(Exit::Unexpected, "the network task has ended"));
+            let mut listener = Listener::start(&membership, self.wait)?;
+            let follower = Follower { reader, room: membership.room.clone(), begin, presence: self.presence };
+            let end = until_the_end(follower.follow(&mut listener)).await?;
+            listener.leave().await;
+            match end {
+                End::Done(result) => result,
+                // It has no other end.
+                End::NobodyReads | End::Signal(_) => Ok(()),
             }
-            let follower = Follower::new(Style::for_stdout(self.json), membership.room.clone());
-            let result = tokio::select! {
-                result = follower.follow(&mut network) => result,
-                () = nobody_reads() => Ok(()),
-                _ = stop.asked() => Ok(()),
-            };
-            leave(network, None).await;
-            result
         })
     }
 }
 
+impl Begin {
+    async fn place(self, pages: &Pages) -> Result<Seq, Failure> {
+        match self {
+            Self::After(seq) => Ok(seq),
+            Self::Since(time) => pages.last_before(time).await,
+        }
+    }
+}
+
 struct Follower {
-    style: Style,
+    reader: Reader,
     room: RoomId,
-    /// Whether the person was told that there is no connection.
-    is_away: bool,
+    /// Where to begin, until it has begun.
+    begin: Option<Begin>,
+    presence: bool,
 }
 
 impl Follower {
-    fn new(style: Style, room: RoomId) -> Self {
-        Self { style, room, is_away: false }
-    }
-
     /// Prints what comes, until nobody reads it any more.
-    async fn follow(mut self, network: &mut Network) -> Result<(), Failure> {
-        let mut batch = Vec::with_capacity(BATCH);
-        while network.events.recv_many(&mut batch, BATCH).await > 0 {
+    async fn follow(mut self, listener: &mut Listener) -> Result<(), Failure> {
+        loop {
             let mut out = String::new();
-            let end = batch.drain(..).try_for_each(|event| self.take(event, &mut out));
+            for heard in listener.hear().await? {
+                if let Heard::Welcomed(welcome) = &heard
+                    && let Some(begin) = self.begin.take()
+                {
+                    self.read_what_was_before(begin, welcome).await?;
+                }
+                self.write(&heard, &mut out);
+            }
             if !print(out).await? {
                 return Ok(());
             }
-            end?;
         }
-        Err(Failure::new(Exit::Unexpected, "the network task has ended"))
     }
 
-    fn take(&mut self, event: NetworkEvent, out: &mut String) -> Result<(), Failure> {
-        match event {
-            NetworkEvent::Message(message) => self.style.message(&self.room, &message, out),
-            NetworkEvent::Gap(gap) => self.style.gap(&self.room, gap, out),
-            NetworkEvent::Welcomed(welcome) => {
-                if std::mem::take(&mut self.is_away) {
-                    say("connected again");
-                }
-                if welcome.resume == Resume::Reset {
-                    say("the server's history is a new one: places begin anew");
-                }
-            }
-            NetworkEvent::Lost { reason, .. } => {
-                if !std::mem::replace(&mut self.is_away, true) {
-                    say(&format!("no connection ({reason}), trying again"));
-                }
-            }
-            NetworkEvent::RoomFull => {
-                return Err(Failure::new(Exit::RoomFull, format!("room {} holds two other users", self.room)));
-            }
-            NetworkEvent::Refused(sentence) => return Err(Failure::new(Exit::Refused, sentence)),
-            NetworkEvent::Connecting
-            | NetworkEvent::Presence(_)
-            | NetworkEvent::Receipt(_)
-            | NetworkEvent::RoundTrip(_)
-            | NetworkEvent::Posted(_)
-            | NetworkEvent::PostDelayed(_)
-            | NetworkEvent::PostRefused { .. }
-            | NetworkEvent::Page(_)
-            | NetworkEvent::PageFailed(_)
-            | NetworkEvent::Typing(_)
-            | NetworkEvent::Found { .. }
-            | NetworkEvent::SearchFailed { .. } => {}
+    /// What follows in the room waits meanwhile.
+    async fn read_what_was_before(&self, begin: Begin, welcome: &Welcome) -> Result<(), Failure> {
+        let after = begin.place(&self.reader.pages).await?;
+        self.reader.print_after(after, Some(welcome.head)).await
+    }
+
+    fn write(&self, heard: &Heard, out: &mut String) {
+        let style = &self.reader.style;
+        match heard {
+            Heard::Message(message) => style.message(&self.room, message, out),
+            Heard::Gap(gap) => style.gap(&self.room, *gap, out),
+            Heard::Welcomed(welcome) if self.presence => style.welcome(welcome, out),
+            Heard::Presence(presence) if self.presence => style.presence(&self.room, presence, out),
+            Heard::Lost(reason) if self.presence => style.lost(&self.room, reason, out),
+            Heard::Welcomed(_) | Heard::Presence(_) | Heard::Lost(_) => {}
         }
-        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::exit::{EXIT_CODES, Failure};
+use crate::cli::exit::{self, Failure};
 use crate::cli::lines::written;
 use crate::cli::stubborn::until_answered;
 use crate::cli::{block_on, duration};
@@ -13,7 +13,7 @@ use crate::config::Settings;
 use crate::network::api::Api;
 
 #[derive(Debug, Args)]
-#[command(after_help = EXIT_CODES)]
+#[command(after_help = exit::help())]
 pub(crate) struct Token {
     #[command(flatten)]
     settings: Settings,

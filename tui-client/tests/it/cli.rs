@@ -123,7 +123,7 @@ async fn token_prints_the_token_alone() {
     assert_eq!(end(program).await, (0, "head.claims.signature\n".to_owned(), String::new()));
 }
 
-fn page(head: u64, seqs: std::ops::RangeInclusive<u64>) -> Value {
+pub(crate) fn page(head: u64, seqs: std::ops::RangeInclusive<u64>) -> Value {
     let message = |seq| {
         json!({"seq": seq, "id": format!("id-{seq}"), "sender": "bob", "content": "hi",
             "sent_at": "2026-11-22T14:02:11.125Z"})
@@ -132,7 +132,7 @@ fn page(head: u64, seqs: std::ops::RangeInclusive<u64>) -> Value {
 }
 
 #[track_caller]
-fn check_seqs(out: &str, seqs: std::ops::RangeInclusive<u64>) {
+pub(crate) fn check_seqs(out: &str, seqs: std::ops::RangeInclusive<u64>) {
     let read = out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["seq"].as_u64().unwrap());
     assert_eq!(read.collect::<Vec<_>>(), seqs.collect::<Vec<_>>());
 }

@@ -12,6 +12,7 @@ mod config;
 mod hostile;
 mod kept;
 mod keyboard;
+mod listening;
 mod markup;
 mod network;
 mod outbox;

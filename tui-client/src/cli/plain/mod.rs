@@ -18,7 +18,7 @@ use shared::frames::AttentionState;
 use shared::message::Seq;
 use tokio::time::{Instant, sleep_until};
 
-use crate::cli::ends::{Stop, leave, look_for_a_seat, nobody_reads, print};
+use crate::cli::ends::{End, leave, look_for_a_seat, print, until_the_end};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::plain::conversation::{Conversation, Deed};
 use crate::network::{Membership, Network, NetworkEvent, Request, new_message_id, start};
@@ -46,7 +46,6 @@ fn is_watched() -> bool {
 
 /// Talks until the person leaves or the input ends. In a full room it ends, unless it is to wait for a seat.
 pub(crate) async fn talk(membership: &Membership, outbox: &mut Outbox, waits: bool) -> Result<Ended, Failure> {
-    let mut stop = Stop::new()?;
     let mut network = start(membership)?;
     let is_watched = is_watched();
     let mut plain = Plain {
@@ -60,10 +59,10 @@ pub(crate) async fn talk(membership: &Membership, outbox: &mut Outbox, waits: bo
     if !is_watched {
         plain.outgoing.push_back(Request::Attention(AttentionState::Idle));
     }
-    let ended = tokio::select! {
-        ended = plain.run(&mut network) => ended,
-        () = nobody_reads() => Ok(Ended::Quit),
-        signal = stop.asked() => Ok(Ended::Signal(signal)),
+    let ended = match until_the_end(plain.run(&mut network)).await? {
+        End::Done(ended) => ended,
+        End::NobodyReads => Ok(Ended::Quit),
+        End::Signal(signal) => Ok(Ended::Signal(signal)),
     };
     leave(network, Some(plain.outbox)).await;
     ended

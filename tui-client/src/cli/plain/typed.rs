@@ -1,9 +1,8 @@
 //! Pure. What a line means that is typed into `join --plain`: a message, a part of one, or a command.
 
-use shared::frames::PresenceState;
-
 use crate::app::sanitize;
 use crate::app::update::size_in_words;
+use crate::cli::lines::state_in_words;
 use crate::cli::plain::conversation::{Conversation, Deed, Link};
 
 /// What `/help` says, a line each.
@@ -69,12 +68,10 @@ impl Conversation {
         if self.others.is_empty() {
             return format!("nobody else is here; somebody joins with: {}", self.invitation);
         }
-        let is = |state: &PresenceState| match state {
-            PresenceState::Here => "is here",
-            PresenceState::Idle => "is connected, and has not been there for a while",
-            PresenceState::Away | PresenceState::Gone => "has lost the connection",
-        };
-        let others = self.others.iter().map(|(name, state)| format!("{} {}", sanitize::name(name.as_str()), is(state)));
+        let others = self
+            .others
+            .iter()
+            .map(|(name, state)| format!("{} {}", sanitize::name(name.as_str()), state_in_words(*state)));
         others.collect::<Vec<_>>().join(", ")
     }
 
