@@ -12,7 +12,7 @@ HEAD = """# Figures
 Written by `scripts/bench`, which runs everything below in one go: the first system (Python: FastAPI, FastStream, PyJWT;
 `scripts/bench.d/first_system.py`) and Duet, one after the other, on one RabbitMQ, with one load generator
 (`tui-client bench`) on the same machine. Every figure is the median of {count} rounds, with the lowest and the highest
-behind it.
+behind it. What the client costs stands in [client.md](client.md).
 
 - {date}, {processor}, {cores} cores, {memory} GiB of memory, {system}
 - {versions}
@@ -95,6 +95,5 @@ def figures(rounds, memory, plan):
     return head(plan, len(rounds[FIRST])) + "\n".join(table) + "\n\n" + faults(rounds) + "\n"
 
 
-def others(lines):
-    head = "\n## The client, and the build\n\nThe client in a terminal of 120x40. What each may cost stands behind.\n\n"
-    return head + "".join(f"- {line}\n" for line in lines)
+def build(seconds):
+    return f"\n## The build\n\n- cold debug build of everything: {seconds:.0f} s (at most 180)\n"
