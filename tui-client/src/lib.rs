@@ -6,6 +6,7 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+mod errands;
 pub mod keys;
 pub mod network;
 pub mod outbox;

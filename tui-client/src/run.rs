@@ -17,6 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::app::preferences::Preferences;
 use crate::app::update::update;
 use crate::app::{Connection, Effect, Event, Look, Palette, State};
+use crate::errands::Errands;
 use crate::keys::{self, Input};
 use crate::network::error::ApiError;
 use crate::network::{self, Membership, Network, NetworkEvent, Request};
@@ -74,6 +75,7 @@ pub async fn join(membership: Membership, preferences: Preferences, outbox: &mut
         state,
         terminal,
         outbox,
+        errands: Errands::new(),
         outgoing: VecDeque::new(),
         pace: Pace::new(Instant::now()),
         stopping_since: None,
@@ -107,6 +109,7 @@ struct Program<'a> {
     state: State,
     terminal: Terminal,
     outbox: &'a mut Outbox,
+    errands: Errands,
     /// Requests the network has no room for yet. As many as a person sends meanwhile.
     outgoing: VecDeque<Request>,
     pace: Pace,
@@ -142,6 +145,7 @@ impl Program<'_> {
                     }
                     ControlFlow::Continue(())
                 }
+                Some(sentence) = self.errands.told() => self.happened(Event::Told(sentence), Haste::AtOnce)?,
                 event = events.recv() => self.told(event.ok_or(RunError::NetworkEnded)?, events)?,
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.woken()?,
             };
@@ -211,6 +215,11 @@ impl Program<'_> {
                     Effect::Refuse { id, reason } => self.outbox.refuse(&id, &reason),
                     Effect::Adopt => events.push_back(self.adopt()),
                     Effect::Request(request) => self.outgoing.push_back(request),
+                    Effect::Copy(text) => {
+                        let terminal_took_it = self.terminal.copy(&text)?;
+                        self.errands.copy(text, terminal_took_it);
+                    }
+                    Effect::Open(address) => self.errands.open(address),
                     Effect::Draw => self.pace.ask(haste),
                     Effect::Repaint => self.terminal.repaint()?,
                     Effect::Suspend => self.stop()?,

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange};
 use crossterm::event::{KeyboardEnhancementFlags, PopKeyboardEnhancementFlags, PushKeyboardEnhancementFlags};
 use crossterm::style::{Attribute, Print, SetAttribute};
@@ -21,6 +22,9 @@ use ratatui::layout::{Position, Rect, Size};
 
 use crate::app::State;
 use crate::view::view;
+
+/// The longest that xterm takes for its clipboard, in bytes of base64; others take more.
+const MAX_CLIPBOARD_BYTES: usize = 74_994;
 
 /// Whether the terminal is in our hands. Global, for a panic hook has nothing else to go by.
 static IS_OURS: AtomicBool = AtomicBool::new(false);
@@ -78,6 +82,21 @@ impl Terminal {
     /// When the frame cannot be begun.
     pub fn repaint(&mut self) -> io::Result<()> {
         self.painter.repaint()
+    }
+
+    /// Gives the terminal a text for its clipboard, which may be that of another computer, and says whether it is short
+    /// enough. Whether the terminal takes it, it does not tell.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written to.
+    pub fn copy(&mut self, text: &str) -> io::Result<bool> {
+        let fits = text.len().div_ceil(3) * 4 <= MAX_CLIPBOARD_BYTES;
+        if fits {
+            let mut bytes = Vec::new();
+            queue!(bytes, CopyToClipboard::to_clipboard_from(text))?;
+            write(&bytes)?;
+        }
+        Ok(fits)
     }
 
     /// Gives the terminal back for a while.

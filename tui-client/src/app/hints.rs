@@ -4,7 +4,7 @@
 //! lowest that is free, those further up first.
 
 use crate::app::log::{Entry, Item, Slot};
-use crate::app::markup;
+use crate::app::markup::{self, Link};
 use crate::app::rows::{self, Block, Body};
 use crate::app::{State, layout};
 
@@ -55,6 +55,21 @@ impl State {
     /// Takes the numbers that stand in the window now.
     pub(crate) fn settle_hints(&mut self) {
         self.hints = if self.may_have_links_in_view() { self.hints_in_view() } else { Hints::default() };
+    }
+
+    /// The link of a number in the window.
+    pub(crate) fn link(&self, number: usize) -> Option<Link> {
+        let hints = self.hints_in_view();
+        let (slot, index) = (*hints.numbered.get(number.checked_sub(1)?)?)?;
+        self.links_of(slot).into_iter().nth(index)
+    }
+
+    /// The links of a message.
+    pub(crate) fn links_of(&self, slot: Slot) -> Vec<Link> {
+        match rows::block(self, &layout::columns(self), slot).map(|block| block.body) {
+            Some(Body::Message(message)) => message.shown.links,
+            Some(Body::Line(_)) | None => Vec::new(),
+        }
     }
 
     fn hints_in_view(&self) -> Hints {

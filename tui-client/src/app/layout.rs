@@ -161,6 +161,9 @@ fn question(state: &State, width: usize) -> Option<String> {
 
 /// What a person needs to know now.
 fn notice(state: &State) -> String {
+    if let Some(question) = state.question_of_hand() {
+        return question;
+    }
     match (&state.notice, &state.connection) {
         (Some(notice), _) => notice.clone(),
         (None, Connection::Full) => {

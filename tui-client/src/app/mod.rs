@@ -11,6 +11,7 @@ pub(crate) mod characters;
 pub mod colours;
 pub mod commands;
 pub mod composer;
+pub mod hand;
 pub mod hints;
 pub(crate) mod invitation;
 pub mod layout;
@@ -46,6 +47,7 @@ use shared::rest::MAX_CONTENT_BYTES;
 
 use crate::app::attention::Attention;
 use crate::app::composer::Composer;
+use crate::app::hand::Hand;
 use crate::app::hints::Hints;
 use crate::app::log::{Log, Unsent, Voice};
 use crate::app::pasting::Pasted;
@@ -95,6 +97,8 @@ pub struct State {
     pub log: Log,
     /// What is being written.
     pub composer: Composer,
+    /// What the person has in hand.
+    pub hand: Hand,
     /// The numbers of the links in the window.
     pub hints: Hints,
     /// A long text that was pasted and is asked about.
@@ -213,6 +217,8 @@ pub enum Event {
         /// Why there may be more that cannot be had, if so.
         trouble: Option<String>,
     },
+    /// Something outside did not go as the person was told: a sentence that says so and what to do.
+    Told(String),
     /// A frame stands on the screen.
     Drawn,
     /// The person looks here, or elsewhere.
@@ -243,6 +249,10 @@ pub enum Effect {
     Adopt,
     /// Hand this to the network.
     Request(Request),
+    /// Put this, which is harmless, where the person can paste it from.
+    Copy(String),
+    /// Let another program open this address, which is http, https or mailto, and ASCII.
+    Open(String),
     /// The picture has changed.
     Draw,
     /// The terminal may show anything; draw every cell of it.
@@ -275,6 +285,7 @@ impl State {
             head: None,
             log: Log::default(),
             composer: Composer::default(),
+            hand: Hand::Free,
             hints: Hints::default(),
             pasted: None,
             scroll: Scroll::Newest,

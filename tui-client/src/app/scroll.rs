@@ -146,6 +146,11 @@ impl State {
         self.window().1.saturating_sub(1).max(1)
     }
 
+    /// How many rows the window has.
+    pub(crate) fn window_rows(&self) -> usize {
+        self.window().1
+    }
+
     fn window(&self) -> (Columns, usize) {
         let Areas { messages, .. } = layout::areas(self);
         (layout::columns(self), usize::from(messages.height).max(1))

@@ -7,6 +7,7 @@ use ratatui::layout::Size;
 use crate::app::arrivals::{self, Picture};
 use crate::app::commands::{self, Action, Direction, Draft, help};
 use crate::app::composer::Edit;
+use crate::app::hand::{self, Meant};
 use crate::app::{Connection, Effect, Event, Screen, State, layout, pasting, sanitize, sending};
 use crate::network::Request;
 
@@ -37,6 +38,7 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
             state.note_writing(&mut effects);
         }
         Event::PastedTooMuch(bytes) => pasting::refuse(state, bytes),
+        Event::Told(sentence) => state.notice = Some(sanitize::line(&sentence)),
         Event::Drawn => {
             state.settle_hints();
             state.note_line_in_view();
@@ -83,6 +85,9 @@ fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
     if let Screen::Help { .. } = state.screen {
         return press_in_help(state, key, effects);
     }
+    if hand::press(state, key, effects) == Meant::ForIt {
+        return;
+    }
     let action = state.preferences.keymap.action(key, state.composer.draft());
     if pasting::press(state, key, action, effects).is_some() {
         return;
@@ -116,6 +121,9 @@ fn act(state: &mut State, action: Action, argument: &str, effects: &mut Vec<Effe
         }
         Action::Unread => state.go_to_unread(effects),
         Action::Retry => retry(state, effects),
+        Action::Select(deed) => hand::act(state, deed, effects),
+        Action::CopyLast => hand::copy_last(state, effects),
+        Action::OpenLink => hand::open(state, argument),
         Action::Help => state.screen = Screen::Help { search: argument.to_owned(), top: 0 },
         Action::Redraw => effects.push(Effect::Repaint),
         Action::Suspend => effects.push(Effect::Suspend),

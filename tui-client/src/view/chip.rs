@@ -20,8 +20,15 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer
     let rows = layout::notice_rows(state);
     let shows_paste = state.pasted.is_some() && state.notice.is_none();
     for (y, row) in (0..).zip(&rows) {
+        // Where a link leads is not to be overlooked in a long address.
+        let host = state.host_in_question().and_then(|host| {
+            let start = row.rfind(&format!(" on {host}?"))? + " on ".len();
+            Some(start..start + host.len())
+        });
+        let is_host = |at: usize| host.as_ref().is_some_and(|host| host.contains(&at));
         let style = if shows_paste && y > 0 { theme.quiet() } else { theme.urgent() };
-        paint::text(buffer, area, 1, y, row.trim_end(), style);
+        let style_at = |at| if is_host(at) { style.patch(theme.found()) } else { style };
+        paint::styled(buffer, area, (1, y), row.trim_end(), style_at);
     }
     if rows.iter().any(|row| !row.is_empty()) {
         return;

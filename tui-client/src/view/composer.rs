@@ -5,6 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 use crate::app::commands::Action;
+use crate::app::hand::Deed;
 use crate::app::{State, layout, wrap};
 use crate::view::paint;
 use crate::view::theme::Theme;
@@ -30,6 +31,18 @@ pub(crate) fn hint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer)
     // Then the keys to begin with mean something else, and stand above.
     if state.pasted.is_some() {
         return;
+    }
+    if state.selected().is_some() {
+        let deeds = [
+            (Deed::Copy, "copy"),
+            (Deed::CopyCode, "code"),
+            (Deed::Open, "link"),
+            (Deed::Quote, "quote"),
+            (Deed::Release, "back"),
+        ];
+        let hints = deeds.map(|(deed, what)| format!("{} {what}", key(state, Action::Select(deed)))).join(" · ");
+        let hint = wrap::fitted(&hints, usize::from(area.width).saturating_sub(2));
+        return paint::text(buffer, area, 1, area.height.saturating_sub(1), &hint, theme.quiet());
     }
     let help = if state.composer.is_empty() {
         key(state, Action::Help)

@@ -56,6 +56,9 @@ impl Canvas<'_> {
         if self.y >= self.area.height {
             return;
         }
+        if self.state.selected() == Some(block.slot) && row >= block.rows_above() {
+            self.text(0, "▌", self.theme.strong());
+        }
         match (block.day, &block.news, &block.body) {
             (Some(day), _, _) if row == 0 => self.centred(&self.day(day), self.theme.quiet()),
             (_, Some(news), _) if row + 1 == block.rows_above() => self.news(news),

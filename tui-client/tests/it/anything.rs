@@ -22,7 +22,8 @@ use crate::stage::{Stage, message, name, time};
 
 fn texts() -> impl Strategy<Value = String> {
     let hostile = prop::sample::select(corpus().into_iter().filter(|text| text.len() < 5_000).collect::<Vec<_>>());
-    prop_oneof![hostile, "[a-z \n]{0,200}", any::<String>()]
+    let marked = r"([*_`~>\[] ?|```rs\n|```\n|\n|word |你|https://a\.bc/d |\[a\]\(http://b\.cd\)){0,30}";
+    prop_oneof![hostile, "[a-z \n]{0,200}", marked, any::<String>()]
 }
 
 fn keys() -> impl Strategy<Value = Event> {
@@ -45,7 +46,7 @@ fn keys() -> impl Strategy<Value = Event> {
     let modifiers = [KeyModifiers::NONE, KeyModifiers::CONTROL, KeyModifiers::ALT, KeyModifiers::SHIFT];
     let code = prop_oneof![
         3 => prop::sample::select(codes.to_vec()),
-        1 => prop::sample::select("?/abcdehjklnrtuwyz ".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
+        1 => prop::sample::select("?/abcdehjklnoqrtuwyz ".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
         1 => any::<char>().prop_map(KeyCode::Char),
     ];
     (code, prop::sample::select(modifiers.to_vec())).prop_map(|(code, with)| Event::Key(KeyEvent::new(code, with)))

@@ -9,6 +9,7 @@ mod broken;
 mod cli;
 mod client;
 mod config;
+mod hand;
 mod hostile;
 mod kept;
 mod keyboard;

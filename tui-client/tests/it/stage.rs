@@ -138,6 +138,8 @@ impl Stage {
             Effect::Forget(_)
             | Effect::Refuse { .. }
             | Effect::Adopt
+            | Effect::Copy(_)
+            | Effect::Open(_)
             | Effect::Draw
             | Effect::Repaint
             | Effect::Suspend

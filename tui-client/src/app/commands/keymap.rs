@@ -6,6 +6,7 @@ use crossterm::event::KeyEvent;
 
 use crate::app::commands::key::Key;
 use crate::app::commands::{self, Action, Command, Draft, When};
+use crate::app::hand::Deed;
 
 /// The keys of all commands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,6 +33,15 @@ impl Keymap {
         let key = Key::of(event);
         let meant = commands::all().filter(|command| self.keys(command).contains(&key) && command.when.holds(draft));
         meant.max_by_key(|command| command.when).map(|command| command.action)
+    }
+
+    /// What a key does with the message that is selected.
+    #[must_use]
+    pub fn action_on_selected(&self, event: &KeyEvent) -> Option<Deed> {
+        let key = Key::of(event);
+        let meant =
+            commands::all().find(|command| command.when == When::Selecting && self.keys(command).contains(&key))?;
+        if let Action::Select(deed) = meant.action { Some(deed) } else { None }
     }
 
     /// How to tell a person to do this: its first key, else its name.

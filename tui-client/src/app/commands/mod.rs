@@ -11,6 +11,7 @@ pub mod table;
 use crate::app::commands::key::Key;
 use crate::app::commands::table::GROUPS;
 use crate::app::composer::Edit;
+use crate::app::hand::Deed;
 use crate::app::sanitize;
 
 /// How a text begins with a `/`.
@@ -64,6 +65,8 @@ pub enum When {
     NothingBehindCaret,
     /// While nothing is written.
     DraftIsEmpty,
+    /// While a message is selected; then nothing else is looked for first.
+    Selecting,
 }
 
 /// What of a draft tells what a key means.
@@ -81,6 +84,7 @@ impl When {
             Self::Always => true,
             Self::NothingBehindCaret => draft.ends_at_caret,
             Self::DraftIsEmpty => draft.is_empty,
+            Self::Selecting => false,
         }
     }
 }
@@ -106,6 +110,12 @@ pub enum Action {
     Newest,
     /// Goes to where unread begins.
     Unread,
+    /// Selects a message, or does something with the one that is.
+    Select(Deed),
+    /// Copies the last message in the window.
+    CopyLast,
+    /// Opens a link by its number.
+    OpenLink,
     /// Tries to connect at once.
     Retry,
     /// Shows the help or leaves it.

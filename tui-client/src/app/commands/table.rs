@@ -5,11 +5,13 @@ use crossterm::event::KeyCode;
 use crate::app::commands::key::{Key, alt, ctrl, ctrl_code, plain, shift};
 use crate::app::commands::{Action, Argument, Command, Direction, Group, When};
 use crate::app::composer::Edit;
+use crate::app::hand::Deed;
 
 /// Every command. To add one, add a line; nothing is bound elsewhere.
 pub const GROUPS: &[Group] = &[
     Group { heading: "Writing", commands: WRITING },
     Group { heading: "Reading", commands: READING },
+    Group { heading: "With a message that is selected", commands: SELECTED },
     Group { heading: "The program", commands: PROGRAM },
     Group { heading: "Moving and cutting in what you write", commands: EDITING },
 ];
@@ -43,7 +45,46 @@ const READING: &[Command] = &[
         help: "go to where unread begins",
         action: Action::Unread,
     },
+    always("select", &[alt(KeyCode::Up)], "select a message, to copy, quote or open it", Action::Select(Deed::Older)),
+    named("copy", Argument::None, &[alt(KeyCode::Char('y'))], "copy the last message in the window", Action::CopyLast),
+    named(
+        "open",
+        Argument::Optional("NUMBER"),
+        &[alt(KeyCode::Char('o'))],
+        "open a link by its number",
+        Action::OpenLink,
+    ),
     always("newest", &[plain(KeyCode::End)], "go to the newest message and to the end of the line", Action::Newest),
+];
+
+const SELECTED: &[Command] = &[
+    selected(
+        "select-older",
+        &[plain(KeyCode::Up), alt(KeyCode::Up), plain(KeyCode::Char('k'))],
+        "select the message above",
+        Deed::Older,
+    ),
+    selected(
+        "select-newer",
+        &[plain(KeyCode::Down), alt(KeyCode::Down), plain(KeyCode::Char('j'))],
+        "select the message below",
+        Deed::Newer,
+    ),
+    selected("copy-selected", &[plain(KeyCode::Char('y'))], "copy it as it was written", Deed::Copy),
+    selected(
+        "copy-code",
+        &[plain(KeyCode::Char('c'))],
+        "copy its last code block; again for the one before",
+        Deed::CopyCode,
+    ),
+    selected("open-selected", &[plain(KeyCode::Char('o'))], "open its link", Deed::Open),
+    selected("quote", &[plain(KeyCode::Enter)], "quote it in what you write", Deed::Quote),
+    selected(
+        "unselect",
+        &[plain(KeyCode::Esc), ctrl('c'), plain(KeyCode::Char('q'))],
+        "go back to writing",
+        Deed::Release,
+    ),
 ];
 
 const PROGRAM: &[Command] = &[
@@ -118,6 +159,21 @@ const EDITING: &[Command] = &[
 
 const fn always(id: &'static str, keys: &'static [Key], help: &'static str, action: Action) -> Command {
     Command { id, name: None, argument: Argument::None, keys, when: When::Always, help, action }
+}
+
+/// A command that has a name, which is its id.
+const fn named(
+    name: &'static str,
+    argument: Argument,
+    keys: &'static [Key],
+    help: &'static str,
+    action: Action,
+) -> Command {
+    Command { id: name, name: Some(name), argument, keys, when: When::Always, help, action }
+}
+
+const fn selected(id: &'static str, keys: &'static [Key], help: &'static str, deed: Deed) -> Command {
+    Command { when: When::Selecting, ..always(id, keys, help, Action::Select(deed)) }
 }
 
 const fn edit(id: &'static str, keys: &'static [Key], help: &'static str, edit: Edit) -> Command {

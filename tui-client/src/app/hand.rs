@@ -1,0 +1,273 @@
+//! Pure. What the person has in hand: a message that is selected, or a link that may be opened.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use crate::app::log::{Entry, Item, Slot};
+use crate::app::markup::{Link, Markup};
+use crate::app::scroll::{Foot, Scroll};
+use crate::app::update::size_in_words;
+use crate::app::{Effect, State, rows, wrap};
+
+/// The longest address that is shown in full when it is asked about, in columns.
+const MAX_ADDRESS: usize = 120;
+
+/// What the person has in hand.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Hand {
+    /// Nothing.
+    #[default]
+    Free,
+    /// A message.
+    Selected {
+        /// Which.
+        slot: Slot,
+        /// How many of its code blocks were copied.
+        copied: usize,
+    },
+    /// A link, whose number comes next.
+    Numbered,
+    /// A link, of which it was asked whether to open it.
+    Asked(Link),
+}
+
+/// What can be done with a message that is selected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// Select the one before it, or the newest.
+    Older,
+    /// Select the one behind it.
+    Newer,
+    /// Copy it as it was written.
+    Copy,
+    /// Copy its last code block, then the one before.
+    CopyCode,
+    /// Open its link.
+    Open,
+    /// Quote it in the draft.
+    Quote,
+    /// Have nothing in hand.
+    Release,
+}
+
+/// Whether a key was meant for what is in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Meant {
+    ForIt,
+    ForTheRest,
+}
+
+/// Does what a key asks of what is in hand. A key that means nothing to it lets go of it.
+pub(crate) fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) -> Meant {
+    let is_typed = !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
+    match (&state.hand, key.code) {
+        (Hand::Free, _) => return Meant::ForTheRest,
+        (Hand::Selected { .. }, code) => match state.preferences.keymap.action_on_selected(key) {
+            Some(deed) => act(state, deed, effects),
+            // Not to be taken for a text, and no reason to lose one's place.
+            None if is_typed && matches!(code, KeyCode::Char(_)) => {}
+            None => {
+                state.hand = Hand::Free;
+                return Meant::ForTheRest;
+            }
+        },
+        (Hand::Numbered, KeyCode::Char(c)) if is_typed && c.is_ascii_digit() => {
+            state.hand = Hand::Free;
+            ask(state, c.to_digit(10).and_then(|number| usize::try_from(number).ok()).unwrap_or_default());
+        }
+        (Hand::Asked(link), KeyCode::Enter) => {
+            effects.push(Effect::Open(link.url.clone()));
+            state.notice = Some(format!("Opening {}.", link.host));
+            state.hand = Hand::Free;
+        }
+        (Hand::Numbered | Hand::Asked(_), KeyCode::Esc) => state.hand = Hand::Free,
+        (Hand::Numbered | Hand::Asked(_), _) => {
+            state.hand = Hand::Free;
+            return Meant::ForTheRest;
+        }
+    }
+    Meant::ForIt
+}
+
+pub(crate) fn act(state: &mut State, deed: Deed, effects: &mut Vec<Effect>) {
+    match deed {
+        Deed::Older => select(state, -1, effects),
+        Deed::Newer => select(state, 1, effects),
+        Deed::Copy => copy(state, effects),
+        Deed::CopyCode => copy_code(state, effects),
+        Deed::Open => open_of_selected(state),
+        Deed::Quote => quote(state),
+        Deed::Release => state.hand = Hand::Free,
+    }
+}
+
+/// Copies the message that is the last one in the window.
+pub(crate) fn copy_last(state: &mut State, effects: &mut Vec<Effect>) {
+    let foot = state.foot().slot.0;
+    let last = (state.log.first().0..=foot).rev().find_map(|slot| state.text_of(Slot(slot)));
+    match last.map(str::to_owned) {
+        Some(text) => {
+            state.notice = Some(format!("Copied the last message, {}.", measure(&text)));
+            effects.push(Effect::Copy(text));
+        }
+        None => state.notice = Some("There is no message to copy.".to_owned()),
+    }
+}
+
+/// Opens a link by the number behind it, which is asked for where it is not told.
+pub(crate) fn open(state: &mut State, number: &str) {
+    match (number.parse(), state.link(2)) {
+        (Ok(number), _) => ask(state, number),
+        (Err(_), _) if !number.is_empty() => state.notice = Some("Write /open and the number of a link.".to_owned()),
+        (Err(_), Some(_)) => state.hand = Hand::Numbered,
+        (Err(_), None) => ask(state, 1),
+    }
+}
+
+fn ask(state: &mut State, number: usize) {
+    match state.link(number) {
+        Some(link) => state.hand = Hand::Asked(link),
+        None if state.link(1).is_none() => state.notice = Some("There is no link in the window.".to_owned()),
+        None => state.notice = Some(format!("There is no link [{number}] in the window.")),
+    }
+}
+
+fn select(state: &mut State, step: i64, effects: &mut Vec<Effect>) {
+    let start = match state.hand {
+        Hand::Selected { slot, .. } => slot.0 + step,
+        Hand::Free | Hand::Numbered | Hand::Asked(_) => state.foot().slot.0,
+    };
+    let (first, last) = (state.log.first().0, state.log.last().0);
+    let mut slots =
+        std::iter::successors(Some(start), |slot| Some(slot + step)).take_while(|s| (first..=last).contains(s));
+    let found = slots.find(|slot| state.text_of(Slot(*slot)).is_some());
+    if let Some(slot) = found {
+        state.hand = Hand::Selected { slot: Slot(slot), copied: 0 };
+        state.bring_into_view(Slot(slot));
+    }
+    if step < 0 && state.is_near_the_top() {
+        state.fetch_older(effects);
+    }
+}
+
+fn copy(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(text) = state.selected_text().map(str::to_owned) else { return };
+    state.notice = Some(format!("Copied, {}.", measure(&text)));
+    effects.push(Effect::Copy(text));
+}
+
+fn copy_code(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(text) = state.selected_text() else { return };
+    let blocks = Markup::of(text).code;
+    let Hand::Selected { copied, .. } = state.hand else { return };
+    let Some(at) = blocks.len().checked_sub(1 + copied % blocks.len().max(1)) else {
+        state.notice = Some("There is no code block in this message.".to_owned());
+        return;
+    };
+    let code = blocks.get(at).and_then(|block| text.get(block.clone())).unwrap_or_default().to_owned();
+    let which = if blocks.len() > 1 { format!("{} of {}", at + 1, blocks.len()) } else { "the only one".to_owned() };
+    state.notice = Some(format!("Copied a code block ({which}), {}.", measure(&code)));
+    if let Hand::Selected { copied, .. } = &mut state.hand {
+        *copied += 1;
+    }
+    effects.push(Effect::Copy(code));
+}
+
+fn open_of_selected(state: &mut State) {
+    let Hand::Selected { slot, .. } = state.hand else { return };
+    let mut links = state.links_of(slot);
+    match (links.pop(), links.is_empty()) {
+        (None, _) => state.notice = Some("There is no link in this message.".to_owned()),
+        (Some(link), true) => state.hand = Hand::Asked(link),
+        (Some(_), false) => state.hand = Hand::Numbered,
+    }
+}
+
+fn quote(state: &mut State) {
+    let Some(text) = state.selected_text() else { return };
+    let lines = text
+        .trim_end()
+        .lines()
+        .map(|line| if line.starts_with('>') { format!(">{line}\n") } else { format!("> {line}\n") });
+    let quote: String = lines.collect();
+    let before = if state.composer.is_empty() { "" } else { "\n" };
+    state.composer.insert(&format!("{before}{quote}"));
+    state.hand = Hand::Free;
+    state.scroll_to_newest();
+}
+
+/// How much a text is: in lines where there are several, else in characters.
+fn measure(text: &str) -> String {
+    match text.trim_end().lines().count() {
+        0 | 1 => size_in_words(text.len()),
+        lines => format!("{lines} lines"),
+    }
+}
+
+impl State {
+    /// What is asked about what is in hand, if so.
+    pub(crate) fn question_of_hand(&self) -> Option<String> {
+        match &self.hand {
+            Hand::Free | Hand::Selected { .. } => None,
+            Hand::Numbered => Some("Which link? Press its number, Esc goes back.".to_owned()),
+            Hand::Asked(link) => {
+                let address = wrap::fitted(&link.url, MAX_ADDRESS);
+                Some(format!("Open {address} on {}? Enter opens, Esc not", link.host))
+            }
+        }
+    }
+
+    /// Where the link leads that is asked about.
+    #[must_use]
+    pub fn host_in_question(&self) -> Option<&str> {
+        match &self.hand {
+            Hand::Asked(link) => Some(&link.host),
+            Hand::Free | Hand::Selected { .. } | Hand::Numbered => None,
+        }
+    }
+
+    /// The message that is selected.
+    #[must_use]
+    pub fn selected(&self) -> Option<Slot> {
+        match self.hand {
+            Hand::Selected { slot, .. } => Some(slot),
+            Hand::Free | Hand::Numbered | Hand::Asked(_) => None,
+        }
+    }
+
+    fn selected_text(&self) -> Option<&str> {
+        self.text_of(self.selected()?)
+    }
+
+    /// What a message says, as it was written.
+    fn text_of(&self, slot: Slot) -> Option<&str> {
+        match self.log.get(slot)? {
+            Entry::Item(Item::Said(said)) => Some(&said.text),
+            Entry::Item(Item::Gap { .. }) => None,
+            Entry::Outgoing(post) => Some(&post.text),
+        }
+    }
+
+    /// Scrolls no further than to have all of an entry in the window, or its beginning where it is taller.
+    fn bring_into_view(&mut self, slot: Slot) {
+        let foot = self.foot();
+        if slot > foot.slot || slot == foot.slot && foot.hidden > 0 {
+            self.scroll = Scroll::At(Foot { slot, hidden: 0 });
+            self.settle_scroll();
+        }
+        let above = self.rows_from(slot).saturating_sub(self.window_rows());
+        if above > 0 {
+            self.scroll_up(above);
+        }
+        if self.foot() == (Foot { slot: self.log.last(), hidden: 0 }) {
+            self.scroll_to_newest();
+        }
+    }
+
+    /// The rows from the beginning of an entry to the foot of the window.
+    fn rows_from(&self, slot: Slot) -> usize {
+        let columns = crate::app::layout::columns(self);
+        let foot = self.foot();
+        let heights = (slot.0..=foot.slot.0).filter_map(|slot| rows::block(self, &columns, Slot(slot)));
+        heights.map(|block| block.height()).sum::<usize>().saturating_sub(foot.hidden)
+    }
+}

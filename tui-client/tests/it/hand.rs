@@ -1,0 +1,142 @@
+//! Pictures and effects: a message selected, copied, quoted; a link opened.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use tui_client::app::{Effect, Event};
+
+use crate::stage::Stage;
+
+impl Stage {
+    fn selects(self) -> Self {
+        self.happens(Event::Key(KeyEvent::new(KeyCode::Up, KeyModifiers::ALT)))
+    }
+
+    #[track_caller]
+    fn expect_copied(self, expected: &str) -> Self {
+        assert!(self.effects.contains(&Effect::Copy(expected.to_owned())), "{:?}", self.effects);
+        self
+    }
+
+    #[track_caller]
+    fn expect_done_nothing(self) -> Self {
+        let done = self.effects.iter().filter(|effect| matches!(effect, Effect::Copy(_) | Effect::Open(_)));
+        assert_eq!(done.count(), 0, "{:?}", self.effects);
+        self
+    }
+}
+
+fn with_three() -> Stage {
+    Stage::joined(80, 12, 3)
+        .says(1, "14:01", "bob", "one")
+        .says(2, "14:02", "bob", "**two**\n```\na\nb\n```\n```sh\nls\n```")
+        .says(3, "14:03", "bob", "read http://example.org/a")
+}
+
+#[test]
+fn a_message_is_selected_beside_its_text_and_the_keys_are_told() {
+    with_three().selects().press(KeyCode::Up).expect_screen(
+        "
+ room1   alice · bob is here                                               live
+                               Sunday 22 November
+ 14:01  bob      one
+▌14:02           two
+▌                │ a
+▌                │ b
+▌                │ sh
+▌                │ ls
+ 14:03           read http://example.org/a [1]
+
+ > ▏
+ Y copy · C code · O link · Enter quote · Esc back
+"
+        .replace(" Y copy · C code · O link", " y copy · c code · o link")
+        .as_str(),
+    );
+}
+
+#[test]
+fn what_is_copied_is_what_was_written() {
+    let stage = with_three().selects().press(KeyCode::Up).press(KeyCode::Char('y'));
+    let stage = stage.expect_copied("**two**\n```\na\nb\n```\n```sh\nls\n```").expect_text("Copied, 8 lines.");
+    let stage =
+        stage.press(KeyCode::Char('c')).expect_copied("ls").expect_text("Copied a code block (2 of 2), 2 bytes.");
+    let stage = stage.press(KeyCode::Char('c')).expect_copied("a\nb").press(KeyCode::Char('c')).expect_copied("ls");
+    stage.press(KeyCode::Up).press(KeyCode::Char('c')).expect_done_nothing().expect_text("no code block");
+}
+
+#[test]
+fn the_last_message_is_copied_without_selecting_it() {
+    with_three().alt('y').expect_copied("read http://example.org/a");
+    with_three().sends("/copy").expect_copied("read http://example.org/a");
+    Stage::joined(80, 12, 0).alt('y').expect_done_nothing().expect_text("There is no message to copy.");
+}
+
+#[test]
+fn what_was_hostile_is_harmless_when_it_is_copied() {
+    Stage::joined(80, 12, 1).says(1, "14:01", "bob", "a\u{1b}[201~b\u{202e}").alt('y').expect_copied("a␛[201~b<RLO>");
+}
+
+#[test]
+fn a_quote_goes_into_the_draft() {
+    let stage = with_three().types("well").selects().press(KeyCode::Enter);
+    assert_eq!(stage.state.composer.text(), "well\n> read http://example.org/a\n");
+    assert_eq!(stage.types("ok").state.composer.text(), "well\n> read http://example.org/a\nok");
+}
+
+#[test]
+fn keys_that_mean_nothing_to_a_selected_message_write_nothing_and_others_let_go_of_it() {
+    let stage = with_three().selects().types("xz");
+    assert_eq!(stage.state.composer.text(), "");
+    let stage = stage.press(KeyCode::Esc);
+    assert_eq!(stage.state.selected(), None);
+    let stage = with_three().selects().press(KeyCode::PageUp);
+    assert_eq!(stage.state.selected(), None);
+}
+
+#[test]
+fn the_window_follows_the_selected_message() {
+    let mut stage = Stage::joined(80, 10, 30).bob_counts_to(30).selects();
+    for _ in 0..20 {
+        stage = stage.press(KeyCode::Up);
+    }
+    let stage = stage.expect_text("message 10").expect_no_text("message 9 ");
+    let marked = stage.screen().lines().any(|line| line.starts_with('▌') && line.ends_with("message 10"));
+    assert!(marked, "{}", stage.screen());
+    let stage = (0..20).fold(stage, |stage, _| stage.press(KeyCode::Down));
+    stage.expect_text("message 30").says(31, "14:09", "bob", "news").expect_text("news");
+}
+
+#[test]
+fn a_link_is_asked_about_with_its_host_and_opened_by_enter_alone() {
+    let open = Effect::Open("http://example.org/a".to_owned());
+    let stage = with_three()
+        .alt('o')
+        .expect_text("Open http://example.org/a on example.org? Enter opens, Esc not")
+        .expect_done_nothing();
+    assert!(stage.press(KeyCode::Enter).effects.contains(&open));
+    with_three().alt('o').expect_styles(
+        9,
+        "
+ Open http://example.org/a on example.org? Enter opens, Esc not
+ bbbbbbbbbbbbbbbbbbbbbbbbbbbbb###########bbbbbbbbbbbbbbbbbbbbbb
+ rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr
+",
+    );
+    let stage = with_three().alt('o').press(KeyCode::Esc).press(KeyCode::Enter);
+    stage.expect_done_nothing().expect_no_text("Open http");
+    let stage = with_three().selects().press(KeyCode::Char('o')).press(KeyCode::Enter);
+    assert!(stage.effects.contains(&open));
+    with_three().sends("/open 1").expect_text("Open http://example.org/a on example.org?");
+    with_three().sends("/open 7").expect_text("There is no link [7] in the window.");
+}
+
+#[test]
+fn of_several_links_one_is_chosen_by_its_number() {
+    let stage = Stage::joined(80, 12, 1)
+        .says(1, "14:01", "bob", "http://one.example [bank](http://evil.example/b)")
+        .alt('o')
+        .expect_text("Which link? Press its number, Esc goes back.")
+        .press(KeyCode::Char('2'))
+        .expect_text("Open http://evil.example/b on evil.example?")
+        .press(KeyCode::Enter);
+    assert!(stage.effects.contains(&Effect::Open("http://evil.example/b".to_owned())));
+}
