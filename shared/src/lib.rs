@@ -8,3 +8,4 @@ pub mod frames;
 pub mod message;
 pub mod names;
 pub mod rest;
+pub mod search;

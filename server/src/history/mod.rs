@@ -2,12 +2,14 @@
 
 pub mod backup;
 pub mod check;
+mod index;
 mod log;
 mod placing;
 mod reader;
 mod receipts;
 mod remedy;
 mod schema;
+mod search;
 mod sqlite;
 mod trouble;
 mod upkeep;
@@ -21,8 +23,10 @@ use std::time::Duration;
 use shared::frames::Receipt;
 use shared::message::{Message, Seq};
 use shared::names::RoomId;
+use shared::search::Query;
 
 use crate::broker::Incoming;
+use crate::history::search::Wanted;
 use crate::history::sqlite::Sqlite;
 
 /// The file of the history within the data folder.
@@ -69,6 +73,15 @@ pub struct Page {
     pub head: Seq,
     /// The messages.
     pub messages: Vec<Message>,
+}
+
+/// What a search has found, in the order of the places.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The messages.
+    pub messages: Vec<Message>,
+    /// Before which place to search on; `None` when there is nothing older to find.
+    pub earlier: Option<Seq>,
 }
 
 /// A message with the place it has been given, now or when it first came.
@@ -152,6 +165,23 @@ impl History {
     pub async fn page(&self, room: &RoomId, span: Span, limit: u32) -> Result<Page, HistoryError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.page(room, span, limit).await,
+        }
+    }
+
+    /// The newest messages of a room that answer `query`, only those before a place where one is named: up to `limit`, and
+    /// about [`MAX_PAGE_BYTES`] of content. It may give fewer, or none, when there was much to look through.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn search(
+        &self,
+        room: &RoomId,
+        query: Query,
+        before: Option<Seq>,
+        limit: u32,
+    ) -> Result<Found, HistoryError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.search(room, Wanted { query, before, limit }).await,
         }
     }
 

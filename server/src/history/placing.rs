@@ -1,6 +1,6 @@
 //! Gives messages their places: the rows of rooms and messages.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -16,7 +16,11 @@ const REMEMBERED_ROOMS: usize = 10_000;
 
 /// The rooms that were written to of late. Only this thread writes, so what it remembers is what the database holds.
 #[derive(Debug, Default)]
-pub(super) struct Rooms(HashMap<RoomId, RoomRow>);
+pub(super) struct Rooms {
+    known: HashMap<RoomId, RoomRow>,
+    /// The rows of those that were written to; whoever takes note takes them out.
+    pub(super) written: BTreeSet<i64>,
+}
 
 #[derive(Debug, Clone, Copy)]
 struct RoomRow {
@@ -27,11 +31,11 @@ struct RoomRow {
 impl Rooms {
     /// The row of a room, made when it is missing.
     fn row(&mut self, transaction: &Transaction<'_>, room: &RoomId) -> Result<&mut RoomRow, rusqlite::Error> {
-        if !self.0.contains_key(room) {
+        if !self.known.contains_key(room) {
             let row = select_or_insert_room(transaction, room)?;
-            self.0.insert(room.clone(), row);
+            self.known.insert(room.clone(), row);
         }
-        self.0.get_mut(room).ok_or(rusqlite::Error::QueryReturnedNoRows)
+        self.known.get_mut(room).ok_or(rusqlite::Error::QueryReturnedNoRows)
     }
 }
 
@@ -42,9 +46,9 @@ pub(super) fn append(
     messages: &[Incoming],
 ) -> Result<Vec<Placed>, rusqlite::Error> {
     let result = append_to(connection, rooms, messages);
-    if result.is_err() || rooms.0.len() > REMEMBERED_ROOMS {
+    if result.is_err() || rooms.known.len() > REMEMBERED_ROOMS {
         // After an error they may be ahead of the database.
-        rooms.0.clear();
+        rooms.known.clear();
     }
     result
 }
@@ -66,8 +70,9 @@ fn append_to(
     }
     let mut update = transaction.prepare_cached("UPDATE rooms SET head = ?2 WHERE id = ?1")?;
     let written: HashSet<&RoomId> = messages.iter().map(|incoming| &incoming.room).collect();
-    for row in written.into_iter().filter_map(|room| rooms.0.get(room)) {
+    for row in written.into_iter().filter_map(|room| rooms.known.get(room)) {
         update.execute((row.id, row.head))?;
+        rooms.written.insert(row.id);
     }
     drop(update);
     transaction.commit()?;

@@ -12,13 +12,17 @@ use tracing::{info, warn};
 use crate::history::{Durability, log};
 
 /// Step N takes schema N to schema N + 1 (`PRAGMA user_version`). Steps are added, never changed.
-const STEPS: &[&str] = &[include_str!("migrations/sqlite-1.sql"), include_str!("migrations/sqlite-2.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/sqlite-1.sql"),
+    include_str!("migrations/sqlite-2.sql"),
+    include_str!("migrations/sqlite-3.sql"),
+];
 
 /// The size of a page, which is SQLite's own choice.
 const PAGE_BYTES: i64 = 4_096;
 
 /// The schema that this version writes, and reads with every earlier one.
-pub(super) const KNOWN: u32 = 2;
+pub(super) const KNOWN: u32 = 3;
 
 /// The first schema with receipts.
 pub(super) const WITH_RECEIPTS: u32 = 2;

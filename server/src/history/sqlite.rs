@@ -9,20 +9,24 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use shared::frames::Receipt;
 use shared::names::RoomId;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::{info, warn};
 
 use crate::broker::Incoming;
 use crate::history::reader::{self, Readers};
+use crate::history::search::{self, Wanted};
 use crate::history::trouble::Trouble;
 use crate::history::writer::{Job, Writer};
-use crate::history::{Durability, FILE, HistoryError, Page, Placed, Retention, Span, receipts, remedy, schema};
+use crate::history::{Durability, FILE, Found, HistoryError, Page, Placed, Retention, Span, receipts, remedy, schema};
 
 /// The lock's file within the folder.
 const LOCK: &str = "duet.lock";
 
 /// How many batches may wait for the writer. The one intake sends one at a time.
 const WAITING_BATCHES: usize = 4;
+
+/// How many searches run at once: fewer than reads, for they take longer, and those who come in do not wait for them.
+const SEARCHES: usize = 2;
 
 /// A handle to the file's threads.
 #[derive(Debug, Clone)]
@@ -35,6 +39,7 @@ struct Shared {
     epoch: String,
     writer: mpsc::Sender<Job>,
     readers: Readers,
+    searches: Semaphore,
     /// With the last commit of messages.
     commits: Trouble,
     /// With reads.
@@ -59,9 +64,9 @@ impl Sqlite {
         Writer::new(connection, durability, retention)
             .start(path.clone(), jobs)
             .map_err(|e| HistoryError::Open(format!("cannot start the thread that writes history: {e}")))?;
-        let readers = Readers::new(path);
+        let (readers, searches) = (Readers::new(path), Semaphore::new(SEARCHES));
         let (commits, reads) = (Trouble::default(), Trouble::default());
-        Ok(Self { shared: Arc::new(Shared { epoch, writer, readers, commits, reads, _lock: lock }) })
+        Ok(Self { shared: Arc::new(Shared { epoch, writer, readers, searches, commits, reads, _lock: lock }) })
     }
 
     pub(super) fn epoch(&self) -> &str {
@@ -83,6 +88,12 @@ impl Sqlite {
     pub(super) async fn page(&self, room: &RoomId, span: Span, limit: u32) -> Result<Page, HistoryError> {
         let room = room.clone();
         self.read(move |connection| reader::page(connection, &room, span, limit)).await
+    }
+
+    pub(super) async fn search(&self, room: &RoomId, wanted: Wanted) -> Result<Found, HistoryError> {
+        let room = room.clone();
+        let _permit = self.shared.searches.acquire().await.map_err(|_| HistoryError::Closed)?;
+        self.read(move |connection| search::search(connection, &room, &wanted)).await
     }
 
     pub(super) async fn receipts(&self, room: &RoomId) -> Result<Vec<Receipt>, HistoryError> {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Transaction};
 use tracing::info;
 
 use crate::clock;
-use crate::history::Retention;
+use crate::history::{Retention, index};
 
 /// How long a step takes before it commits: far less than a person notices, and long enough that the commit is the
 /// smaller part.
@@ -101,7 +101,10 @@ fn expire(
         let found = next.query_map([after], |row| Ok((row.get(0)?, row.get(1)?)))?.next().transpose()?;
         let Some((room, head)) = found else { return Ok((expired, Stage::Shrinking)) };
         match limits.last_expired(transaction, room, head)? {
-            Some(last) => expired += delete.execute((room, last))?,
+            Some(last) => {
+                expired += delete.execute((room, last))?;
+                index::expire(transaction, room, last)?;
+            }
             None => after = room,
         }
     }

@@ -15,6 +15,7 @@ use tracing::warn;
 
 use crate::broker::Incoming;
 use crate::clock;
+use crate::history::index::Indexing;
 use crate::history::log::Log;
 use crate::history::placing::{self, Rooms};
 use crate::history::upkeep::{Progress, Upkeep};
@@ -29,6 +30,12 @@ const LOOKS: u32 = 10;
 
 /// ... but no more often than this.
 const UPKEEP_NO_OFTENER: Duration = Duration::from_secs(2);
+
+/// How long messages wait to be indexed, so that many are together. A search looks through them meanwhile.
+const INDEX_WITHIN: Duration = Duration::from_secs(10);
+
+/// How much longer than its last step the indexing rests before the next. Under load it then has a tenth of the time.
+const INDEX_RESTS: u32 = 9;
 
 /// When upkeep that failed is tried again. On a full disk it may be what makes room.
 const UPKEEP_AGAIN: Duration = Duration::from_secs(60);
@@ -61,10 +68,15 @@ pub(super) struct Writer {
     synced: Durability,
     rooms: Rooms,
     upkeep: Upkeep,
+    indexing: Indexing,
+    /// When to index, if there is anything.
+    index_at: Option<Instant>,
     /// How often upkeep begins anew.
     upkeep_every: Duration,
     /// Whether the log says already that upkeep fails.
     is_failure_said: bool,
+    /// And that indexing does.
+    is_index_failure_said: bool,
     commits: u64,
 }
 
@@ -74,8 +86,19 @@ impl Writer {
         let (rooms, upkeep) = (Rooms::default(), Upkeep::new(retention));
         let upkeep_every =
             retention.keep_for.map_or(UPKEEP_EVERY, |time| (time / LOOKS).clamp(UPKEEP_NO_OFTENER, UPKEEP_EVERY));
-        let (synced, is_failure_said, commits) = (durability, false, 0);
-        Self { connection, durability, synced, rooms, upkeep, upkeep_every, is_failure_said, commits }
+        Self {
+            connection,
+            durability,
+            synced: durability,
+            rooms,
+            upkeep,
+            indexing: Indexing::new(),
+            index_at: Some(clock::now().instant),
+            upkeep_every,
+            is_failure_said: false,
+            is_index_failure_said: false,
+            commits: 0,
+        }
     }
 
     /// Starts both threads. They end after [`Job::Close`], or when no job can come any more.
@@ -107,7 +130,9 @@ impl Writer {
         let mut upkeep_at = clock::now().instant;
         loop {
             // A job that is there goes before upkeep that is due.
-            match tokio::time::timeout_at(upkeep_at.into(), jobs.recv()).await {
+            let is_index_due = self.index_at.is_some_and(|index_at| index_at < upkeep_at);
+            let due = self.index_at.filter(|_| is_index_due).unwrap_or(upkeep_at);
+            match tokio::time::timeout_at(due.into(), jobs.recv()).await {
                 Ok(Some(Job::Append(messages, answer))) => {
                     // The intake waits for every answer; it is gone only when the server is.
                     let _ = answer.send(self.append(&messages).map_err(HistoryError::from));
@@ -118,6 +143,7 @@ impl Writer {
                 }
                 Ok(Some(Job::Close(answer))) => return Some(answer),
                 Ok(None) => return None,
+                Err(_) if is_index_due => self.index_at = self.index(&log),
                 Err(_) => upkeep_at = self.keep_up(&log),
             }
             self.commits += 1;
@@ -129,7 +155,10 @@ impl Writer {
 
     fn append(&mut self, messages: &[Incoming]) -> Result<Vec<Placed>, rusqlite::Error> {
         self.sync(self.durability)?;
-        placing::append(&mut self.connection, &mut self.rooms, messages)
+        let placed = placing::append(&mut self.connection, &mut self.rooms, messages)?;
+        self.indexing.written(&mut self.rooms.written);
+        self.index_at = self.index_at.or_else(|| Some(clock::now().instant + INDEX_WITHIN));
+        Ok(placed)
     }
 
     fn keep_receipts(&mut self, kept: &[(RoomId, Receipt)]) -> Result<(), rusqlite::Error> {
@@ -159,6 +188,29 @@ impl Writer {
         }
         self.is_failure_said = false;
         now + self.upkeep_every
+    }
+
+    /// Makes a step of indexing and says when the next is due.
+    fn index(&mut self, log: &Log) -> Option<Instant> {
+        let began = clock::now().instant;
+        if log.is_behind(&self.connection) {
+            return Some(began + UPKEEP_WAITS);
+        }
+        let step = self.sync(Durability::Relaxed).and_then(|()| self.indexing.step(&mut self.connection));
+        let now = clock::now().instant;
+        match step {
+            Ok(()) => {
+                self.is_index_failure_said = false;
+                self.indexing.is_there().then(|| now + (now - began) * INDEX_RESTS)
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.is_index_failure_said, true) {
+                    let error = HistoryError::from(error);
+                    warn!(%error, "new messages could not be indexed; it is tried again every minute");
+                }
+                Some(now + UPKEEP_AGAIN)
+            }
+        }
     }
 
     /// Sees to it that the next commit is synced like this. A power cut may undo what can be done again: that is not

@@ -14,7 +14,7 @@ use utoipa_swagger_ui::Config;
 
 use crate::access::tokens::TokenError;
 use crate::http::error::{ApiError, PROBLEM_JSON};
-use crate::http::{health, history, message, room, token, updates};
+use crate::http::{health, history, message, room, search, token, updates};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -30,6 +30,7 @@ use crate::http::{health, history, message, room, token, updates};
         updates::updates,
         room::room,
         history::messages,
+        search::search,
         health::healthz,
         health::readyz,
     ),

@@ -7,6 +7,7 @@ mod health;
 mod history;
 mod message;
 mod room;
+mod search;
 mod token;
 mod updates;
 
@@ -55,6 +56,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/updates/{room_id}", any(updates::updates))
         .route("/rooms/{room_id}", get(room::room))
         .route("/rooms/{room_id}/messages", get(history::messages))
+        .route("/rooms/{room_id}/search", get(search::search))
         .route("/", get(async || Redirect::temporary("/docs")))
         .route("/docs", get(docs::page))
         .route("/docs/{file}", get(docs::file))

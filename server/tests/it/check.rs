@@ -143,6 +143,26 @@ async fn a_receipt_beyond_its_room_is_found_and_called_passing() {
 }
 
 #[tokio::test]
+async fn an_index_of_words_that_is_damaged_is_found() {
+    let folder = Folder::new();
+    good(&folder).await;
+    let history = open(&folder, Retention::default());
+    let connection = Connection::open(file(&folder)).unwrap();
+    let indexed = || connection.query_row("SELECT min(indexed) FROM rooms", (), |row| row.get::<_, i64>(0)).unwrap();
+    soon(async {
+        while indexed() < 10 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    close(history).await;
+    // The words of a segment, not what says which segments there are.
+    connection.execute_batch("UPDATE search_data SET block = zeroblob(length(block)) WHERE id > 10").unwrap();
+    connection.close().unwrap();
+    check_finds(&folder, &["the file is damaged: ", "search"]);
+}
+
+#[tokio::test]
 async fn a_page_that_is_damaged_is_found() {
     let folder = Folder::new();
     good(&folder).await;
@@ -260,6 +280,9 @@ async fn a_server_on_a_damaged_history_is_not_ready_and_says_once_what_to_do() {
     assert_eq!(client.get("/readyz").await.status, 503);
     let log = server.log();
     let warnings: Vec<_> = log.iter().filter(|line| line.contains("WARN")).collect();
-    let [warning] = warnings.as_slice() else { panic!("{log:#?}") };
-    assert!(warning.contains("history could not be read") && warning.contains("run duet-server check"), "{warning}");
+    for what in ["history could not be read", "new messages could not be indexed"] {
+        let said = warnings.iter().filter(|line| line.contains(what) && line.contains("run duet-server check"));
+        assert_eq!(said.count(), 1, "{what}: {log:#?}");
+    }
+    assert_eq!(warnings.len(), 2, "{log:#?}");
 }

@@ -38,6 +38,7 @@ async fn every_route_is_documented_with_schemas_and_examples() {
         ("/updates/{room_id}", "get"),
         ("/rooms/{room_id}", "get"),
         ("/rooms/{room_id}/messages", "get"),
+        ("/rooms/{room_id}/search", "get"),
         ("/healthz", "get"),
         ("/readyz", "get"),
     ];
@@ -101,6 +102,7 @@ fn every_example_in_the_protocol_is_what_it_says() {
     each::<shared::rest::Post>("Post", 1);
     each::<shared::rest::PostAnswer>("PostAnswer", 1);
     each::<shared::rest::HistoryPage>("HistoryPage", 1);
+    each::<shared::rest::SearchPage>("SearchPage", 1);
     each::<shared::rest::RoomAnswer>("RoomAnswer", 1);
     each::<Problem>("Problem", 1);
     let frames: Vec<ServerFrame> = each("ServerFrame", 7);
@@ -121,6 +123,7 @@ fn no_block_of_json_in_the_protocol_goes_unchecked() {
         "Post",
         "PostAnswer",
         "HistoryPage",
+        "SearchPage",
         "RoomAnswer",
         "Problem",
         "ServerFrame",

@@ -23,6 +23,7 @@ mod rabbitmq_faults;
 mod receipts;
 mod resume;
 mod retention;
+mod search;
 mod seats;
 mod slow;
 mod support;

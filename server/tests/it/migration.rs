@@ -3,16 +3,18 @@
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use server::history::{Durability, History, HistoryError, Retention, Span};
 use shared::frames::{Reached, Receipt};
 use shared::message::Seq;
 use shared::names::Username;
+use shared::search::Query;
 
-use crate::support::Folder;
 use crate::support::client::Client;
 use crate::support::kept::{append, close, incoming, now, open, places, room};
+use crate::support::{Folder, soon};
 
 /// How many messages the old history has in `room1`, and how many bytes each.
 const MESSAGES: u32 = 2_000;
@@ -43,6 +45,17 @@ fn pragma(folder: &Folder, name: &str) -> i64 {
     Connection::open(file(folder)).unwrap().pragma_query_value(None, name, |row| row.get(0)).unwrap()
 }
 
+/// How many messages hold a word, of the newest 100.
+async fn found(history: &History, word: &str) -> usize {
+    history.search(&room("room1"), Query::new(word).unwrap(), None, 100).await.unwrap().messages.len()
+}
+
+/// How many messages are not indexed yet.
+fn unindexed(folder: &Folder) -> i64 {
+    let select = "SELECT sum(head - indexed) FROM rooms";
+    Connection::open(file(folder)).unwrap().query_row(select, (), |row| row.get(0)).unwrap()
+}
+
 async fn has_everything(history: &History) {
     assert_eq!(history.epoch(), "of the first schema");
     assert_eq!(places(history, "room1").await, (1..=MESSAGES.into()).collect::<Vec<_>>());
@@ -63,6 +76,8 @@ async fn a_history_of_the_first_schema_has_everything_and_learns_what_is_new() {
     assert_eq!(pragma(&folder, "auto_vacuum"), 0);
     let history = open(&folder, Retention::default());
     has_everything(&history).await;
+    // While the history is being indexed, too.
+    assert_eq!((found(&history, "mess 1").await, found(&history, "1999 x").await), (100, 1));
 
     let again = append(&history, incoming("room1", 7, "again".to_owned(), now())).await;
     assert_eq!(again.message.seq, Seq(7));
@@ -76,15 +91,22 @@ async fn a_history_of_the_first_schema_has_everything_and_learns_what_is_new() {
     let history = open(&folder, Retention::default());
     assert_eq!(history.receipts(&room("room1")).await.unwrap(), [receipt]);
     assert_eq!(history.receipts(&room("room2")).await.unwrap(), []);
+    soon(async {
+        while unindexed(&folder) > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    assert_eq!((found(&history, "mess 1999").await, found(&history, "next").await), (1, 1));
     close(history).await;
-    assert_eq!((pragma(&folder, "user_version"), pragma(&folder, "auto_vacuum")), (2, 2));
+    assert_eq!((pragma(&folder, "user_version"), pragma(&folder, "auto_vacuum")), (3, 2));
 }
 
 #[tokio::test]
 async fn a_new_history_can_shrink_from_the_start() {
     let folder = Folder::new();
     close(open(&folder, Retention::default())).await;
-    assert_eq!((pragma(&folder, "user_version"), pragma(&folder, "auto_vacuum")), (2, 2));
+    assert_eq!((pragma(&folder, "user_version"), pragma(&folder, "auto_vacuum")), (3, 2));
 }
 
 #[tokio::test]
@@ -113,7 +135,7 @@ async fn a_history_that_there_is_no_room_to_rewrite_goes_on_without_and_says_so(
     server.kill().unwrap();
     server.wait().unwrap();
     assert!(said.contains("WARN") && said.contains("could not be rewritten and goes on as it is"), "{said}");
-    assert_eq!((pragma(&folder, "user_version"), pragma(&folder, "auto_vacuum")), (2, 0));
+    assert_eq!((pragma(&folder, "user_version"), pragma(&folder, "auto_vacuum")), (3, 0));
 
     // The next start, with room, makes up for it.
     let history = open(&folder, Retention::default());
@@ -130,6 +152,6 @@ fn a_history_of_a_later_version_is_refused_and_left_alone() {
     Connection::open(file(&folder)).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let refused = History::open(folder.path(), Durability::Relaxed, Retention::default()).unwrap_err();
     let HistoryError::Open(said) = refused else { panic!("{refused:?}") };
-    assert!(said.contains("a later duet-server (schema 99, this one knows 2): use that version"), "{said}");
+    assert!(said.contains("a later duet-server (schema 99, this one knows 3): use that version"), "{said}");
     assert_eq!((pragma(&folder, "user_version"), pragma(&folder, "auto_vacuum")), (99, 0));
 }

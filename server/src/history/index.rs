@@ -1,0 +1,217 @@
+//! Which messages hold which words: the table `search`. It follows the messages little by little, so that neither an append
+//! nor the start of a server waits for it; a search looks through what it does not have yet.
+//!
+//! It only proposes: whether a message answers a question, `shared::search` decides, which also made the words.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OptionalExtension, Transaction};
+use shared::search::{Query, Script, Word, searched, words};
+
+use crate::clock;
+
+/// How long a step takes before it commits. Each commit makes a segment of its own, which is merged later: longer steps
+/// are less work.
+const STEP: Duration = Duration::from_millis(4);
+
+/// How many messages are indexed before a step looks at the clock: at most this many, or this many bytes of content.
+const CHUNK_MESSAGES: i64 = 32;
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// How much of a word is kept, in characters. Of longer ones the beginning proposes.
+const WORD_CHARS: usize = 32;
+
+/// How far the number of the room stands to the left in that of a row.
+const ROOM_SHIFT: u32 = 32;
+
+/// The last place that has a row. No room comes to so many messages.
+pub(super) const LAST_PLACE: i64 = (1 << ROOM_SHIFT) - 1;
+
+/// What is not in the index yet.
+#[derive(Debug)]
+pub(super) struct Indexing {
+    /// Rooms that have been written to.
+    waiting: BTreeSet<i64>,
+    /// Up to which row the rooms have been seen to that were there at the start; `None` when all have.
+    seen_to: Option<i64>,
+}
+
+/// A room as far as this concerns it.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    id: i64,
+    head: i64,
+    indexed: i64,
+}
+
+impl Indexing {
+    /// For a history of which it is not known how far it is indexed.
+    pub(super) fn new() -> Self {
+        Self { waiting: BTreeSet::new(), seen_to: Some(0) }
+    }
+
+    /// Rooms that have been written to.
+    pub(super) fn written(&mut self, rooms: &mut BTreeSet<i64>) {
+        self.waiting.append(rooms);
+    }
+
+    /// Whether there may be anything to do.
+    pub(super) fn is_there(&self) -> bool {
+        !self.waiting.is_empty() || self.seen_to.is_some()
+    }
+
+    /// Does what can be done in [`STEP`]. Of a step that fails nothing is done.
+    pub(super) fn step(&mut self, connection: &mut Connection) -> Result<(), rusqlite::Error> {
+        let end = clock::now().instant + STEP;
+        let transaction = connection.transaction()?;
+        let (mut done, mut seen_to) = (BTreeSet::new(), self.seen_to);
+        for id in &self.waiting {
+            if let Some(room) = room(&transaction, "id = ?1", *id)?
+                && !catch_up(&transaction, room, end)?
+            {
+                break;
+            }
+            done.insert(*id);
+        }
+        while let Some(after) = seen_to
+            && clock::now().instant < end
+        {
+            seen_to = match room(&transaction, "id > ?1 ORDER BY id LIMIT 1", after)? {
+                None => None,
+                Some(room) if catch_up(&transaction, room, end)? => Some(room.id),
+                Some(_) => break,
+            };
+        }
+        transaction.commit()?;
+        self.seen_to = seen_to;
+        self.waiting.retain(|id| !done.contains(id));
+        Ok(())
+    }
+}
+
+fn room(transaction: &Transaction<'_>, which: &str, id: i64) -> Result<Option<Room>, rusqlite::Error> {
+    transaction
+        .prepare_cached(&format!("SELECT id, head, indexed FROM rooms WHERE {which}"))?
+        .query_row([id], |row| Ok(Room { id: row.get(0)?, head: row.get(1)?, indexed: row.get(2)? }))
+        .optional()
+}
+
+/// Indexes a room until `end`. Whether that was all.
+fn catch_up(transaction: &Transaction<'_>, mut room: Room, end: Instant) -> Result<bool, rusqlite::Error> {
+    while room.indexed < room.head {
+        if clock::now().instant >= end {
+            return Ok(false);
+        }
+        room.indexed = chunk(transaction, room)?;
+        transaction.prepare_cached("UPDATE rooms SET indexed = ?2 WHERE id = ?1")?.execute((room.id, room.indexed))?;
+    }
+    Ok(true)
+}
+
+/// Indexes the next messages of a room, and says up to which place.
+fn chunk(transaction: &Transaction<'_>, room: Room) -> Result<i64, rusqlite::Error> {
+    let mut next = transaction
+        .prepare_cached("SELECT seq, content FROM messages WHERE room = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3")?;
+    let mut insert = transaction.prepare_cached("INSERT INTO search (rowid, words) VALUES (?1, ?2)")?;
+    let mut rows = next.query((room.id, room.indexed, CHUNK_MESSAGES))?;
+    let (mut last, mut bytes) = (None, 0);
+    while let Some(row) = rows.next()? {
+        let seq = row.get(0)?;
+        let content = searched(row.get_ref(1)?.as_str()?);
+        insert.execute((at(room.id, seq), keys(room.id, content)))?;
+        last = Some(seq);
+        bytes += content.len();
+        if bytes >= CHUNK_BYTES {
+            break;
+        }
+    }
+    // Where nothing is left of them, they have expired.
+    Ok(last.unwrap_or(room.head))
+}
+
+/// Takes out a room's messages up to this place.
+pub(super) fn expire(transaction: &Transaction<'_>, room: i64, last: i64) -> Result<(), rusqlite::Error> {
+    transaction
+        .prepare_cached("DELETE FROM search WHERE rowid BETWEEN ?1 AND ?2")?
+        .execute((at(room, 0), at(room, last)))?;
+    Ok(())
+}
+
+/// The row of a message.
+pub(super) fn at(room: i64, seq: i64) -> i64 {
+    room << ROOM_SHIFT | seq
+}
+
+/// The place of the message of a row.
+pub(super) fn place(row: i64) -> i64 {
+    row & LAST_PLACE
+}
+
+/// The words of a message as they are indexed.
+fn keys(room: i64, content: &str) -> String {
+    let mut keys = String::with_capacity(content.len() * 2);
+    for Word { folded, script, .. } in words(content) {
+        match script {
+            Script::Spaced => push(&mut keys, room, &folded, WORD_CHARS),
+            // Any part of a run of two or more is found by its pairs, and one character as the beginning of a pair.
+            Script::Unspaced => {
+                folded.char_indices().for_each(|(from, _)| push(&mut keys, room, folded.get(from..).unwrap_or(""), 2));
+            }
+        }
+    }
+    keys
+}
+
+/// What the index is asked for messages that may answer a question. Nothing of what a person wrote but letters and digits
+/// comes into it.
+pub(super) fn question(room: i64, query: &Query) -> String {
+    let mut keys = BTreeSet::new();
+    for Word { folded, script, .. } in query.words() {
+        let mut key = |part: &str, chars| {
+            let mut key = String::from("\"");
+            push(&mut key, room, part, chars);
+            keys.insert(format!("{}\"*", key.trim_end()));
+        };
+        match script {
+            Script::Spaced => key(folded, WORD_CHARS),
+            Script::Unspaced if folded.chars().count() == 1 => key(folded, 1),
+            Script::Unspaced => {
+                let last = folded.char_indices().next_back().map_or(0, |(at, _)| at);
+                let pairs = folded.char_indices().filter(|(from, _)| *from < last);
+                pairs.for_each(|(from, _)| key(folded.get(from..).unwrap_or(""), 2));
+            }
+        }
+    }
+    keys.into_iter().collect::<Vec<_>>().join(" AND ")
+}
+
+fn push(keys: &mut String, room: i64, word: &str, chars: usize) {
+    let end = word.char_indices().nth(chars).map_or(word.len(), |(at, _)| at);
+    // Writing to a string does not fail.
+    let _ = write!(keys, "{room:x}_{} ", word.get(..end).unwrap_or(word));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_is_made_of_letters_and_digits_alone() {
+        let ask = |text| question(18, &Query::new(text).unwrap());
+        assert_eq!(ask("Deploy"), "\"12_deploy\"*");
+        assert_eq!(
+            ask("b\" OR a* NEAR(c) -d a"),
+            "\"12_a\"* AND \"12_b\"* AND \"12_c\"* AND \"12_d\"* AND \"12_near\"* AND \"12_or\"*"
+        );
+        assert_eq!(ask("東京都"), "\"12_京都\"* AND \"12_東京\"*");
+        assert_eq!(ask("東"), "\"12_東\"*");
+        assert_eq!(ask(&"x".repeat(99)), format!("\"12_{}\"*", "x".repeat(32)));
+    }
+
+    #[test]
+    fn a_run_is_indexed_by_its_pairs() {
+        assert_eq!(keys(1, "Im 東京都, ja"), "1_im 1_東京 1_京都 1_都 1_ja ");
+    }
+}
