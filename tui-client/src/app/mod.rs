@@ -10,6 +10,7 @@ pub(crate) mod attention;
 pub(crate) mod characters;
 pub mod colours;
 pub mod commands;
+pub mod completion;
 pub mod composer;
 pub mod hand;
 pub mod hints;
@@ -46,6 +47,7 @@ use shared::names::{MessageId, Username};
 use shared::rest::MAX_CONTENT_BYTES;
 
 use crate::app::attention::Attention;
+use crate::app::completion::Completion;
 use crate::app::composer::Composer;
 use crate::app::hand::Hand;
 use crate::app::hints::Hints;
@@ -101,6 +103,8 @@ pub struct State {
     pub hand: Hand,
     /// The numbers of the links in the window.
     pub hints: Hints,
+    /// What Tab goes through, until another key.
+    pub completion: Option<Completion>,
     /// A long text that was pasted and is asked about.
     pub pasted: Option<Pasted>,
     /// Which part of the log is in the window.
@@ -287,6 +291,7 @@ impl State {
             composer: Composer::default(),
             hand: Hand::Free,
             hints: Hints::default(),
+            completion: None,
             pasted: None,
             scroll: Scroll::Newest,
             unseen: 0,

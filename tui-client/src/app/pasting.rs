@@ -119,7 +119,9 @@ pub(crate) fn press(
             state.notice = Some("Dropped. Ctrl+Y brings it back.".to_owned());
         }
         // A text typed at it would be lost on the way, an edit would be of what is not looked at.
-        (Some(Action::Edit(_) | Action::NewLine | Action::TakeBack) | None, _) => state.pasted = Some(pasted),
+        (Some(Action::Edit(_) | Action::NewLine | Action::Complete(_) | Action::TakeBack) | None, _) => {
+            state.pasted = Some(pasted)
+        }
         (Some(_), _) => {
             state.pasted = Some(pasted);
             return None;

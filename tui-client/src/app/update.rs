@@ -34,6 +34,7 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         }
         Event::Paste(text) => {
             state.note_person(&mut effects);
+            state.completion = None;
             pasting::paste(state, &text);
             state.note_writing(&mut effects);
         }
@@ -92,13 +93,18 @@ fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
     if pasting::press(state, key, action, effects).is_some() {
         return;
     }
+    if !matches!(action, Some(Action::Complete(_))) {
+        state.completion = None;
+    }
     match (action, key.code) {
         (Some(action), _) => act(state, action, "", effects),
         // AltGr reports as Ctrl+Alt on some terminals, and what it types is a text.
         (None, KeyCode::Char(c)) if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
             state.composer.type_char(c);
+            if c == ':' {
+                state.close_shortcode();
+            }
         }
-        (None, KeyCode::Tab) => state.composer.type_char('\t'),
         (None, _) => {}
     }
 }
@@ -108,6 +114,7 @@ fn act(state: &mut State, action: Action, argument: &str, effects: &mut Vec<Effe
     match action {
         Action::Send => sending::send(state, effects),
         Action::NewLine => state.composer.type_char('\n'),
+        Action::Complete(turn) => state.complete(turn),
         Action::Edit(edit) => state.composer.edit(edit, layout::composer_width(state)),
         Action::ClearDraft => {
             state.composer.clear();

@@ -1,4 +1,4 @@
-//! Pure. The row above the composer: a sentence for the person, else what is below the window or who is writing.
+//! Pure. The row above the composer: a sentence for the person, what Tab completes, else what is below the window or who is writing.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -9,6 +9,7 @@ use crate::app::commands::Action;
 use crate::app::log::{Older, Voice};
 use crate::app::scroll::Scroll;
 use crate::app::{State, layout, rows, wrap};
+use crate::view::completion;
 use crate::view::paint::{self, Run};
 use crate::view::theme::Theme;
 
@@ -32,6 +33,10 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer
     }
     if rows.iter().any(|row| !row.is_empty()) {
         return;
+    }
+    let offers = completion::runs(state, theme, usize::from(area.width).saturating_sub(2));
+    if !offers.is_empty() {
+        return paint::runs(buffer, area, 1, 0, &offers);
     }
     let newest = way(state, Action::Newest);
     let words = match (state.scroll, state.unseen, state.log.older) {

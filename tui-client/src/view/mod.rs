@@ -1,6 +1,7 @@
 //! Pure. What the state looks like.
 
 mod chip;
+mod completion;
 mod composer;
 mod help;
 mod messages;

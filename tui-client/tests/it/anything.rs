@@ -40,13 +40,14 @@ fn keys() -> impl Strategy<Value = Event> {
         KeyCode::Backspace,
         KeyCode::Delete,
         KeyCode::Tab,
+        KeyCode::BackTab,
         KeyCode::Esc,
         KeyCode::F(1),
     ];
     let modifiers = [KeyModifiers::NONE, KeyModifiers::CONTROL, KeyModifiers::ALT, KeyModifiers::SHIFT];
     let code = prop_oneof![
         3 => prop::sample::select(codes.to_vec()),
-        1 => prop::sample::select("?/abcdehjklnoqrtuwyz ".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
+        1 => prop::sample::select("?/:_abcdehjklnopqrtuwyz ".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
         1 => any::<char>().prop_map(KeyCode::Char),
     ];
     (code, prop::sample::select(modifiers.to_vec())).prop_map(|(code, with)| Event::Key(KeyEvent::new(code, with)))
@@ -93,6 +94,7 @@ fn turns() -> impl Strategy<Value = Turn> {
         8 => keys().prop_map(Turn::Happens),
         8 => news().prop_map(|news| Turn::Happens(Event::Network(news))),
         2 => texts().prop_map(|text| Turn::Happens(Event::Paste(text))),
+        1 => (0_usize..9_000_000).prop_map(|bytes| Turn::Happens(Event::PastedTooMuch(bytes))),
         3 => size.prop_map(|(width, height)| Turn::Happens(Event::Resized(Size::new(width, height)))),
         1 => Just(Turn::Happens(Event::Tick)),
         3 => Just(Turn::Happens(Event::Drawn)),

@@ -8,6 +8,7 @@ mod bench;
 mod broken;
 mod cli;
 mod client;
+mod completing;
 mod config;
 mod hand;
 mod hostile;

@@ -10,6 +10,7 @@ pub mod table;
 
 use crate::app::commands::key::Key;
 use crate::app::commands::table::GROUPS;
+use crate::app::completion::Turn;
 use crate::app::composer::Edit;
 use crate::app::hand::Deed;
 use crate::app::sanitize;
@@ -96,6 +97,8 @@ pub enum Action {
     Send,
     /// Begins a new line in the draft.
     NewLine,
+    /// Completes what is begun, or goes on to another candidate.
+    Complete(Turn),
     /// Changes the draft or moves the caret in it.
     Edit(Edit),
     /// Empties the draft.

@@ -4,6 +4,7 @@ use crossterm::event::KeyCode;
 
 use crate::app::commands::key::{Key, alt, ctrl, ctrl_code, plain, shift};
 use crate::app::commands::{Action, Argument, Command, Direction, Group, When};
+use crate::app::completion::Turn;
 use crate::app::composer::Edit;
 use crate::app::hand::Deed;
 
@@ -19,6 +20,8 @@ pub const GROUPS: &[Group] = &[
 const WRITING: &[Command] = &[
     always("send", &[plain(KeyCode::Enter)], "send the message", Action::Send),
     always("new-line", &[alt(KeyCode::Enter), shift(KeyCode::Enter), ctrl('j')], "begin a new line", Action::NewLine),
+    always("complete", &[plain(KeyCode::Tab)], "complete :emoji and /command; else a tab", Action::Complete(Turn::On)),
+    always("complete-back", &[shift(KeyCode::Tab)], "the candidate before", Action::Complete(Turn::Back)),
     always("clear-draft", &[ctrl('c')], "clear what is written", Action::ClearDraft),
     always("take-back", &[ctrl('t')], "take back a message that was refused, to write it anew", Action::TakeBack),
 ];

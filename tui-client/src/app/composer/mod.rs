@@ -111,6 +111,12 @@ impl Composer {
         self.settle();
     }
 
+    /// Puts `with` in the place of so many bytes before the caret.
+    pub(crate) fn replace_before(&mut self, bytes: usize, with: &str) {
+        self.replace(self.caret.saturating_sub(bytes)..self.caret, with, Change::AtOnce);
+        self.settle();
+    }
+
     /// Empties the draft and keeps it for [`Edit::BringBack`].
     pub fn clear(&mut self) {
         self.cut.clone_from(&self.text);

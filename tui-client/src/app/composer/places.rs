@@ -5,7 +5,8 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::app::composer::Composer;
 
 impl Composer {
-    pub(super) fn head(&self) -> &str {
+    /// What is written before the caret.
+    pub(crate) fn head(&self) -> &str {
         self.text.get(..self.caret).unwrap_or_default()
     }
 
