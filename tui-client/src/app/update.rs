@@ -198,9 +198,9 @@ fn press_in_help(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
         }
         (_, _) => {}
     }
-    if let Screen::Help { search, top } = &mut state.screen {
-        *top = (*top).min(help::rows(&state.preferences.keymap, search).len().saturating_sub(page));
-    }
+    let Screen::Help { search, top } = &state.screen else { return };
+    let top = (*top).min(help::rows(state, search).len().saturating_sub(page));
+    state.screen = Screen::Help { search: search.clone(), top };
 }
 
 /// A size as people say it: 512 bytes, 64 KiB.

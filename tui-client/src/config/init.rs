@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::app::colours::ROLES;
+use crate::app::colours::PARTS;
 use crate::app::commands::table::GROUPS;
 use crate::app::wrap;
 use crate::config::read::{COLOURS, shown};
@@ -29,8 +29,8 @@ pub(crate) fn text() -> String {
         COLOURS.join(", ")
     );
     text += &format!("\n[{COLOURS_SECTION}]\n{}", comment(&help));
-    for (_, role, help) in ROLES {
-        line(&mut text, help, role, "\"\"");
+    for (_, part, help) in PARTS {
+        line(&mut text, help, part, "\"\"");
     }
     text += &format!(
         "\n[{KEYS}]\n{}",

@@ -7,7 +7,7 @@ use ratatui::style::Color;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use crate::app::colours::ROLES;
+use crate::app::colours::PARTS;
 use crate::app::commands::key::Key;
 use crate::app::commands::{self, Command};
 use crate::config::problem::{Problem, nearest};
@@ -150,10 +150,10 @@ impl Reader<'_> {
     }
 
     fn colour(&mut self, name: Name<'_, '_>, value: Value<'_, '_>) {
-        let Some((role, name, _)) = ROLES.iter().find(|(_, role, _)| *role == name.get_ref()) else {
-            let roles = || ROLES.iter().map(|(_, role, _)| *role);
-            let all = roles().collect::<Vec<_>>().join(", ");
-            let words = format!("[colours] has no {:?}{}", name.get_ref(), meant(name.get_ref(), roles(), &all));
+        let Some((part, name, _)) = PARTS.iter().find(|(_, part, _)| *part == name.get_ref()) else {
+            let parts = || PARTS.iter().map(|(_, part, _)| *part);
+            let all = parts().collect::<Vec<_>>().join(", ");
+            let words = format!("[colours] has no {:?}{}", name.get_ref(), meant(name.get_ref(), parts(), &all));
             return self.problem(name.span(), words);
         };
         let DeValue::String(text) = value.get_ref() else {
@@ -167,7 +167,7 @@ impl Reader<'_> {
             let words = format!("{text:?} is no colour{}", meant(text, COLOURS.into_iter(), &all));
             return self.problem(value.span(), words);
         };
-        self.read.config.preferences.colours.choose(*role, colour);
+        self.read.config.preferences.colours.choose(*part, colour);
         self.change(COLOURS_SECTION, name, value, "as the theme has it");
     }
 
@@ -318,7 +318,7 @@ mod tests {
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
     use super::*;
-    use crate::app::colours::Role;
+    use crate::app::colours::Part;
     use crate::app::commands::{Action, Draft};
     use crate::app::preferences::{Glyphs, Notifications, Switch, ThemeName, Times};
 
@@ -375,7 +375,7 @@ mod tests {
         assert_eq!([preferences.probe_widths, preferences.emoji], [Switch::Off; 2]);
         assert_eq!(preferences.idle_after, Some(Duration::from_secs(90)));
         assert_eq!(preferences.notifications, Notifications::Off);
-        assert_eq!(preferences.colours.of(Role::Me), Some(Color::Rgb(0xff, 0x88, 0)));
+        assert_eq!(preferences.colours.of(Part::Me), Some(Color::Rgb(0xff, 0x88, 0)));
         assert_eq!(read.changes.len(), 11);
         let theme = Change {
             name: "screen.theme".into(),

@@ -1,7 +1,7 @@
 //! Pure. The one table of what can be set in the configuration file; the file that `config init` writes, the check, the
 //! man page and the documents are made from it.
 //!
-//! The sections `[keys]` and `[colours]` have a line for each command and each role, from `app::commands` and `app::colours`.
+//! The sections `[keys]` and `[colours]` have a line for each command and each part of the picture, from `app::commands` and `app::colours`.
 
 use std::time::Duration;
 

@@ -10,10 +10,16 @@ use crate::app::{State, wrap};
 use crate::view::paint;
 use crate::view::theme::Theme;
 
-/// What stands before the text to look for.
-const SEARCH: &str = " Keys and commands · look for: ";
+/// What stands before the text to look for, the fullest first.
+const PROMPTS: [&str; 2] = [" Keys and commands · look for: ", " Look for: "];
+/// From this many columns on there is room for every key of a command.
+const WIDE: usize = 100;
+/// The keys of a command that are shown where there is less.
+const FEW_KEYS: usize = 2;
 /// What a command does gets this many columns at the least beside the ways to do it.
 const MIN_HELP: usize = 30;
+/// Commands stand a little to the right of their heading.
+const INDENT: usize = 3;
 
 /// Paints the help and says where the caret is.
 pub(crate) fn paint(
@@ -24,35 +30,37 @@ pub(crate) fn paint(
     area: Rect,
     buffer: &mut Buffer,
 ) -> Position {
-    let keymap = &state.preferences.keymap;
     let width = usize::from(area.width);
-    paint::text(buffer, area, 0, 0, SEARCH, theme.strong());
-    paint::text(buffer, area, SEARCH.chars().count(), 0, search, Style::new());
+    let fits = |prompt: &&&str| wrap::columns(prompt) + wrap::columns(search) + MIN_HELP / 2 <= width;
+    let prompt = PROMPTS.iter().find(fits).or(PROMPTS.last()).copied().unwrap_or_default();
+    paint::text(buffer, area, 0, 0, prompt, theme.strong());
+    paint::text(buffer, area, wrap::columns(prompt), 0, search, Style::new());
+    let keys = if width < WIDE { FEW_KEYS } else { usize::MAX };
     // Of all rows, so that nothing moves sideways while somebody looks for something.
-    let ways_of = |row: &Row| match row {
-        Row::Command { ways, .. } => wrap::columns(ways),
-        Row::Blank | Row::Heading(_) => 0,
-    };
-    let ways_column = help::rows(keymap, "").iter().map(ways_of).max().unwrap_or(0).min(width.saturating_sub(MIN_HELP));
-    let rows = help::rows(keymap, search);
+    let all = help::rows(state, "");
+    let widest = all.iter().map(|row| wrap::columns(&row.ways(keys))).max().unwrap_or(0);
+    let column = INDENT + widest.min(width.saturating_sub(MIN_HELP + INDENT));
+    let rows = help::rows(state, search);
     let list = Rect { y: area.y.saturating_add(2), height: layout::help_rows(area.as_size()), ..area };
     for (y, row) in (0..list.height).zip(rows.iter().skip(top)) {
         match row {
             Row::Blank => {}
             Row::Heading(heading) => paint::text(buffer, list, 1, y, heading, theme.strong()),
-            Row::Command { ways, help } => {
-                paint::text(buffer, list, 1, y, ways, theme.strong());
+            Row::Command { help, .. } => {
+                let ways = row.ways(keys);
+                paint::text(buffer, list, INDENT, y, &ways, Style::new());
                 // Where there is no room for both in full, the way to do it is the part to keep.
-                let x = ways_column.max(wrap::columns(ways)) + 3;
+                let x = column.max(INDENT + wrap::columns(&ways)) + 2;
                 paint::text(buffer, list, x, y, &wrap::fitted(help, width.saturating_sub(x)), Style::new());
             }
         }
     }
     let more = rows.len().saturating_sub(top + usize::from(list.height));
     let hint = match more {
+        0 if rows.is_empty() => " Nothing has that word. Esc goes back".to_owned(),
         0 => " Esc goes back".to_owned(),
         more => format!(" Esc goes back · PgDn shows {more} more"),
     };
     paint::text(buffer, area, 0, area.height.saturating_sub(1), &hint, theme.quiet());
-    Position::new(area.x.saturating_add(cells(SEARCH.chars().count() + wrap::columns(search))), area.y)
+    Position::new(area.x.saturating_add(cells(wrap::columns(prompt) + wrap::columns(search))), area.y)
 }

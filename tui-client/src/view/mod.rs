@@ -1,5 +1,6 @@
 //! Pure. What the state looks like.
 
+mod ascii;
 mod chip;
 mod completion;
 mod composer;
@@ -12,6 +13,7 @@ mod theme;
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 
+use crate::app::preferences::Glyphs;
 use crate::app::{Screen, State, layout, sanitize};
 use crate::view::theme::Theme;
 
@@ -34,6 +36,9 @@ pub fn view(state: &State, frame: &mut Frame<'_>) {
         }
     };
     sanitize::sweep(buffer);
+    if state.preferences.glyphs == Glyphs::Ascii {
+        ascii::replace_our_own(buffer);
+    }
     let area = frame.area();
     if area.area() > 0 {
         frame.set_cursor_position(Position::new(caret.x.min(area.right() - 1), caret.y.min(area.bottom() - 1)));

@@ -23,7 +23,7 @@ const WRITING: &[Command] = &[
     always("complete", &[plain(KeyCode::Tab)], "complete :emoji and /command; else a tab", Action::Complete(Turn::On)),
     always("complete-back", &[shift(KeyCode::Tab)], "the candidate before", Action::Complete(Turn::Back)),
     always("clear-draft", &[ctrl('c')], "clear what is written", Action::ClearDraft),
-    always("take-back", &[ctrl('t')], "take back a message that was refused, to write it anew", Action::TakeBack),
+    always("take-back", &[ctrl('t')], "make the refused message a draft again", Action::TakeBack),
 ];
 
 const READING: &[Command] = &[
