@@ -9,6 +9,7 @@ pub mod config;
 mod errands;
 pub mod keys;
 pub mod network;
+pub mod notify;
 pub mod outbox;
 mod pace;
 pub mod run;

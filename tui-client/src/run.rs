@@ -155,6 +155,10 @@ impl Program<'_> {
             if let ControlFlow::Break(ended) = self.draw_if_due()? {
                 return Ok(ended);
             }
+            // What the next frame shows will be read with it.
+            if self.pace.due().is_none() {
+                self.terminal.title(&self.state.title())?;
+            }
         }
     }
 
@@ -220,6 +224,7 @@ impl Program<'_> {
                         self.errands.copy(text, terminal_took_it);
                     }
                     Effect::Open(address) => self.errands.open(address),
+                    Effect::Notify(notification) => self.terminal.notify(&notification)?,
                     Effect::Draw => self.pace.ask(haste),
                     Effect::Repaint => self.terminal.repaint()?,
                     Effect::Suspend => self.stop()?,

@@ -21,13 +21,22 @@ use ratatui::buffer::{Buffer, CellDiffOption, CellWidth};
 use ratatui::layout::{Position, Rect, Size};
 
 use crate::app::State;
+use crate::app::notifications::Notification;
+use crate::notify::Notifier;
 use crate::view::view;
 
 /// The longest that xterm takes for its clipboard, in bytes of base64; others take more.
 const MAX_CLIPBOARD_BYTES: usize = 74_994;
 
+/// Puts the title on the terminal's stack of titles, and takes it from there (XTWINOPS 22 and 23,
+/// <https://invisible-island.net/xterm/ctlseqs/ctlseqs.html>). A terminal without one keeps ours.
+const PUT_TITLE_ASIDE: &[u8] = b"\x1b[22;2t";
+const TAKE_TITLE_BACK: &[u8] = b"\x1b[23;2t";
+
 /// Whether the terminal is in our hands. Global, for a panic hook has nothing else to go by.
 static IS_OURS: AtomicBool = AtomicBool::new(false);
+/// Whether its title is ours, and the one before put aside.
+static HAS_OUR_TITLE: AtomicBool = AtomicBool::new(false);
 
 /// kitty's protocol, as far as it tells apart what has always been one: Shift+Enter and Enter, Esc and the beginning of a
 /// sequence. With it comes the key's place on a Latin keyboard.
@@ -42,6 +51,8 @@ const TELL_KEYS_AS_EVER: &str = "\x1b[>4m";
 #[derive(Debug)]
 pub struct Terminal {
     painter: Painter,
+    notifier: Notifier,
+    title: String,
 }
 
 impl Terminal {
@@ -58,7 +69,8 @@ impl Terminal {
                 report(panic);
             }));
         });
-        let mut terminal = Self { painter: Painter::new(size)? };
+        let notifier = Notifier::of(|variable| std::env::var(variable).ok());
+        let mut terminal = Self { painter: Painter::new(size)?, notifier, title: String::new() };
         terminal.enter()?;
         Ok(terminal)
     }
@@ -74,6 +86,33 @@ impl Terminal {
         }
         let frame = self.painter.frame(state)?;
         write(&frame)
+    }
+
+    /// Puts this into the title, if another one is there.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written to.
+    pub fn title(&mut self, title: &str) -> io::Result<()> {
+        let bytes = self.notifier.title(title);
+        if self.title == title || bytes.is_empty() || !IS_OURS.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        title.clone_into(&mut self.title);
+        if !HAS_OUR_TITLE.swap(true, Ordering::SeqCst) {
+            write(PUT_TITLE_ASIDE)?;
+        }
+        write(&bytes)
+    }
+
+    /// Tells somebody who looks elsewhere.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written to.
+    pub fn notify(&self, notification: &Notification) -> io::Result<()> {
+        if !IS_OURS.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        write(&self.notifier.notification(notification))
     }
 
     /// Forgets what is on the screen, so that the next frame draws every cell.
@@ -110,6 +149,7 @@ impl Terminal {
     /// When the terminal cannot be set or written to.
     pub fn enter(&mut self) -> io::Result<()> {
         IS_OURS.store(true, Ordering::SeqCst);
+        self.title.clear();
         terminal::enable_raw_mode()?;
         let mut bytes = Vec::new();
         queue!(bytes, EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange)?;
@@ -140,6 +180,9 @@ fn put_back() {
         return;
     }
     let mut bytes = Vec::new();
+    if HAS_OUR_TITLE.swap(false, Ordering::SeqCst) {
+        bytes.extend_from_slice(TAKE_TITLE_BACK);
+    }
     let written = queue!(
         bytes,
         EndSynchronizedUpdate,

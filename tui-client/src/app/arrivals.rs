@@ -103,6 +103,9 @@ fn message_arrived(state: &mut State, message: Message, effects: &mut Vec<Effect
     if !is_new || is_mine {
         return;
     }
+    if state.is_news(place) {
+        state.notify_of(place, effects);
+    }
     state.note_unread(place);
     if state.scroll != Scroll::Newest {
         state.unseen += 1;

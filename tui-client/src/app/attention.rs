@@ -17,11 +17,13 @@ pub(crate) struct Attention {
     seen_at: Timestamp,
     /// What the others were told.
     told: AttentionState,
+    /// The terminal tells where the person looks: it has told that they look elsewhere.
+    terminal_tells: bool,
 }
 
 impl Attention {
     pub(crate) fn new(now: Timestamp) -> Self {
-        Self { seen_at: now, told: AttentionState::Here }
+        Self { seen_at: now, told: AttentionState::Here, terminal_tells: false }
     }
 }
 
@@ -30,6 +32,16 @@ impl State {
     pub(crate) fn away_since(&self) -> Option<Timestamp> {
         let is_here = self.focus == Focus::Here && self.attention.told == AttentionState::Here;
         (!is_here).then_some(self.attention.seen_at)
+    }
+
+    /// When somebody was here for certain.
+    pub(crate) fn seen_at(&self) -> Timestamp {
+        self.attention.seen_at
+    }
+
+    /// Whether the terminal tells where the person looks.
+    pub(crate) fn terminal_tells_of_looks(&self) -> bool {
+        self.attention.terminal_tells
     }
 
     /// Whether what comes in now is seen with the next frame.
@@ -41,6 +53,7 @@ impl State {
     pub(crate) fn note_person(&mut self, effects: &mut Vec<Effect>) {
         self.focus = Focus::Here;
         self.attention.seen_at = self.now;
+        self.notify_no_more();
         if self.attention.told == AttentionState::Idle {
             self.attention.told = AttentionState::Here;
             effects.push(Effect::Request(Request::Attention(AttentionState::Here)));
@@ -61,6 +74,7 @@ impl State {
                     self.attention.seen_at = self.now;
                 }
                 self.focus = focus;
+                self.attention.terminal_tells = true;
                 self.take_off_line()
             }
         }

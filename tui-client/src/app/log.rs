@@ -226,6 +226,14 @@ impl Log {
         Some(Slot(self.first.saturating_add_unsigned(index as u64)))
     }
 
+    /// The message of a place.
+    pub(crate) fn said(&self, place: Seq) -> Option<&Said> {
+        match self.get(self.slot_of(place)?)? {
+            Entry::Item(Item::Said(said)) => Some(said),
+            Entry::Item(Item::Gap { .. }) | Entry::Outgoing(_) => None,
+        }
+    }
+
     /// The messages of others behind a place, the newest first.
     pub(crate) fn of_others_behind(&self, place: Seq) -> impl Iterator<Item = &Said> {
         let items = self.items.iter().rev().take_while(move |item| item.last_seq() > place);

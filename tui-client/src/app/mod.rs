@@ -2,7 +2,7 @@
 //!
 //! Read in this order: this file (the state, what may happen to it, what is to be done then), `update`, `sending`,
 //! `arrivals` (what the network tells), `commands` (the table of keys and names), `preferences`, `colours`, `log`,
-//! `composer`, `scroll`, `people`, `receipts`, `attention`, `unread`, `typing`, `ticks`, `leaving`; then what they stand
+//! `composer`, `scroll`, `people`, `receipts`, `attention`, `unread`, `notifications`, `typing`, `ticks`, `leaving`; then what they stand
 //! on: `layout`, `rows`, `markup`, `hints`, `times`, `wrap`, `sanitize`.
 
 pub mod arrivals;
@@ -19,6 +19,7 @@ pub mod layout;
 pub(crate) mod leaving;
 pub mod log;
 pub mod markup;
+pub mod notifications;
 pub mod pasting;
 pub mod people;
 pub mod preferences;
@@ -52,6 +53,7 @@ use crate::app::composer::Composer;
 use crate::app::hand::Hand;
 use crate::app::hints::Hints;
 use crate::app::log::{Log, Unsent, Voice};
+use crate::app::notifications::{Notification, Notifications};
 use crate::app::pasting::Pasted;
 use crate::app::people::Peer;
 use crate::app::preferences::Preferences;
@@ -85,6 +87,8 @@ pub struct State {
     pub receipts: Receipts,
     /// What is not read.
     pub(crate) unread: Unread,
+    /// What somebody who looks elsewhere was told.
+    pub(crate) notifications: Notifications,
     /// Who is writing.
     pub(crate) typing: Typing,
     /// Where the person looks.
@@ -257,6 +261,8 @@ pub enum Effect {
     Copy(String),
     /// Let another program open this address, which is http, https or mailto, and ASCII.
     Open(String),
+    /// Tell the person, who looks elsewhere.
+    Notify(Notification),
     /// The picture has changed.
     Draw,
     /// The terminal may show anything; draw every cell of it.
@@ -282,6 +288,7 @@ impl State {
             peer: None,
             receipts: Receipts::default(),
             unread: Unread::default(),
+            notifications: Notifications::default(),
             typing: Typing::default(),
             focus: Focus::Here,
             attention: Attention::new(now),
@@ -318,6 +325,16 @@ impl State {
     #[must_use]
     pub fn is_empty_room(&self) -> bool {
         self.head == Some(Seq::START) && self.log.is_empty()
+    }
+
+    /// What stands in the title of the terminal: the room, or how much is not read and of whom.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match (self.unread(), &self.peer) {
+            (0, _) => self.room.clone(),
+            (unread, Some(peer)) => format!("({unread}) {}", peer.name),
+            (unread, None) => format!("({unread}) {}", self.room),
+        }
     }
 
     /// Whether no attempt has found a server yet.

@@ -13,7 +13,13 @@ impl State {
     /// When something changes next by itself. Never while nothing does.
     #[must_use]
     pub fn next_tick(&self) -> Option<Timestamp> {
-        let moments = [self.next_second(), self.next_typing_tick(), self.next_attention_tick(), self.next_figure()];
+        let moments = [
+            self.next_second(),
+            self.next_typing_tick(),
+            self.next_attention_tick(),
+            self.next_notification_tick(),
+            self.next_figure(),
+        ];
         moments.into_iter().flatten().min()
     }
 
@@ -21,6 +27,7 @@ impl State {
     pub(crate) fn tick(&mut self, before: Timestamp, effects: &mut Vec<Effect>) -> Picture {
         let counts_down = matches!(self.connection, Connection::Lost { .. });
         let figures = if counts_down || self.figures_change(before) { Picture::Changed } else { Picture::Same };
+        self.notification_tick(effects);
         let all = [figures, self.typing_tick(effects), self.attention_tick(effects)];
         if all.contains(&Picture::Changed) { Picture::Changed } else { Picture::Same }
     }

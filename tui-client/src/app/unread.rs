@@ -17,6 +17,8 @@ use crate::app::{Connection, Effect, State};
 pub struct Unread {
     /// Everything up to this place counts as read, here or at another client of ours.
     read: Seq,
+    /// What was in the room when we came in is no news.
+    came_in_at: Seq,
     /// How many messages of others behind it are in the log.
     in_log: usize,
     line: Option<Line>,
@@ -110,7 +112,8 @@ impl State {
         }
         let read = read.unwrap_or(welcome.head);
         let line = Line { after: read, until: welcome.head, count: 0, first: None, since: None, was_seen: false };
-        self.unread = Unread { read, line: (read < welcome.head).then_some(line), ..Unread::default() };
+        let line = (read < welcome.head).then_some(line);
+        self.unread = Unread { read, came_in_at: welcome.head, line, ..Unread::default() };
         self.count_unread();
     }
 
@@ -121,6 +124,11 @@ impl State {
             self.unread.in_log = self.log.of_others_behind(place).count();
             self.unseen = self.unseen.min(self.unread.in_log);
         }
+    }
+
+    /// Whether a message was said since we came in, and not read at another client of ours.
+    pub(crate) fn is_news(&self, place: Seq) -> bool {
+        place > self.unread.read && place > self.unread.came_in_at
     }
 
     /// A message of others has come in.

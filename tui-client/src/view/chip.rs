@@ -7,6 +7,7 @@ use shared::message::Seq;
 
 use crate::app::commands::Action;
 use crate::app::log::{Older, Voice};
+use crate::app::notifications::one_line;
 use crate::app::scroll::Scroll;
 use crate::app::{State, layout, rows, wrap};
 use crate::view::completion;
@@ -58,19 +59,18 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer
 fn below(state: &State, theme: Theme, area: Rect, unseen: usize, newest: &str) -> Vec<Run> {
     let (count, end) = (format!("{unseen} new below"), format!(" · {newest}"));
     let room = usize::from(area.width).saturating_sub(2 + count.len() + wrap::columns(&end) + " · ".chars().count());
-    let last = state.log.of_others_behind(Seq::START).next().map(|said| {
-        let name = rows::name(&said.voice, &state.me);
-        // Enough for the widest terminal, and not all of a long text.
-        let text: String = wrap::pieces(&said.text).take(usize::from(area.width)).map(|piece| piece.text).collect();
-        (format!("{name}: "), text.split_whitespace().collect::<Vec<_>>().join(" "), &said.voice)
-    });
+    let last = state
+        .log
+        .of_others_behind(Seq::START)
+        .next()
+        .map(|said| (format!("{}: ", rows::name(&said.voice, &state.me)), said));
     let mut runs = vec![Run::new(count, theme.urgent())];
-    if let Some((name, text, voice)) = last
+    if let Some((name, said)) = last
         && let Some(room) = room.checked_sub(wrap::columns(&name)).filter(|room| *room >= LEAST_PREVIEW)
     {
         runs.push(Run::new(" · ", theme.quiet()));
-        runs.push(Run::new(name, theme.name(voice)));
-        runs.push(Run::new(wrap::fitted(&text, room), Style::new()));
+        runs.push(Run::new(name, theme.name(&said.voice)));
+        runs.push(Run::new(one_line(&said.text, room), Style::new()));
     }
     runs.push(Run::new(end, theme.quiet()));
     runs

@@ -8,7 +8,11 @@ use shared::frames::{Activity, Typing, TypingState};
 use shared::message::Seq;
 use shared::names::MessageId;
 use tui_client::app::Event;
+use tui_client::app::notifications::Notification;
+use tui_client::app::preferences::Notifications;
+use tui_client::app::receipts::Focus;
 use tui_client::network::NetworkEvent;
+use tui_client::notify::Notifier;
 use tui_client::terminal::Painter;
 use vte::{Params, Parser, Perform};
 
@@ -65,7 +69,7 @@ pub(crate) fn corpus() -> Vec<String> {
 #[derive(Debug, Default)]
 pub(crate) struct Deeds {
     pub(crate) text: String,
-    foreign: Vec<String>,
+    pub(crate) foreign: Vec<String>,
 }
 
 impl Deeds {
@@ -82,8 +86,12 @@ impl Deeds {
     pub(crate) fn expect_only_ours(&self, session: bool) {
         let ours = |deed: &&String| {
             let frame = ["[H", "[m", "[J", "[?25h", "[?25l", "[?2026h", "[?2026l"];
-            let around = ["[?1049h", "[?1049l", "[?2004h", "[?2004l", "[?1004h", "[?1004l", "[>5u", "[<1u", "[>4m"];
-            !(frame.contains(&deed.as_str()) || session && around.contains(&deed.as_str()))
+            let around = [
+                "[?1049h", "[?1049l", "[?2004h", "[?2004l", "[?1004h", "[?1004l", "[>5u", "[<1u", "[>4m", "[22;2t",
+                "[23;2t",
+            ];
+            !(frame.contains(&deed.as_str())
+                || session && (deed.starts_with("OSC 2;") || around.contains(&deed.as_str())))
         };
         let foreign: Vec<&String> = self.foreign.iter().filter(ours).collect();
         assert!(foreign.is_empty(), "{foreign:?}");
@@ -111,17 +119,26 @@ impl Perform for Deeds {
     }
 
     fn osc_dispatch(&mut self, params: &[&[u8]], _: bool) {
-        self.foreign.push(format!("OSC {params:?}"));
+        let fields: Vec<_> = params.iter().map(|field| String::from_utf8_lossy(field)).collect();
+        self.foreign.push(format!("OSC {}", fields.join(";")));
     }
 
     fn csi_dispatch(&mut self, params: &Params, intermediates: &[u8], _: bool, action: char) {
         let private = String::from_utf8_lossy(intermediates);
+        if action == 't' {
+            let numbers: Vec<String> = params.iter().flatten().map(u16::to_string).collect();
+            return self.foreign.push(format!("[{}t", numbers.join(";")));
+        }
         let mode = if private.is_empty() { None } else { params.iter().next().and_then(|param| param.first()) };
         self.foreign.push(format!("[{private}{}{action}", mode.map_or_else(String::new, u16::to_string)));
     }
 
     fn esc_dispatch(&mut self, _: &[u8], _: bool, byte: u8) {
-        self.foreign.push(format!("ESC {:?}", char::from(byte)));
+        // What ends a sequence with a text in it is part of that.
+        let ends_text = byte == b'\\' && self.foreign.last().is_some_and(|deed| deed.starts_with("OSC "));
+        if !ends_text {
+            self.foreign.push(format!("ESC {:?}", char::from(byte)));
+        }
     }
 }
 
@@ -189,6 +206,64 @@ fn no_name_reaches_the_terminal_as_an_order() {
         said.sender = Some(sender.clone());
         let stage = Stage::joined(80, 10, 1).hears(NetworkEvent::Message(said));
         check(&text, &stage.welcome(1, &["alice", sender.as_str()], shared::frames::Resume::Complete));
+    }
+}
+
+/// What the terminal of this environment would do that is told of `notification`.
+fn told(environment: &[(&str, &str)], notification: &Notification) -> Deeds {
+    let of = |name: &str| environment.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+    let written = Notifier::of(of).notification(notification);
+    let written =
+        written.strip_suffix(b"\x07").filter(|rest| !rest.is_empty() && of("TMUX").is_some()).unwrap_or(&written);
+    let Some(passed_on) = written.strip_prefix(b"\x1bPtmux;") else { return Deeds::of(written) };
+    // As tmux does it: the sequence ends with the first ESC that is not one of two.
+    let passed_on = String::from_utf8_lossy(passed_on.strip_suffix(b"\x1b\\").unwrap()).replace("\x1b\x1b", "\0");
+    assert!(!passed_on.contains('\x1b'), "{passed_on:?}");
+    Deeds::of(passed_on.replace('\0', "\x1b").as_bytes())
+}
+
+#[test]
+fn no_text_of_others_leaves_a_title_or_a_notification() {
+    let terminals: [&[(&str, &str)]; 6] = [
+        &[("TERM", "xterm-kitty")],
+        &[("TERM", "foot")],
+        &[("TERM_PROGRAM", "iTerm.app")],
+        &[("VTE_VERSION", "7600")],
+        &[("TMUX", "x"), ("KITTY_WINDOW_ID", "1")],
+        &[("TERM", "xterm")],
+    ];
+    for text in corpus().into_iter().chain([";;9;4;1;50".to_owned(), "4;1".to_owned()]) {
+        let sender = text.parse::<shared::names::Username>().unwrap_or_else(|_| "bob".parse().unwrap());
+        let mut stage = Stage::joined(80, 10, 0).happens(Event::Looks(Focus::Elsewhere));
+        stage.state.preferences.notifications = Notifications::Full;
+        let mut said = message(1, "14:02", "bob", &text);
+        said.sender = Some(sender.clone());
+        let stage = stage.welcome(0, &["alice", sender.as_str()], shared::frames::Resume::Complete);
+        let stage = stage.hears(NetworkEvent::Message(said));
+        let [notification] = stage.notifications()[..] else { panic!("{:?}", stage.effects) };
+        for terminal in terminals {
+            let deeds = told(terminal, notification);
+            assert_eq!(deeds.text, "", "{text:?}");
+            let (bells, rest): (Vec<_>, Vec<_>) = deeds.foreign.iter().partition(|deed| *deed == "control 0x7");
+            assert!(bells.len() <= 1 && rest.len() <= 2, "{text:?}: {:?}", deeds.foreign);
+            for deed in rest {
+                let kind = [
+                    "OSC 99;i=duet:d=0:o=unfocused;",
+                    "OSC 99;i=duet:p=body:o=unfocused;",
+                    "OSC 777;notify;",
+                    "OSC 9;",
+                ];
+                let rest = kind.iter().find_map(|kind| deed.strip_prefix(kind)).expect(deed);
+                assert_eq!(rest.matches(';').count(), usize::from(deed.starts_with("OSC 777")), "{deed:?}");
+                Deeds { text: rest.to_owned(), foreign: vec![] }.expect_only_ours(false);
+                assert!(tui_client::app::wrap::columns(rest) < 2 * 121, "{deed:?}");
+            }
+        }
+        let title = Notifier::of(|name| (name == "TERM").then(|| "xterm".into())).title(&stage.state.title());
+        let deeds = Deeds::of(&title);
+        let [title] = deeds.foreign.as_slice() else { panic!("{:?}", deeds.foreign) };
+        Deeds { text: title.strip_prefix("OSC 2;").unwrap().to_owned(), foreign: vec![] }.expect_only_ours(false);
+        assert_eq!(deeds.text, "");
     }
 }
 

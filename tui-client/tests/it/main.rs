@@ -18,6 +18,7 @@ mod keyboard;
 mod listening;
 mod markup;
 mod network;
+mod notifications;
 mod outbox;
 mod pasting;
 mod plain;

@@ -11,6 +11,7 @@ use shared::frames::{Receipt, Resume, Welcome};
 use shared::message::{Message, Seq};
 use shared::names::{MessageId, Username};
 use shared::rest::HistoryPage;
+use tui_client::app::notifications::Notification;
 use tui_client::app::preferences::Preferences;
 use tui_client::app::update::update;
 use tui_client::app::{Effect, Event, Look, Palette, State};
@@ -140,12 +141,21 @@ impl Stage {
             | Effect::Adopt
             | Effect::Copy(_)
             | Effect::Open(_)
+            | Effect::Notify(_)
             | Effect::Draw
             | Effect::Repaint
             | Effect::Suspend
             | Effect::Quit => None,
         };
         self.effects.iter().filter_map(request).collect()
+    }
+
+    /// What somebody who looks elsewhere is told.
+    pub(crate) fn notifications(&self) -> Vec<&Notification> {
+        fn one(effect: &Effect) -> Option<&Notification> {
+            if let Effect::Notify(notification) = effect { Some(notification) } else { None }
+        }
+        self.effects.iter().filter_map(one).collect()
     }
 
     pub(crate) fn draws(&self) -> bool {

@@ -105,6 +105,11 @@ impl Tmux {
         String::from_utf8(modes.stdout).unwrap().trim().to_owned()
     }
 
+    /// What stands in the title.
+    pub(crate) fn title(&self) -> String {
+        String::from_utf8(self.run(&["display-message", "-p", "#{pane_title}"]).stdout).unwrap().trim().to_owned()
+    }
+
     /// Waits until the screen holds `text`, and gives the screen.
     #[track_caller]
     pub(crate) fn expect(&self, text: &str) -> impl Future<Output = String> {
