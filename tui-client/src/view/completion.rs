@@ -2,18 +2,32 @@
 
 use ratatui::style::Style;
 
+use crate::app::completion::Candidate;
 use crate::app::{State, wrap};
 use crate::view::paint::{self, Run};
 use crate::view::theme::Theme;
 
-/// As many of the candidates as fit, with the help of the one that is chosen or alone. Nothing while nothing is begun.
+/// The candidates; of commands, the one that is chosen or alone, with what it does. Nothing while nothing is begun.
 pub(crate) fn runs(state: &State, theme: Theme, width: usize) -> Vec<Run> {
     let (candidates, chosen) = state.offers();
-    let helped = match (candidates.as_slice(), chosen) {
-        ([candidate], _) => Some(candidate),
-        (candidates, chosen) => chosen.and_then(|chosen| candidates.get(chosen)),
-    };
-    let help = helped.map(|candidate| candidate.help).filter(|help| !help.is_empty());
+    let one = chosen.or((candidates.len() == 1).then_some(0));
+    match one.and_then(|one| Some((one, candidates.get(one)?))) {
+        Some((one, candidate)) if !candidate.help.is_empty() => {
+            let place =
+                if candidates.len() > 1 { format!("   {} of {}", one + 1, candidates.len()) } else { String::new() };
+            let offer = Run::new(&candidate.offer, theme.strong());
+            let help = wrap::fitted(
+                &format!("   {}{place}", candidate.help),
+                width.saturating_sub(wrap::columns(&offer.text)),
+            );
+            vec![offer, Run::new(help, theme.quiet())]
+        }
+        Some(_) | None => all(&candidates, chosen, theme, width),
+    }
+}
+
+/// As many as fit.
+fn all(candidates: &[Candidate], chosen: Option<usize>, theme: Theme, width: usize) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for (i, candidate) in candidates.iter().enumerate() {
         let gap = if runs.is_empty() { "" } else { "   " };
@@ -21,15 +35,8 @@ pub(crate) fn runs(state: &State, theme: Theme, width: usize) -> Vec<Run> {
             break;
         }
         runs.push(Run::new(gap, Style::new()));
-        runs.push(Run::new(&candidate.offer, style(theme, chosen == Some(i))));
-    }
-    if let Some(help) = help {
-        let room = width.saturating_sub(paint::columns(&runs));
-        runs.push(Run::new(wrap::fitted(&format!("   {help}"), room), theme.quiet()));
+        let style = if chosen == Some(i) { theme.strong() } else { theme.quiet() };
+        runs.push(Run::new(&candidate.offer, style));
     }
     runs
-}
-
-fn style(theme: Theme, is_chosen: bool) -> Style {
-    if is_chosen { theme.strong() } else { theme.quiet() }
 }

@@ -68,7 +68,7 @@ fn commands_are_offered_with_what_they_do() {
     let (offers, chosen) = many.state.offers();
     assert!(offers.len() > 1 && chosen == Some(0), "{offers:?}");
     let chosen = format!("> {}▏", offers[0].text);
-    many.expect_text(offers[0].help).expect_text(&chosen);
+    many.expect_text(&format!("{} 1 of {}", offers[0].help, offers.len())).expect_text(&chosen);
     // Within a text it is no command.
     stage().types("a /re").expect_no_text("/retry");
     stage().types("//re").expect_no_text("/retry");

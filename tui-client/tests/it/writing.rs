@@ -123,7 +123,7 @@ fn ctrl_c_clears_a_draft_and_leaves_an_empty_one() {
 
 #[test]
 fn the_help_is_made_of_the_table_and_can_be_searched() {
-    Stage::joined(80, 30, 1)
+    Stage::joined(80, 100, 1)
         .types("?")
         .expect_text("Ctrl+R /retry connect now instead of waiting")
         .types("older")
