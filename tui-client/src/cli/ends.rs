@@ -37,6 +37,15 @@ pub(crate) async fn until_the_end<T>(work: impl Future<Output = T>) -> Result<En
     })
 }
 
+/// Works until it is done or a signal asks for the end: for what goes into a file, whoever reads standard output.
+pub(crate) async fn until_a_signal<T>(work: impl Future<Output = T>) -> Result<Result<T, i32>, Failure> {
+    let mut stop = Stop::new()?;
+    Ok(tokio::select! {
+        done = work => Ok(done),
+        signal = stop.asked() => Err(signal),
+    })
+}
+
 /// The signals that ask a program to end.
 struct Stop {
     interrupt: Signal,

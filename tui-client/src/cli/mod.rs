@@ -7,6 +7,7 @@ mod config;
 mod delivery;
 mod ends;
 pub mod exit;
+mod export;
 mod history;
 mod lines;
 mod listener;
@@ -17,6 +18,7 @@ mod schema;
 mod send;
 mod stubborn;
 mod tail;
+mod ticker;
 mod token;
 mod wait;
 mod who;
@@ -56,6 +58,8 @@ enum Command {
     Tail(tail::Tail),
     /// Print what was said in a room; takes no seat
     History(history::History),
+    /// Write down the whole history of a room, as Markdown or JSON; takes no seat
+    Export(export::Export),
     /// Wait until a message comes that matches, and print it; takes a seat in the room
     Wait(wait::Wait),
     /// Tell who is in a room; takes no seat
@@ -109,6 +113,7 @@ impl Cli {
             Command::Send(send) => send.run().map(|()| None),
             Command::Tail(tail) => tail.run().map(|()| None),
             Command::History(history) => history.run().map(|()| None),
+            Command::Export(export) => export.run(),
             Command::Wait(wait) => wait.run(),
             Command::Who(who) => who.run().map(|()| None),
             Command::Outbox(outbox) => outbox.run().map(|()| None),

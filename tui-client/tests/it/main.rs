@@ -10,6 +10,7 @@ mod cli;
 mod client;
 mod completing;
 mod config;
+mod exporting;
 mod hand;
 mod help;
 mod hostile;

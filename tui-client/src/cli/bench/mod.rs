@@ -28,12 +28,13 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::cli::bench::book::Share;
 use crate::cli::bench::plan::{Load, Plan, Times, plain_address};
 use crate::cli::bench::plot::Ink;
-use crate::cli::bench::progress::{Progress, Watch, clear, show};
+use crate::cli::bench::progress::{Progress, Watch};
 use crate::cli::bench::report::{Measured, Report, ServerUsage};
 use crate::cli::bench::shard::Shard;
 use crate::cli::bench::usage::Usage;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::lines::written;
+use crate::cli::ticker::{clear, show};
 use crate::cli::{duration, say};
 use crate::config::{DEFAULT_SERVER, server};
 

@@ -1,23 +1,18 @@
 //! What all threads count together while they run, and the eye on it: the line that moves, and the end before the end.
 
-use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use rustix::termios::tcgetwinsize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::bench::plan::{Plan, Times};
+use crate::cli::ticker::{bar, show};
 
 /// How often to look.
 const TICK: Duration = Duration::from_millis(250);
-/// How many cells of the bar are filled at the end.
-const BAR: u8 = 12;
-/// Of a terminal that does not tell.
-const COLUMNS: u16 = 80;
 
 /// The counters.
 #[derive(Debug, Default)]
@@ -148,51 +143,13 @@ impl<'a> Watch<'a> {
 
     fn draw(&self, now: Instant) {
         let (gone, whole) = (now.saturating_duration_since(self.times.start), self.times.end - self.times.start);
-        let done = gone.div_duration_f64(whole) * f64::from(BAR);
-        let bar = "=".repeat((0..BAR).filter(|cell| f64::from(*cell) < done).count());
+        let bar = bar(gone.div_duration_f64(whole));
         let (accepted, heard) = (self.progress.accepted(), self.progress.heard());
         let ended = match self.progress.ended() {
             0 => String::new(),
             ended => format!(", {ended} connections ended"),
         };
-        let (gone, whole, width) = (gone.as_secs(), whole.as_secs_f64().ceil(), usize::from(BAR));
-        show(&format!("[{bar:<width$}] {gone}/{whole} s  {accepted} accepted, {heard} frames{ended}"));
-    }
-}
-
-/// Shows a person who watches what happens, in place of what was shown before.
-pub(crate) fn show(line: &str) {
-    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    if std::io::stderr().is_terminal() && !is_dumb {
-        // With standard error closed there is nobody to watch.
-        _ = write!(std::io::stderr(), "\r{}\x1b[K", cut(line, columns()));
-    }
-}
-
-/// What fits one row. A line that goes on in the next one would be left behind, and one that ends in the last column
-/// lose its end to the erasing.
-fn cut(line: &str, columns: u16) -> String {
-    line.chars().take(usize::from(columns).saturating_sub(1)).collect()
-}
-
-/// The columns of the terminal that is written to.
-fn columns() -> u16 {
-    tcgetwinsize(std::io::stderr()).ok().map(|size| size.ws_col).filter(|columns| *columns > 0).unwrap_or(COLUMNS)
-}
-
-/// Takes away what was shown.
-pub(crate) fn clear() {
-    show("");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_never_reaches_the_last_column() {
-        assert_eq!(cut("123456", 6), "12345");
-        assert_eq!(cut("12345", 6), "12345");
-        assert_eq!(cut("12345", 0), "");
+        let (gone, whole) = (gone.as_secs(), whole.as_secs_f64().ceil());
+        show(&format!("{bar} {gone}/{whole} s  {accepted} accepted, {heard} frames{ended}"));
     }
 }

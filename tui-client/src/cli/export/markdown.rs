@@ -1,0 +1,430 @@
+//! Pure. A conversation as a document in Markdown (CommonMark, with tables as GitHub has them).
+//!
+//! Its headings are ours: a day, and who speaks when. What people wrote keeps its emphasis, its code and its quotes, and loses
+//! what would give it a place in the document: headings, rules, lists, tables, HTML, links with another text than their
+//! address, and pictures, which would be fetched.
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use shared::frames::Gap;
+use shared::message::Message;
+use shared::names::RoomId;
+
+use crate::app::sanitize;
+use crate::cli::lines::voice;
+
+/// The longest name of a language behind a fence.
+const MAX_LANGUAGE_CHARS: usize = 20;
+
+/// How deep a quote may be.
+const MAX_QUOTES: usize = 5;
+
+pub(crate) struct Markdown {
+    zone: TimeZone,
+    day: Option<Date>,
+    /// Who spoke last, and in which minute.
+    speaker: Option<(String, DateTime)>,
+}
+
+impl Markdown {
+    pub(crate) fn new(zone: TimeZone) -> Self {
+        Self { zone, day: None, speaker: None }
+    }
+
+    pub(crate) fn head(room: &RoomId) -> String {
+        format!("# {}\n", escaped(&sanitize::name(room.as_str())))
+    }
+
+    pub(crate) fn gap(gap: Gap, out: &mut String) {
+        out.push_str(&format!("\n### Messages {} to {} are no longer kept\n", gap.from, gap.to));
+    }
+
+    pub(crate) fn message(&mut self, message: &Message, out: &mut String) {
+        let at = message.sent_at.to_zoned(self.zone.clone());
+        if self.day.replace(at.date()) != Some(at.date()) {
+            out.push_str(&at.strftime("\n## %A %-d %B %Y\n").to_string());
+            self.speaker = None;
+        }
+        let minute = at.datetime().with().second(0).subsec_nanosecond(0).build().unwrap_or(at.datetime());
+        let speaker = Some((voice(message.sender.as_ref()), minute));
+        if self.speaker != speaker
+            && let Some((name, minute)) = &speaker
+        {
+            out.push_str(&format!("\n### {} {}\n", minute.strftime("%H:%M"), escaped(name)));
+            self.speaker = speaker;
+        }
+        body(&sanitize::body(&message.content), out);
+    }
+}
+
+/// What was said, as blocks.
+fn body(text: &str, out: &mut String) {
+    let mut lines = text.split('\n').peekable();
+    let mut before = Block::Nothing;
+    while let Some(line) = lines.next() {
+        if let Some(fence) = Fence::of(line) {
+            let code: Vec<&str> = lines.by_ref().take_while(|line| !fence.is_closed_by(line)).collect();
+            code_block(fence.language, &code, out);
+            before = Block::Nothing;
+            continue;
+        }
+        let (quotes, text) = quoted(line);
+        let block = match (text.trim().is_empty(), quotes) {
+            (true, 0) => Block::Nothing,
+            (_, quotes) => Block::Text { quotes },
+        };
+        let is_same = block == before;
+        before = block;
+        if block == Block::Nothing {
+            continue;
+        }
+        if !is_same {
+            out.push('\n');
+        }
+        let goes_on = lines.peek().is_some_and(|next| {
+            Fence::of(next).is_none() && quoted(next).0 == quotes && !quoted(next).1.trim().is_empty()
+        });
+        let marks = "> ".repeat(quotes);
+        out.push_str(&format!("{marks}{}{}\n", line_of_text(text), if goes_on { "  " } else { "" }));
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Block {
+    Nothing,
+    Text { quotes: usize },
+}
+
+/// The line that begins a block of code.
+struct Fence<'a> {
+    mark: char,
+    length: usize,
+    language: &'a str,
+}
+
+impl<'a> Fence<'a> {
+    fn of(line: &'a str) -> Option<Self> {
+        let line = line.trim_start_matches(' ');
+        let mark = line.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
+        let info = line.trim_start_matches(mark);
+        let length = line.len() - info.len();
+        // With a backtick in it, it is code within a line.
+        (length >= 3 && !(mark == '`' && info.contains('`'))).then_some(Self { mark, length, language: info.trim() })
+    }
+
+    fn is_closed_by(&self, line: &str) -> bool {
+        let line = line.trim();
+        line.len() >= self.length && line.chars().all(|c| c == self.mark)
+    }
+}
+
+/// Code as it is, between fences that nothing in it closes.
+fn code_block(language: &str, code: &[&str], out: &mut String) {
+    let longest = code.iter().flat_map(|line| line.split(|c| c != '`')).map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "+-#._".contains(c);
+    let language: String = language.chars().take_while(|c| is_name(*c)).take(MAX_LANGUAGE_CHARS).collect();
+    out.push_str(&format!("\n{fence}{language}\n"));
+    code.iter().for_each(|line| out.push_str(&format!("{line}\n")));
+    out.push_str(&format!("{fence}\n"));
+}
+
+/// How deep a line is quoted, and the rest of it.
+fn quoted(mut line: &str) -> (usize, &str) {
+    let mut quotes = 0;
+    while quotes < MAX_QUOTES
+        && let Some(rest) = line.strip_prefix('>')
+    {
+        quotes += 1;
+        line = rest.strip_prefix(' ').unwrap_or(rest);
+    }
+    (quotes, line)
+}
+
+/// A line that begins nothing, whatever it begins with.
+fn line_of_text(line: &str) -> String {
+    let text = line.trim_start_matches([' ', '\t']);
+    let indent = line.chars().take_while(|c| matches!(c, ' ' | '\t'));
+    // Spaces would make it code, or be lost.
+    let mut out: String = indent.map(|c| if c == '\t' { "\u{a0}\u{a0}\u{a0}\u{a0}" } else { "\u{a0}" }).collect();
+    if text.chars().all(|c| " \t-=*_+|:".contains(c)) {
+        // A rule, the line below a heading or the one below a table's head.
+        out.push_str(&escape(text, "-=*_+|:"));
+        return out;
+    }
+    let digits = text.chars().take_while(char::is_ascii_digit).count();
+    let (number, rest) = text.split_at(digits);
+    out.push_str(number);
+    let is_numbered = digits > 0 && rest.starts_with(['.', ')']);
+    let is_listed = rest.starts_with(['-', '+', '*']) && matches!(rest.as_bytes().get(1), None | Some(b' ' | b'\t'));
+    if is_numbered || is_listed || rest.starts_with(['#', '>', '~', ':']) {
+        out.push('\\');
+        out.push_str(rest.get(..1).unwrap_or_default());
+        out.push_str(&inline(rest.get(1..).unwrap_or_default()));
+    } else {
+        out.push_str(&inline(rest));
+    }
+    out
+}
+
+/// Text within a line: code stays as it is, emphasis stays, everything else that means something is escaped.
+fn inline(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('`') {
+        let (before, from) = rest.split_at(at);
+        out.push_str(&escaped_but_emphasis(before));
+        let ticks = from.len() - from.trim_start_matches('`').len();
+        let (mark, after) = from.split_at(ticks);
+        match end_of_code(after, ticks) {
+            Some(end) => {
+                let (code, tail) = after.split_at(end);
+                out.push_str(&format!("{mark}{code}{mark}"));
+                rest = tail.get(ticks..).unwrap_or_default();
+            }
+            None => {
+                out.push_str(&"\\`".repeat(ticks));
+                rest = after;
+            }
+        }
+    }
+    out.push_str(&escaped_but_emphasis(rest));
+    out
+}
+
+/// Where code ends that so many ticks have begun.
+fn end_of_code(text: &str, ticks: usize) -> Option<usize> {
+    let mut at = 0;
+    while let Some(found) = text.get(at..)?.find('`') {
+        let from = at + found;
+        let run = text.get(from..)?;
+        let length = run.len() - run.trim_start_matches('`').len();
+        if length == ticks {
+            return Some(from);
+        }
+        at = from + length;
+    }
+    None
+}
+
+/// What could become a link, a picture, HTML or another character. The rest stays, for addresses have much of it.
+fn escaped_but_emphasis(text: &str) -> String {
+    let mut parts = text.split('&');
+    let mut out = escape(parts.next().unwrap_or_default(), "\\<[$");
+    for part in parts {
+        let after_word = part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '#');
+        out.push_str(if after_word.starts_with(';') { "\\&" } else { "&" });
+        out.push_str(&escape(part, "\\<[$"));
+    }
+    out
+}
+
+/// A name or another word of which nothing means anything.
+fn escaped(text: &str) -> String {
+    escape(text, "\\<>[]#&|~*_`$")
+}
+
+fn escape(text: &str, special: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if special.contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
+    use shared::message::Seq;
+    use shared::names::MessageId;
+
+    use super::*;
+
+    fn message(at: &str, sender: Option<&str>, content: &str) -> Message {
+        Message {
+            seq: Seq(1),
+            id: MessageId::new("key-1").unwrap(),
+            sender: sender.map(|name| name.parse().unwrap()),
+            content: content.to_owned(),
+            sent_at: at.parse().unwrap(),
+        }
+    }
+
+    fn document(messages: &[Message]) -> String {
+        let mut markdown = Markdown::new(TimeZone::UTC);
+        let mut out = Markdown::head(&"room_1".parse().unwrap());
+        messages.iter().for_each(|message| markdown.message(message, &mut out));
+        out
+    }
+
+    /// What is said, between two messages of somebody else.
+    fn said(content: &str) -> String {
+        let at = "2026-11-22T14:03:00Z";
+        document(&[message(at, Some("bob"), content), message(at, Some("alice"), "after")])
+    }
+
+    #[track_caller]
+    fn check(content: &str, expected: &str) {
+        let head = "# room\\_1\n\n## Sunday 22 November 2026\n\n### 14:03 bob\n";
+        assert_eq!(said(content), format!("{head}{expected}\n### 14:03 alice\n\nafter\n"));
+        expect_only_ours(content);
+    }
+
+    /// However a reader takes it, the document has the headings that we gave it, and nothing that we take out.
+    #[track_caller]
+    fn expect_only_ours(content: &str) {
+        let document = said(content);
+        for options in [Options::empty(), Options::all()] {
+            let (mut headings, mut heading) = (vec![], None);
+            for event in Parser::new_ext(&document, options) {
+                match &event {
+                    Event::Start(Tag::Heading { level, .. }) => heading = Some((*level, String::new())),
+                    Event::End(TagEnd::Heading(_)) => headings.extend(heading.take()),
+                    Event::Text(text) => {
+                        if let Some((_, words)) = &mut heading {
+                            words.push_str(text);
+                        }
+                    }
+                    Event::Start(
+                        Tag::Paragraph
+                        | Tag::BlockQuote(_)
+                        | Tag::CodeBlock(CodeBlockKind::Fenced(_))
+                        | Tag::Emphasis
+                        | Tag::Strong
+                        | Tag::Strikethrough
+                        | Tag::Superscript
+                        | Tag::Subscript,
+                    )
+                    | Event::End(_)
+                    | Event::SoftBreak
+                    | Event::HardBreak
+                    | Event::Code(_)
+                    | Event::InlineMath(_)
+                    | Event::DisplayMath(_) => {}
+                    Event::Start(_)
+                    | Event::Html(_)
+                    | Event::InlineHtml(_)
+                    | Event::FootnoteReference(_)
+                    | Event::Rule
+                    | Event::TaskListMarker(_) => panic!("{event:?} in {document}"),
+                }
+            }
+            let of = |level, words: &str| (level, words.to_owned());
+            let expected = [
+                of(HeadingLevel::H1, "room_1"),
+                of(HeadingLevel::H2, "Sunday 22 November 2026"),
+                of(HeadingLevel::H3, "14:03 bob"),
+                of(HeadingLevel::H3, "14:03 alice"),
+            ];
+            assert_eq!(headings, expected, "{document}");
+        }
+    }
+
+    #[test]
+    fn who_speaks_is_said_once_a_minute_and_each_day_has_a_heading() {
+        let written = document(&[
+            message("2026-11-22T14:03:10Z", Some("bob"), "one"),
+            message("2026-11-22T14:03:50Z", Some("bob"), "two"),
+            message("2026-11-22T14:04:00Z", Some("bob"), "three"),
+            message("2026-11-22T14:04:00Z", None, "green"),
+            message("2026-11-23T14:04:00Z", None, "red"),
+        ]);
+        let lines: Vec<&str> = written.lines().filter(|line| !line.is_empty()).collect();
+        let expected = [
+            "# room\\_1",
+            "## Sunday 22 November 2026",
+            "### 14:03 bob",
+            "one",
+            "two",
+            "### 14:04 bob",
+            "three",
+            "### 14:04 (outside)",
+            "green",
+            "## Monday 23 November 2026",
+            "### 14:04 (outside)",
+            "red",
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn emphasis_code_quotes_and_addresses_stay() {
+        check("a **b** _c_ `d*e\\f` ", "\na **b** _c_ `d*e\\f` \n");
+        check("one\ntwo\n\nthree", "\none  \ntwo\n\nthree\n");
+        check("> said\nanswer", "\n> said\n\nanswer\n");
+        check("https://example.org/a_b?c=1&d=2#e~f", "\nhttps://example.org/a_b?c=1&d=2#e~f\n");
+        check(
+            "try\n```rust\nfn main() {\n    # 1\n}\n```\nthis",
+            "\ntry\n\n```rust\nfn main() {\n    # 1\n}\n```\n\nthis\n",
+        );
+    }
+
+    #[test]
+    fn a_fence_that_is_not_closed_ends_with_its_message_and_one_inside_closes_nothing() {
+        check("```\ncode", "\n```\ncode\n```\n");
+        check("~~~ a`b\n```\n# x\n~~~", "\n````a\n```\n# x\n````\n");
+    }
+
+    #[test]
+    fn no_message_makes_a_place_for_itself_in_the_document() {
+        check("### 14:05 alice\nyes", "\n\\### 14:05 alice  \nyes\n");
+        check("yes\n===", "\nyes  \n\\=\\=\\=\n");
+        check("- a\n1. b", "\n\\- a  \n1\\. b\n");
+        check("    deep", "\n\u{a0}\u{a0}\u{a0}\u{a0}deep\n");
+        check("<img src=x> ![a](b) &lt; \\# `open", "\n\\<img src=x> !\\[a](b) \\&lt; \\\\# \\`open\n");
+        for text in [
+            "# a",
+            " # a",
+            "> # a",
+            "> > ---",
+            "a\n---",
+            "a\n-",
+            "***",
+            "a | b\n--|--\nc | d",
+            "| a |\n|:-|",
+            "[a]: b",
+            "[a](b)",
+            "<b>",
+            "<!-- a",
+            "&#35; a",
+            "+ a",
+            "*\ta",
+            "2) a",
+            "> - a",
+            "> ```\n> # a",
+            "> ~~~\n# a",
+            "```a`b\n# c",
+            "~~~",
+            "````\n```\n# a",
+            "a\\",
+            ">>>>>>>>>> # a",
+            "\\# a",
+            "`` a ` b",
+            "> a\n---\nb",
+            "a\n\n    # b",
+            "\t# a",
+            "[^1]: a",
+            ":::\n# a",
+            "$$\n# a\n$$",
+            "- [ ] a",
+            "Term\n: # a",
+            "^a^ ~b~",
+            "+++\na = 1\n+++",
+            "---\na: b\n---",
+            "> [!NOTE]\n> a",
+        ] {
+            expect_only_ours(text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_written_becomes_more_than_text(text in "([#>~`=*_|:+!\\[\\]()<&;$^\\\\ \t\n-]|[a1.]){0,40}") {
+            expect_only_ours(&text);
+        }
+    }
+}
