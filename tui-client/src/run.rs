@@ -1,4 +1,4 @@
-//! The loop that owns the state: events in, effects out, a frame when something changed.
+//! The loop that owns the client's core: events in, effects out, a frame when something changed.
 //!
 //! One task, which never waits for the network: keys are answered at once, what the network tells is folded into at
 //! most sixty frames a second, and while nothing happens nothing runs and nothing is written.
@@ -11,19 +11,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::process::{self, Signal as Posix};
-use tokio::sync::mpsc::{Receiver, Sender};
+use shared::names::RoomId;
+use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::app::client::{Client, Effects};
 use crate::app::preferences::Preferences;
-use crate::app::update::update;
-use crate::app::{Connection, Effect, Event, Look, Palette, State};
+use crate::app::{Connection, Effect, Event, Look, Palette};
 use crate::errands::Errands;
 use crate::keys::{self, Input};
 use crate::network::error::ApiError;
-use crate::network::{self, Membership, Network, NetworkEvent, Request};
-use crate::outbox::lines::Kept;
-use crate::outbox::{Left, Outbox, OutboxError};
+use crate::network::{self, Membership};
 use crate::pace::{Haste, Pace};
+use crate::rooms::{NetworkEnded, Rooms, Told};
 use crate::signals::Signals;
 use crate::terminal::{self, Terminal};
 
@@ -59,42 +59,37 @@ pub enum RunError {
     NetworkEnded,
 }
 
-/// Shows the room until the person leaves. The first frame is on the screen before anything else is begun.
+impl From<NetworkEnded> for RunError {
+    fn from(_: NetworkEnded) -> Self {
+        Self::NetworkEnded
+    }
+}
+
+/// Shows the rooms until the person leaves: that of the membership first, `more` behind it. The first frame is on the screen
+/// before anything else is begun. What remains in the outboxes of `rooms` is told by them, however this ends.
 ///
 /// # Errors
 /// When there is no terminal or it stops working, or when the network cannot be started.
-pub async fn join(membership: Membership, preferences: Preferences, outbox: &mut Outbox) -> Result<Ended, RunError> {
+pub async fn join(
+    membership: Membership,
+    more: &[RoomId],
+    preferences: Preferences,
+    rooms: &mut Rooms,
+) -> Result<Ended, RunError> {
     let signals = Signals::listen()?;
     let look = Look { size: terminal::size(), palette: palette(), preferences, zone: TimeZone::system() };
     let mut terminal = Terminal::take(look.size)?;
-    let state = State::new(&membership, network::new_message_id(), look, Timestamp::now());
-    terminal.draw(&state)?;
+    let client = Client::new(&membership, more, network::new_message_id(), look, Timestamp::now());
+    terminal.draw(&client)?;
 
-    let Network { requests, mut events, task } = network::start(&membership)?;
-    let mut program = Program {
-        state,
-        terminal,
-        outbox,
-        errands: Errands::new(),
-        outgoing: VecDeque::new(),
-        pace: Pace::new(Instant::now()),
-        stopping_since: None,
-    };
-    let ended = program.run(signals, &requests, &mut events).await;
+    let pace = Pace::new(Instant::now());
+    let mut program = Program { client, terminal, rooms, errands: Errands::new(), pace, stopping_since: None };
+    let ended = program.run(signals).await;
     // The terminal comes back before the goodbye, so that nobody waits for it with a frozen screen.
-    let Program { terminal, outbox, .. } = program;
+    let Program { terminal, rooms, .. } = program;
     drop(terminal);
-    drop(requests);
-    let goodbye = async {
-        while let Some(event) = events.recv().await {
-            if let NetworkEvent::Posted(id) = event {
-                outbox.done(&id);
-            }
-        }
-        task.await
-    };
     // Where the close takes longer, the server finds out by itself.
-    drop(timeout(GOODBYE, goodbye).await);
+    drop(timeout(GOODBYE, rooms.goodbye()).await);
     ended
 }
 
@@ -106,29 +101,26 @@ fn palette() -> Palette {
 }
 
 struct Program<'a> {
-    state: State,
+    client: Client,
     terminal: Terminal,
-    outbox: &'a mut Outbox,
+    rooms: &'a mut Rooms,
     errands: Errands,
-    /// Requests the network has no room for yet. As many as a person sends meanwhile.
-    outgoing: VecDeque<Request>,
     pace: Pace,
     /// When the program stopped itself, until it runs again.
     stopping_since: Option<Instant>,
 }
 
 type Keys = Receiver<io::Result<Input>>;
-type Requests = Sender<Request>;
-type Events = Receiver<NetworkEvent>;
 /// Goes on, or ends.
 type Flow = ControlFlow<Ended>;
 
 impl Program<'_> {
-    async fn run(&mut self, mut signals: Signals, requests: &Requests, events: &mut Events) -> Result<Ended, RunError> {
+    async fn run(&mut self, mut signals: Signals) -> Result<Ended, RunError> {
         let mut keys = keys::read()?;
-        let left = self.adopt();
-        if let ControlFlow::Break(ended) = self.happened(left, Haste::AtOnce)? {
-            return Ok(ended);
+        for (key, id) in self.client.open_rooms() {
+            if let ControlFlow::Break(ended) = self.perform(vec![(key, Effect::Enter(id))], Haste::AtOnce)? {
+                return Ok(ended);
+            }
         }
         loop {
             let wake = self.next_wake();
@@ -139,14 +131,8 @@ impl Program<'_> {
                 _ = signals.proceed.recv() => self.proceed(Event::Continued)?,
                 _ = signals.resize.recv() => self.happened(Event::Resized(terminal::size()), Haste::AtOnce)?,
                 event = keys.recv() => self.typed(event, &mut keys)?,
-                permit = requests.reserve(), if !self.outgoing.is_empty() => {
-                    if let (Ok(permit), Some(request)) = (permit, self.outgoing.pop_front()) {
-                        permit.send(request);
-                    }
-                    ControlFlow::Continue(())
-                }
                 Some(sentence) = self.errands.told() => self.happened(Event::Told(sentence), Haste::AtOnce)?,
-                event = events.recv() => self.told(event.ok_or(RunError::NetworkEnded)?, events)?,
+                told = self.rooms.next() => self.told(told?)?,
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.woken()?,
             };
             if let ControlFlow::Break(ended) = flow {
@@ -157,7 +143,7 @@ impl Program<'_> {
             }
             // What the next frame shows will be read with it.
             if self.pace.due().is_none() {
-                self.terminal.title(&self.state.title())?;
+                self.terminal.title(&self.client.title())?;
             }
         }
     }
@@ -177,12 +163,15 @@ impl Program<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn told(&mut self, first: NetworkEvent, events: &mut Events) -> Result<Flow, RunError> {
-        let more = std::iter::from_fn(|| events.try_recv().ok());
-        for event in std::iter::once(first).chain(more).take(NETWORK_BATCH) {
-            if let ended @ ControlFlow::Break(_) = self.happened(Event::Network(event), Haste::NextFrame)? {
+    fn told(&mut self, first: Option<Told>) -> Result<Flow, RunError> {
+        let mut next = first;
+        for _ in 0..NETWORK_BATCH {
+            let Some((key, event)) = next else { break };
+            let effects = self.client.update_room(Timestamp::now(), key, Event::Network(event));
+            if let ended @ ControlFlow::Break(_) = self.perform(effects, Haste::NextFrame)? {
                 return Ok(ended);
             }
+            next = self.rooms.try_next()?;
         }
         Ok(ControlFlow::Continue(()))
     }
@@ -191,7 +180,7 @@ impl Program<'_> {
         if self.stopping_since.is_some_and(|since| since.elapsed() >= STOPPING) {
             return self.proceed(Event::CannotStop);
         }
-        if self.state.next_tick().is_some_and(|tick| tick <= Timestamp::now()) {
+        if self.client.next_tick().is_some_and(|tick| tick <= Timestamp::now()) {
             return self.happened(Event::Tick, Haste::AtOnce);
         }
         Ok(ControlFlow::Continue(()))
@@ -208,54 +197,50 @@ impl Program<'_> {
         self.happened(event, Haste::AtOnce)
     }
 
-    /// Changes the state by an event, does what is to be done then, and goes on with what came of that.
+    /// Changes the client by what the person or the terminal did, and does what is to be done then.
     fn happened(&mut self, event: Event, haste: Haste) -> Result<Flow, RunError> {
-        let mut events = VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
-            for effect in update(&mut self.state, Timestamp::now(), event) {
-                match effect {
-                    Effect::Keep(kept) => events.extend(self.keep(kept)),
-                    Effect::Forget(id) => self.outbox.done(&id),
-                    Effect::Refuse { id, reason } => self.outbox.refuse(&id, &reason),
-                    Effect::Adopt => events.push_back(self.adopt()),
-                    Effect::Request(request) => self.outgoing.push_back(request),
-                    Effect::Copy(text) => {
-                        let terminal_took_it = self.terminal.copy(&text)?;
-                        self.errands.copy(text, terminal_took_it);
-                    }
-                    Effect::Open(address) => self.errands.open(address),
-                    Effect::Notify(notification) => self.terminal.notify(&notification)?,
-                    Effect::Draw => self.pace.ask(haste),
-                    Effect::Repaint => self.terminal.repaint()?,
-                    Effect::Suspend => self.stop()?,
-                    Effect::Quit => {
-                        let is_full = self.state.connection == Connection::Full;
-                        return Ok(ControlFlow::Break(if is_full { Ended::RoomFull } else { Ended::Quit }));
-                    }
+        let effects = self.client.update(Timestamp::now(), event);
+        self.perform(effects, haste)
+    }
+
+    /// Does what is to be done, and goes on with what comes of that.
+    fn perform(&mut self, effects: Effects, haste: Haste) -> Result<Flow, RunError> {
+        let mut effects = VecDeque::from(effects);
+        while let Some((key, effect)) = effects.pop_front() {
+            let mut event = None;
+            match effect {
+                Effect::Keep(kept) => event = self.rooms.keep(key, kept),
+                Effect::Adopt => event = self.rooms.adopt(key),
+                Effect::Forget(id) => self.rooms.forget(key, &id),
+                Effect::Refuse { id, reason } => self.rooms.refuse(key, &id, &reason),
+                Effect::Request(request) => self.rooms.request(key, request),
+                Effect::Copy(text) => {
+                    let terminal_took_it = self.terminal.copy(&text)?;
+                    self.errands.copy(text, terminal_took_it);
                 }
+                Effect::Open(address) => self.errands.open(address),
+                Effect::Notify(notification) => self.terminal.notify(&notification)?,
+                Effect::Enter(room) => {
+                    self.rooms.open(key, &self.client.membership(&room))?;
+                    event = self.rooms.adopt(key);
+                }
+                Effect::Close => self.rooms.close(key),
+                Effect::Draw => self.pace.ask(haste),
+                Effect::Repaint => self.terminal.repaint()?,
+                Effect::Suspend => self.stop()?,
+                // The client has done it.
+                Effect::Rooms(..) => {}
+                Effect::Recall => {}
+                Effect::Quit => {
+                    let is_out = self.client.rooms().iter().all(|room| room.state.connection == Connection::Full);
+                    return Ok(ControlFlow::Break(if is_out { Ended::RoomFull } else { Ended::Quit }));
+                }
+            }
+            if let Some(event) = event {
+                effects.extend(self.client.update_room(Timestamp::now(), key, event));
             }
         }
         Ok(ControlFlow::Continue(()))
-    }
-
-    /// Writes a message down and hands it to the network. It takes some milliseconds in which no frame is drawn, so what
-    /// the screen shows as sent is on disk.
-    fn keep(&mut self, kept: Kept) -> Option<Event> {
-        match self.outbox.put(&kept) {
-            Ok(()) => {
-                self.outgoing.push_back(Request::Post { id: kept.id, content: kept.content });
-                None
-            }
-            Err(error @ OutboxError::Full) => Some(Event::NotKept { id: kept.id, reason: error.to_string() }),
-            Err(error @ (OutboxError::NoFolder | OutboxError::Disk { .. })) => {
-                Some(Event::NoOutbox { id: kept.id, reason: error.to_string() })
-            }
-        }
-    }
-
-    fn adopt(&mut self) -> Event {
-        let Left { held, trouble } = self.outbox.adopt();
-        Event::Adopted { held, trouble: trouble.map(|error| error.to_string()) }
     }
 
     /// Gives the terminal to the shell and stops, with all that was started with us, as Ctrl+Z does elsewhere.
@@ -272,7 +257,7 @@ impl Program<'_> {
         if !is_due || self.stopping_since.is_some() {
             return Ok(ControlFlow::Continue(()));
         }
-        self.terminal.draw(&self.state)?;
+        self.terminal.draw(&self.client)?;
         self.pace.drawn(now);
         self.happened(Event::Drawn, Haste::NextFrame)
     }
@@ -282,7 +267,7 @@ impl Program<'_> {
         if let Some(since) = self.stopping_since {
             return Some(since + STOPPING);
         }
-        let tick = self.state.next_tick().map(|tick| {
+        let tick = self.client.next_tick().map(|tick| {
             let left = tick.duration_since(Timestamp::now());
             Instant::now() + Duration::try_from(left).unwrap_or_default()
         });

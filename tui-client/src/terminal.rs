@@ -14,16 +14,15 @@ use crossterm::terminal::{
     BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
 };
 use crossterm::{cursor, queue, terminal};
-use ratatui::TerminalOptions;
-use ratatui::Viewport;
 use ratatui::backend::CrosstermBackend;
 use ratatui::buffer::{Buffer, CellDiffOption, CellWidth};
 use ratatui::layout::{Position, Rect, Size};
+use ratatui::{Frame, TerminalOptions, Viewport};
 
-use crate::app::State;
+use crate::app::client::Client;
 use crate::app::notifications::Notification;
 use crate::notify::Notifier;
-use crate::view::view;
+use crate::view::view_client;
 
 /// The longest that xterm takes for its clipboard, in bytes of base64; others take more.
 const MAX_CLIPBOARD_BYTES: usize = 74_994;
@@ -79,12 +78,12 @@ impl Terminal {
     ///
     /// # Errors
     /// When the terminal cannot be written to.
-    pub fn draw(&mut self, state: &State) -> io::Result<()> {
+    pub fn draw(&mut self, client: &Client) -> io::Result<()> {
         // A panic in another task has put the terminal back, and the loop is about to hear of it.
         if !IS_OURS.load(Ordering::SeqCst) {
             return Ok(());
         }
-        let frame = self.painter.frame(state)?;
+        let frame = self.painter.frame(client.size(), |frame| view_client(client, frame))?;
         write(&frame)
     }
 
@@ -207,9 +206,9 @@ fn write(bytes: &[u8]) -> io::Result<()> {
     stdout.flush()
 }
 
-/// Turns states into the bytes that make the terminal show them, each frame as the difference from the one before.
+/// Turns pictures into the bytes that make the terminal show them, each frame as the difference from the one before.
 ///
-/// It never asks the terminal anything: the size is the state's, and the bytes are for the caller to write.
+/// It never asks the terminal anything: the size is the caller's, and the bytes are for the caller to write.
 #[derive(Debug)]
 pub struct Painter {
     terminal: ratatui::Terminal<CrosstermBackend<Bytes>>,
@@ -234,18 +233,18 @@ impl Painter {
         Ok(Self { terminal, bytes, size, reached_into: Vec::new() })
     }
 
-    /// The bytes of the next frame, bracketed so that a terminal which knows mode 2026 shows it in one piece.
+    /// The bytes of the next frame, of this size and as `view` paints it, bracketed so that a terminal which knows mode 2026 shows it in one piece.
     ///
     /// # Errors
     /// Never, see [`Painter::new`].
-    pub fn frame(&mut self, state: &State) -> io::Result<Vec<u8>> {
-        if self.size != state.size {
-            self.size = state.size;
+    pub fn frame(&mut self, size: Size, view: impl FnOnce(&mut Frame<'_>)) -> io::Result<Vec<u8>> {
+        if self.size != size {
+            self.size = size;
             self.repaint()?;
         }
         let Self { terminal, reached_into, .. } = self;
         terminal.draw(|frame| {
-            view(state, frame);
+            view(frame);
             for position in std::mem::take(reached_into) {
                 if let Some(cell) = frame.buffer_mut().cell_mut(position) {
                     cell.set_diff_option(CellDiffOption::AlwaysUpdate);

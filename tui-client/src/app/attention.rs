@@ -68,13 +68,13 @@ impl State {
                 self.read(effects);
                 Picture::Same
             }
-            Focus::Elsewhere => {
+            Focus::Elsewhere | Focus::OtherRoom => {
                 // Whoever turns away was here until now, unless a screen saver did it.
                 if self.away_since().is_none() {
                     self.attention.seen_at = self.now;
                 }
                 self.focus = focus;
-                self.attention.terminal_tells = true;
+                self.attention.terminal_tells |= focus == Focus::Elsewhere;
                 self.take_off_line()
             }
         }

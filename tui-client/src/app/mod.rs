@@ -2,12 +2,14 @@
 //!
 //! Read in this order: this file (the state, what may happen to it, what is to be done then), `update`, `sending`,
 //! `arrivals` (what the network tells), `commands` (the table of keys and names), `preferences`, `colours`, `log`,
-//! `composer`, `scroll`, `people`, `receipts`, `attention`, `unread`, `notifications`, `typing`, `ticks`, `leaving`; then what they stand
-//! on: `layout`, `rows`, `markup`, `hints`, `times`, `wrap`, `sanitize`.
+//! `composer`, `scroll`, `people`, `receipts`, `attention`, `unread`, `notifications`, `typing`, `ticks`, `leaving`; then
+//! what they stand on: `layout`, `rows`, `markup`, `hints`, `times`, `wrap`, `sanitize`; and last `client`, which holds a
+//! state for each room, and `switcher`.
 
 pub mod arrivals;
 pub(crate) mod attention;
 pub(crate) mod characters;
+pub mod client;
 pub mod colours;
 pub mod commands;
 pub mod completion;
@@ -28,6 +30,7 @@ pub mod rows;
 pub mod sanitize;
 pub mod scroll;
 pub(crate) mod sending;
+pub mod switcher;
 pub(crate) mod ticks;
 pub mod times;
 pub mod typing;
@@ -44,10 +47,11 @@ use jiff::tz::TimeZone;
 use ratatui::layout::Size;
 use shared::frames::Welcome;
 use shared::message::Seq;
-use shared::names::{MessageId, Username};
+use shared::names::{MessageId, RoomId, Username};
 use shared::rest::MAX_CONTENT_BYTES;
 
 use crate::app::attention::Attention;
+use crate::app::commands::RoomAction;
 use crate::app::completion::Completion;
 use crate::app::composer::Composer;
 use crate::app::hand::Hand;
@@ -225,7 +229,7 @@ pub enum Event {
         /// Why there may be more that cannot be had, if so.
         trouble: Option<String>,
     },
-    /// Something outside did not go as the person was told: a sentence that says so and what to do.
+    /// There is something to tell the person: a sentence.
     Told(String),
     /// A frame stands on the screen.
     Drawn,
@@ -267,6 +271,14 @@ pub enum Effect {
     Draw,
     /// The terminal may show anything; draw every cell of it.
     Repaint,
+    /// Do what concerns more than one room. [`Client`](client::Client) does, so this never comes out of it.
+    Rooms(RoomAction, String),
+    /// Connect to this room, which is the room that the effect comes from. It comes from a client alone, as those below do.
+    Enter(RoomId),
+    /// Close the connection to the room.
+    Close,
+    /// Look up which rooms were joined before.
+    Recall,
     /// Stop until the shell continues the program.
     Suspend,
     /// End the program.

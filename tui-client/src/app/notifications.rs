@@ -102,7 +102,8 @@ impl State {
                 let may_be_elsewhere = Duration::try_from(silent_for).is_ok_and(|time| time >= PERHAPS_ELSEWHERE);
                 if may_be_elsewhere { Wanted::Bell } else { Wanted::Off }
             }
-            Focus::Here => Wanted::Off,
+            // The bar of rooms tells of it.
+            Focus::OtherRoom | Focus::Here => Wanted::Off,
         }
     }
 

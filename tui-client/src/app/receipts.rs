@@ -25,6 +25,8 @@ pub enum Focus {
     Here,
     /// At another window.
     Elsewhere,
+    /// At another room of this client, or at the list of rooms.
+    OtherRoom,
 }
 
 impl Receipts {

@@ -135,6 +135,7 @@ fn act(state: &mut State, action: Action, argument: &str, effects: &mut Vec<Effe
         Action::Redraw => effects.push(Effect::Repaint),
         Action::Suspend => effects.push(Effect::Suspend),
         Action::TakeBack => sending::take_back(state, effects),
+        Action::Rooms(action) => effects.push(Effect::Rooms(action, argument.to_owned())),
         Action::Quit => state.leave(effects),
     }
 }

@@ -30,14 +30,16 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use jiff::SignedDuration;
+use shared::names::RoomId;
 
 use crate::app::preferences::{Glyphs, ThemeName};
 use crate::app::sanitize;
 use crate::cli::exit::{Exit, Failure};
 use crate::config::table::{Config as FileConfig, THEMES};
-use crate::config::{Settings, StateDir};
+use crate::config::{Settings, StateDir, room};
 use crate::outbox::lines::Whose;
 use crate::outbox::{Outbox, Remains};
+use crate::rooms::Rooms;
 use crate::run::{self, Ended};
 
 /// Chat for two in the terminal
@@ -79,6 +81,9 @@ enum Command {
 struct Join {
     #[command(flatten)]
     settings: Settings,
+    /// More rooms, to be open as well
+    #[arg(value_name = "MORE", value_parser = room)]
+    more: Vec<RoomId>,
     #[command(flatten)]
     state: StateDir,
     /// Lines that are only ever added, for screen readers; so is it where TERM is dumb or input or output no terminal
@@ -141,15 +146,21 @@ impl Join {
         if self.ascii {
             preferences.glyphs = Glyphs::Ascii;
         }
-        let whose = membership.whose();
-        let mut outbox = Outbox::new(self.state.outbox(), whose.clone());
-        let ended = block_on(async {
-            if is_plain {
-                return plain::talk(&membership, &mut outbox, self.wait).await;
+        if is_plain {
+            if !self.more.is_empty() {
+                return Err(Failure::new(Exit::Usage, "without a screen there is one room at a time: name only one"));
             }
-            Ok(run::join(membership, preferences, &mut outbox).await?)
-        });
-        say_what_remains(outbox.remains(), &whose);
+            let whose = membership.whose();
+            let mut outbox = Outbox::new(self.state.outbox(), whose.clone());
+            let ended = block_on(plain::talk(&membership, &mut outbox, self.wait));
+            say_what_remains(outbox.remains(), &whose);
+            return ended;
+        }
+        let mut rooms = Rooms::new(self.state.outbox());
+        let ended = block_on(async { Ok(run::join(membership, &self.more, preferences, &mut rooms).await?) });
+        for (whose, remains) in rooms.remains() {
+            say_what_remains(remains, &whose);
+        }
         ended
     }
 }

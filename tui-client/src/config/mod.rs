@@ -121,7 +121,11 @@ fn login_name() -> Option<Username> {
     ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok()?.parse().ok())
 }
 
-fn room(text: &str) -> Result<RoomId, String> {
+/// Reads the name of a room.
+///
+/// # Errors
+/// When `text` is no name, or one that no address can hold.
+pub fn room(text: &str) -> Result<RoomId, String> {
     // RFC 3986 §5.2.4 takes these two for steps in the path, however they are encoded.
     if matches!(text, "." | "..") {
         return Err("a room cannot be named by dots alone: no address can hold it".to_owned());

@@ -1,6 +1,7 @@
 //! Pure. What the state looks like.
 
 mod ascii;
+mod bar;
 mod chip;
 mod completion;
 mod composer;
@@ -8,21 +9,45 @@ mod help;
 mod messages;
 mod paint;
 mod status;
+mod switcher;
 mod theme;
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
+use crate::app::client::Client;
 use crate::app::preferences::Glyphs;
 use crate::app::{Screen, State, layout, sanitize};
 use crate::view::theme::Theme;
 
-/// Paints the state and puts the terminal's own cursor where the caret is: input methods open their window there.
-pub fn view(state: &State, frame: &mut Frame<'_>) {
+/// Paints the client: the room that is shown, or where to go instead, and below it the bar of rooms.
+pub fn view_client(client: &Client, frame: &mut Frame<'_>) {
+    let state = &client.shown().state;
     let theme = Theme::of(&state.preferences, state.palette);
     let screen = Rect::from((Position::ORIGIN, state.size));
     let buffer = frame.buffer_mut();
-    let caret = match &state.screen {
+    let caret = match client.switcher() {
+        Some(switcher) => switcher::paint(client, switcher, theme, screen, buffer),
+        None => room(state, buffer),
+    };
+    if client.has_bar() {
+        bar::paint(client, theme, Rect::new(0, screen.bottom(), screen.width, 1), buffer);
+    }
+    finish(state, frame, caret);
+}
+
+/// Paints the state alone and puts the terminal's own cursor where the caret is: input methods open their window there.
+pub fn view(state: &State, frame: &mut Frame<'_>) {
+    let caret = room(state, frame.buffer_mut());
+    finish(state, frame, caret);
+}
+
+/// Paints a room and says where the caret is.
+fn room(state: &State, buffer: &mut Buffer) -> Position {
+    let theme = Theme::of(&state.preferences, state.palette);
+    let screen = Rect::from((Position::ORIGIN, state.size));
+    match &state.screen {
         Screen::Help { search, top } => help::paint(state, search, *top, theme, screen, buffer),
         Screen::Chat => {
             let areas = layout::areas(state);
@@ -34,7 +59,11 @@ pub fn view(state: &State, frame: &mut Frame<'_>) {
             composer::hint(state, theme, areas.hint, buffer);
             composer::paint(state, theme, areas.composer, buffer)
         }
-    };
+    }
+}
+
+fn finish(state: &State, frame: &mut Frame<'_>, caret: Position) {
+    let buffer = frame.buffer_mut();
     sanitize::sweep(buffer);
     if state.preferences.glyphs == Glyphs::Ascii {
         ascii::replace_our_own(buffer);

@@ -14,6 +14,7 @@ use tui_client::app::receipts::Focus;
 use tui_client::network::NetworkEvent;
 use tui_client::notify::Notifier;
 use tui_client::terminal::Painter;
+use tui_client::view::view;
 use vte::{Params, Parser, Perform};
 
 use crate::stage::{Stage, message};
@@ -146,7 +147,7 @@ impl Perform for Deeds {
 #[track_caller]
 fn check(what: &str, stage: &Stage) {
     let size = stage.state.size;
-    let bytes = Painter::new(size).unwrap().frame(&stage.state).unwrap();
+    let bytes = Painter::new(size).unwrap().frame(size, |frame| view(&stage.state, frame)).unwrap();
     Deeds::of(&bytes).expect_only_ours(false);
     // A terminal of its own mind shows what the picture says, so nothing of the text was an order.
     let [rows, columns] = [size.height, size.width].map(|cells| NonZero::new(cells).unwrap());
@@ -270,9 +271,11 @@ fn no_text_of_others_leaves_a_title_or_a_notification() {
 #[test]
 fn a_frame_that_changes_a_character_costs_less_than_a_hundred_bytes() {
     let stage = Stage::joined(120, 40, 500).bob_counts_to(500);
-    let mut painter = Painter::new(Size::new(120, 40)).unwrap();
-    painter.frame(&stage.state).unwrap();
-    let bytes = painter.frame(&stage.types("x").state).unwrap().len();
+    let size = Size::new(120, 40);
+    let mut painter = Painter::new(size).unwrap();
+    painter.frame(size, |frame| view(&stage.state, frame)).unwrap();
+    let stage = stage.types("x");
+    let bytes = painter.frame(size, |frame| view(&stage.state, frame)).unwrap().len();
     assert!(bytes < 100, "{bytes}");
 }
 

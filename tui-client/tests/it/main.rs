@@ -27,6 +27,7 @@ mod presence;
 mod receipts;
 mod refused;
 mod requests;
+mod rooms;
 mod screens;
 mod scripted;
 mod scrolling;

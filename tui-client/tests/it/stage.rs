@@ -145,6 +145,10 @@ impl Stage {
             | Effect::Draw
             | Effect::Repaint
             | Effect::Suspend
+            | Effect::Rooms(..)
+            | Effect::Enter(_)
+            | Effect::Close
+            | Effect::Recall
             | Effect::Quit => None,
         };
         self.effects.iter().filter_map(request).collect()
@@ -166,31 +170,7 @@ impl Stage {
         let size = self.state.size;
         let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
         terminal.draw(|frame| view(&self.state, frame)).unwrap();
-        let caret = terminal.get_cursor_position().unwrap();
-        let buffer = terminal.backend().buffer();
-        let mut picture = String::new();
-        for y in 0..size.height {
-            let mut row = String::new();
-            let mut covered = 0;
-            for x in 0..size.width {
-                if (caret.x, caret.y) == (x, y) {
-                    row.push('▏');
-                    if buffer[(x, y)].symbol() == " " {
-                        continue;
-                    }
-                }
-                if covered > 0 {
-                    covered -= 1;
-                    continue;
-                }
-                let symbol = buffer[(x, y)].symbol();
-                covered = tui_client::app::wrap::columns(symbol).saturating_sub(1);
-                row.push_str(symbol);
-            }
-            picture.push_str(row.trim_end());
-            picture.push('\n');
-        }
-        picture
+        picture(&mut terminal)
     }
 
     /// A row, under it the weight of each column (`b` bold, `d` dim, `i` italics, `u` underlined, `x` struck out, `r`
@@ -264,6 +244,35 @@ impl Stage {
         assert_eq!(self.requests(), expected);
         self
     }
+}
+
+/// What is on a screen, with `▏` for the caret; rows without what is blank at their ends.
+pub(crate) fn picture(terminal: &mut Terminal<TestBackend>) -> String {
+    let caret = terminal.get_cursor_position().unwrap();
+    let buffer = terminal.backend().buffer();
+    let mut picture = String::new();
+    for y in 0..buffer.area.height {
+        let mut row = String::new();
+        let mut covered = 0;
+        for x in 0..buffer.area.width {
+            if (caret.x, caret.y) == (x, y) {
+                row.push('▏');
+                if buffer[(x, y)].symbol() == " " {
+                    continue;
+                }
+            }
+            if covered > 0 {
+                covered -= 1;
+                continue;
+            }
+            let symbol = buffer[(x, y)].symbol();
+            covered = tui_client::app::wrap::columns(symbol).saturating_sub(1);
+            row.push_str(symbol);
+        }
+        picture.push_str(row.trim_end());
+        picture.push('\n');
+    }
+    picture
 }
 
 pub(crate) fn message(seq: u64, clock: &str, who: &str, content: &str) -> Message {

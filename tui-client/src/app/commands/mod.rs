@@ -127,8 +127,29 @@ pub enum Action {
     Redraw,
     /// Stops the program until the shell continues it.
     Suspend,
-    /// Leaves the room.
+    /// Does what concerns more than one room.
+    Rooms(RoomAction),
+    /// Leaves the program.
     Quit,
+}
+
+/// What concerns more than one room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoomAction {
+    /// Goes to the room of this number, counted from 1.
+    Nth(usize),
+    /// Goes to the next room with something new.
+    News,
+    /// Goes to the room before this one.
+    Before,
+    /// Goes to the next room.
+    Next,
+    /// Asks where to go.
+    Switch,
+    /// Goes to the room that is named, and opens it if it is not open.
+    Join,
+    /// Leaves the room that is shown.
+    Leave,
 }
 
 /// Where to scroll.
@@ -228,6 +249,10 @@ mod tests {
     #[test]
     fn every_action_is_told_of_in_the_help() {
         for command in all() {
+            // The first of these tells of all.
+            if matches!(command.action, Action::Rooms(RoomAction::Nth(2..))) {
+                continue;
+            }
             let told = all().any(|other| other.action == command.action && !other.help.is_empty());
             assert!(told, "{command:?}");
         }

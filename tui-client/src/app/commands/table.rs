@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 
 use crate::app::commands::key::{Key, alt, ctrl, ctrl_code, plain, shift};
-use crate::app::commands::{Action, Argument, Command, Direction, Group, When};
+use crate::app::commands::{Action, Argument, Command, Direction, Group, RoomAction, When};
 use crate::app::completion::Turn;
 use crate::app::composer::Edit;
 use crate::app::hand::Deed;
@@ -13,6 +13,7 @@ pub const GROUPS: &[Group] = &[
     Group { heading: "Writing", commands: WRITING },
     Group { heading: "Reading", commands: READING },
     Group { heading: "With a message that is selected", commands: SELECTED },
+    Group { heading: "Rooms", commands: ROOMS },
     Group { heading: "The program", commands: PROGRAM },
     Group { heading: "Moving and cutting in what you write", commands: EDITING },
 ];
@@ -90,6 +91,41 @@ const SELECTED: &[Command] = &[
     ),
 ];
 
+const ROOMS: &[Command] = &[
+    Command {
+        argument: Argument::Text("ROOM"),
+        name: Some("join"),
+        ..rooms("join", &[], "open one more room, or go there", RoomAction::Join)
+    },
+    Command {
+        name: Some("leave"),
+        ..rooms("leave", &[], "leave this room, and stay in the others", RoomAction::Leave)
+    },
+    Command {
+        name: Some("rooms"),
+        ..rooms("rooms", &[alt(KeyCode::Char('k'))], "look for a room and go there", RoomAction::Switch)
+    },
+    Command {
+        when: When::NothingBehindCaret,
+        ..rooms("rooms-at-end", &[ctrl('k')], "the same, while there is nothing behind the caret", RoomAction::Switch)
+    },
+    Command {
+        help: "go to the first room; Alt+2 to the second, up to Alt+9",
+        ..nth("room-one", &[alt(KeyCode::Char('1'))], 1)
+    },
+    nth("room-two", &[alt(KeyCode::Char('2'))], 2),
+    nth("room-three", &[alt(KeyCode::Char('3'))], 3),
+    nth("room-four", &[alt(KeyCode::Char('4'))], 4),
+    nth("room-five", &[alt(KeyCode::Char('5'))], 5),
+    nth("room-six", &[alt(KeyCode::Char('6'))], 6),
+    nth("room-seven", &[alt(KeyCode::Char('7'))], 7),
+    nth("room-eight", &[alt(KeyCode::Char('8'))], 8),
+    nth("room-nine", &[alt(KeyCode::Char('9'))], 9),
+    rooms("room-news", &[alt(KeyCode::Char('a'))], "go to the next room with something new", RoomAction::News),
+    rooms("room-before", &[ctrl_code(KeyCode::PageUp)], "go to the previous room", RoomAction::Before),
+    rooms("room-next", &[ctrl_code(KeyCode::PageDown)], "go to the next room", RoomAction::Next),
+];
+
 const PROGRAM: &[Command] = &[
     Command {
         id: "help",
@@ -118,7 +154,7 @@ const PROGRAM: &[Command] = &[
         argument: Argument::None,
         keys: &[ctrl('c'), ctrl('d')],
         when: When::DraftIsEmpty,
-        help: "leave the room",
+        help: "leave all rooms and end",
         action: Action::Quit,
     },
 ];
@@ -177,6 +213,15 @@ const fn named(
 
 const fn selected(id: &'static str, keys: &'static [Key], help: &'static str, deed: Deed) -> Command {
     Command { when: When::Selecting, ..always(id, keys, help, Action::Select(deed)) }
+}
+
+const fn rooms(id: &'static str, keys: &'static [Key], help: &'static str, action: RoomAction) -> Command {
+    always(id, keys, help, Action::Rooms(action))
+}
+
+/// Its help stands at the first of them.
+const fn nth(id: &'static str, keys: &'static [Key], number: usize) -> Command {
+    rooms(id, keys, "", RoomAction::Nth(number))
 }
 
 const fn edit(id: &'static str, keys: &'static [Key], help: &'static str, edit: Edit) -> Command {

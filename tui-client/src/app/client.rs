@@ -1,0 +1,445 @@
+//! Pure. Several rooms in one client: which are open, which one is shown, and what goes to which.
+//!
+//! A [`State`] is one room and knows of no other. Keys go to the room that is shown unless they are about rooms; what the
+//! network tells goes to the room it is about. A hidden room is one that nobody looks at. With one room nothing of this is
+//! seen; from two on the last row of the terminal is the bar of rooms.
+
+use crossterm::event::{KeyEvent, KeyEventKind};
+use jiff::Timestamp;
+use ratatui::layout::Size;
+use shared::names::{MessageId, RoomId};
+
+use crate::app::commands::{Action, Draft, RoomAction};
+use crate::app::receipts::Focus;
+use crate::app::switcher::{Choice, Pressed, Switcher};
+use crate::app::update::update;
+use crate::app::{Connection, Effect, Event, Look, Screen, State, sanitize};
+use crate::config;
+use crate::network::Membership;
+
+/// The least rows of a terminal that has a bar: below, the room needs them all.
+const BAR_FROM: u16 = 4;
+/// Which room, for as long as it is open. A room that is opened again is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RoomKey(u32);
+
+/// Effects, each with the room it comes from.
+pub type Effects = Vec<(RoomKey, Effect)>;
+
+/// Everything the screen is made from.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// In the order of the bar; at least one.
+    rooms: Vec<Room>,
+    shown: usize,
+    switcher: Option<Switcher>,
+    /// Where the person looks.
+    focus: Focus,
+    /// Who joins, where and how. The room in it means nothing.
+    membership: Membership,
+    /// The size in it is that of the terminal.
+    look: Look,
+    session: MessageId,
+    /// How many rooms were opened so far.
+    opened: u32,
+    now: Timestamp,
+    /// How many messages in hidden rooms were not sent when the person asked to quit in spite of it.
+    quit_in_spite_of: usize,
+}
+
+/// A room that is open.
+#[derive(Debug, Clone)]
+pub struct Room {
+    /// Which.
+    pub key: RoomKey,
+    /// Its name.
+    pub id: RoomId,
+    /// What is in it.
+    pub state: State,
+}
+
+/// How it stands with a room's connection, for the bar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// We are in.
+    In,
+    /// An attempt is under way.
+    Connecting,
+    /// There is no connection.
+    Lost,
+    /// It holds two others.
+    Full,
+    /// The server will not have us.
+    Refused,
+}
+
+impl Client {
+    /// The client before anything happened, with the membership's room shown and `more` rooms behind it. What messages are
+    /// called begins with `session`.
+    #[must_use]
+    pub fn new(membership: &Membership, more: &[RoomId], session: MessageId, look: Look, now: Timestamp) -> Self {
+        let mut client = Self {
+            rooms: Vec::new(),
+            shown: 0,
+            switcher: None,
+            focus: Focus::Here,
+            membership: membership.clone(),
+            look,
+            session,
+            opened: 0,
+            now,
+            quit_in_spite_of: 0,
+        };
+        for id in std::iter::once(&membership.room).chain(more) {
+            if client.position(id).is_none() {
+                client.add(id.clone());
+            }
+        }
+        for (index, room) in client.rooms.iter_mut().enumerate() {
+            room.state.focus = if index == 0 { Focus::Here } else { Focus::OtherRoom };
+        }
+        let size = client.room_size();
+        client.shown_mut().state.size = size;
+        client
+    }
+
+    /// The rooms, in the order of the bar.
+    #[must_use]
+    pub fn rooms(&self) -> &[Room] {
+        &self.rooms
+    }
+
+    /// What is to be opened at the start.
+    #[must_use]
+    pub fn open_rooms(&self) -> Vec<(RoomKey, RoomId)> {
+        self.rooms.iter().map(|room| (room.key, room.id.clone())).collect()
+    }
+
+    /// The room that is shown.
+    #[must_use]
+    #[expect(clippy::indexing_slicing, reason = "there is always a room, and `shown` is one of them")]
+    pub fn shown(&self) -> &Room {
+        &self.rooms[self.shown]
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "as above")]
+    fn shown_mut(&mut self) -> &mut Room {
+        &mut self.rooms[self.shown]
+    }
+
+    /// Where to go, while the person is asked.
+    #[must_use]
+    pub fn switcher(&self) -> Option<&Switcher> {
+        self.switcher.as_ref()
+    }
+
+    /// The size of the terminal.
+    #[must_use]
+    pub fn size(&self) -> Size {
+        self.look.size
+    }
+
+    /// Whether the last row is the bar of rooms.
+    #[must_use]
+    pub fn has_bar(&self) -> bool {
+        self.rooms.len() > 1 && self.look.size.height >= BAR_FROM
+    }
+
+    /// What stands in the title of the terminal: how much is not read in all rooms, and where.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let mut unread = self.rooms.iter().filter(|room| room.state.unread() > 0);
+        match (unread.next(), unread.next()) {
+            (None, _) => self.shown().state.title(),
+            (Some(room), None) => room.state.title(),
+            (Some(_), Some(_)) => {
+                let count: usize = self.rooms.iter().map(|room| room.state.unread()).sum();
+                format!("({count}) {} rooms", 2 + unread.count())
+            }
+        }
+    }
+
+    /// What is needed to join this room.
+    #[must_use]
+    pub fn membership(&self, room: &RoomId) -> Membership {
+        Membership { room: room.clone(), ..self.membership.clone() }
+    }
+
+    /// When the picture changes next by itself.
+    #[must_use]
+    pub fn next_tick(&self) -> Option<Timestamp> {
+        self.rooms.iter().filter_map(|room| room.state.next_tick()).min()
+    }
+
+    /// Changes the client by what the person or the terminal did at `now`, and says what is to be done.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what is not about rooms is the room's, whatever it will be")]
+    pub fn update(&mut self, now: Timestamp, event: Event) -> Effects {
+        self.now = now;
+        let mut effects = Effects::new();
+        match event {
+            Event::Key(key) if key.kind == KeyEventKind::Release => {}
+            Event::Key(key) => self.press(key, &mut effects),
+            Event::Paste(text) if self.switcher.is_some() => {
+                if let Some(switcher) = &mut self.switcher {
+                    switcher.look_for(&sanitize::line(&text));
+                }
+                self.draw(&mut effects);
+            }
+            Event::Resized(size) => {
+                self.look.size = size;
+                self.fit(&mut effects);
+            }
+            Event::Looks(focus) => {
+                self.focus = focus;
+                self.tell_focus(&mut effects);
+            }
+            Event::Tick => {
+                for index in 0..self.rooms.len() {
+                    let tick = self.rooms.get(index).and_then(|room| room.state.next_tick());
+                    if tick.is_some_and(|tick| tick <= now) {
+                        self.happens(index, Event::Tick, &mut effects);
+                    }
+                }
+            }
+            Event::Continued => {
+                self.focus = Focus::Here;
+                self.happens(self.shown, Event::Continued, &mut effects);
+                self.tell_focus(&mut effects);
+            }
+            event => self.happens(self.shown, event, &mut effects),
+        }
+        effects
+    }
+
+    /// Changes the client by what happened in one room. Nothing happens in a room that was left.
+    pub fn update_room(&mut self, now: Timestamp, key: RoomKey, event: Event) -> Effects {
+        self.now = now;
+        let mut effects = Effects::new();
+        if let Some(index) = self.rooms.iter().position(|room| room.key == key) {
+            self.happens(index, event, &mut effects);
+        }
+        effects
+    }
+
+    /// The rooms joined in earlier runs, for the switcher.
+    pub fn recall(&mut self, joined: Vec<RoomId>) {
+        if let Some(switcher) = &mut self.switcher {
+            switcher.joined_before = joined;
+        }
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what is not about rooms is the room's, whatever it will be")]
+    fn happens(&mut self, index: usize, event: Event, effects: &mut Effects) {
+        let is_shown = index == self.shown;
+        let Some(room) = self.rooms.get_mut(index) else { return };
+        let before = room.in_the_bar();
+        let key = room.key;
+        let caused = update(&mut room.state, self.now, event);
+        let is_seen = is_shown || room.in_the_bar() != before;
+        for effect in caused {
+            match effect {
+                Effect::Draw if !is_seen => {}
+                Effect::Rooms(action, argument) => self.act(action, &argument, effects),
+                Effect::Quit => self.quit(effects),
+                effect => effects.push((key, effect)),
+            }
+        }
+    }
+
+    fn press(&mut self, key: KeyEvent, effects: &mut Effects) {
+        self.focus = Focus::Here;
+        if let Some(mut switcher) = self.switcher.take() {
+            match switcher.press(self, &key) {
+                Pressed::Stay => self.switcher = Some(switcher),
+                Pressed::Back => self.tell_focus(effects),
+                Pressed::Go(choice) => {
+                    self.tell_focus(effects);
+                    self.choose(choice, effects);
+                }
+            }
+            return self.draw(effects);
+        }
+        let state = &self.shown().state;
+        let draft = match state.screen {
+            Screen::Chat => state.composer.draft(),
+            Screen::Help { .. } => Draft { is_empty: true, ends_at_caret: true },
+        };
+        match state.preferences.keymap.action(&key, draft) {
+            Some(Action::Rooms(action)) => self.act(action, "", effects),
+            Some(_) | None => self.happens(self.shown, Event::Key(key), effects),
+        }
+    }
+
+    fn choose(&mut self, choice: Choice, effects: &mut Effects) {
+        match choice {
+            Choice::Open(key) => {
+                if let Some(index) = self.rooms.iter().position(|room| room.key == key) {
+                    self.show(index, effects);
+                }
+            }
+            Choice::Join(id) => self.join(id, effects),
+        }
+    }
+
+    fn act(&mut self, action: RoomAction, argument: &str, effects: &mut Effects) {
+        let count = self.rooms.len();
+        match action {
+            RoomAction::Nth(number) if (1..=count).contains(&number) => self.show(number - 1, effects),
+            RoomAction::Nth(number) => {
+                self.say(format!("There is no room {number} here. /join ROOM opens one more."), effects);
+            }
+            RoomAction::Before | RoomAction::Next if count == 1 => {
+                self.say("This is the only room here. /join ROOM opens one more.".to_owned(), effects);
+            }
+            RoomAction::Before => self.show((self.shown + count - 1) % count, effects),
+            RoomAction::Next => self.show((self.shown + 1) % count, effects),
+            RoomAction::News => {
+                let others = (1..count).map(|step| (self.shown + step) % count);
+                let has_news = |index: &usize| self.rooms.get(*index).is_some_and(|room| room.state.unread() > 0);
+                match others.into_iter().find(has_news) {
+                    Some(index) => self.show(index, effects),
+                    None => self.say("There is nothing new in other rooms.".to_owned(), effects),
+                }
+            }
+            RoomAction::Switch => {
+                self.switcher = Some(Switcher::default());
+                effects.push((self.shown().key, Effect::Recall));
+                self.tell_focus(effects);
+                self.draw(effects);
+            }
+            RoomAction::Join => match config::room(argument) {
+                Ok(id) => self.join(id, effects),
+                Err(reason) => self.say(format!("Not joined: {}.", sanitize::line(&reason)), effects),
+            },
+            RoomAction::Leave => self.leave(effects),
+        }
+    }
+
+    /// Goes to a room, and opens it if it is not open.
+    fn join(&mut self, id: RoomId, effects: &mut Effects) {
+        if let Some(index) = self.position(&id) {
+            return self.show(index, effects);
+        }
+        let key = self.add(id.clone());
+        effects.push((key, Effect::Enter(id)));
+        self.show(self.rooms.len() - 1, effects);
+    }
+
+    fn add(&mut self, id: RoomId) -> RoomKey {
+        self.opened += 1;
+        let key = RoomKey(self.opened);
+        // Ids are told apart by room and run: a room that is opened again begins to count anew.
+        let session = MessageId::new(format!("{}-{}", self.session, self.opened)).unwrap_or(self.session.clone());
+        let mut state = State::new(&self.membership(&id), session, self.look.clone(), self.now);
+        state.focus = Focus::OtherRoom;
+        self.rooms.push(Room { key, id, state });
+        key
+    }
+
+    /// Leaves the room that is shown, or the program where it is the only one.
+    fn leave(&mut self, effects: &mut Effects) {
+        if self.rooms.len() == 1 {
+            let mut caused = Vec::new();
+            self.shown_mut().state.leave(&mut caused);
+            let key = self.shown().key;
+            effects.extend(caused.into_iter().map(|effect| (key, effect)));
+            return self.draw(effects);
+        }
+        let left = self.rooms.remove(self.shown);
+        effects.push((left.key, Effect::Close));
+        self.shown = self.shown.min(self.rooms.len() - 1);
+        self.fit(effects);
+        self.tell_focus(effects);
+        self.say(what_was_left(&left.state), effects);
+    }
+
+    /// Quits, or asks once while hidden rooms hold messages that are not sent. The shown one has asked by itself.
+    fn quit(&mut self, effects: &mut Effects) {
+        let hidden = self.rooms.iter().filter(|room| room.key != self.shown().key);
+        let unsent: Vec<(&str, usize)> = hidden
+            .map(|room| (room.state.room.as_str(), room.state.log.unsent().count()))
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        let count = unsent.iter().map(|(_, count)| count).sum();
+        if count <= self.quit_in_spite_of {
+            effects.push((self.shown().key, Effect::Quit));
+            return;
+        }
+        self.quit_in_spite_of = count;
+        let rooms = unsent.iter().map(|(room, _)| *room).collect::<Vec<_>>().join(", ");
+        let messages = if count == 1 { "1 message is" } else { &format!("{count} messages are") };
+        self.say(format!("{messages} not sent yet in other rooms: {rooms}. Ctrl+C again leaves all rooms."), effects);
+    }
+
+    fn show(&mut self, index: usize, effects: &mut Effects) {
+        if index != self.shown {
+            self.shown = index;
+            self.tell_focus(effects);
+        }
+        self.fit(effects);
+    }
+
+    /// Tells each room whether it is looked at. None is while the switcher covers it.
+    fn tell_focus(&mut self, effects: &mut Effects) {
+        for index in 0..self.rooms.len() {
+            let is_in_view = index == self.shown && self.switcher.is_none();
+            let focus = if self.focus == Focus::Here && !is_in_view { Focus::OtherRoom } else { self.focus };
+            if self.rooms.get(index).is_some_and(|room| is_in_view || room.state.focus != focus) {
+                self.happens(index, Event::Looks(focus), effects);
+            }
+        }
+    }
+
+    /// Tells the room that is shown how large it is, and draws it. The hidden ones are told when they are shown.
+    fn fit(&mut self, effects: &mut Effects) {
+        let size = self.room_size();
+        self.happens(self.shown, Event::Resized(size), effects);
+    }
+
+    fn say(&mut self, sentence: String, effects: &mut Effects) {
+        self.happens(self.shown, Event::Told(sentence), effects);
+    }
+
+    fn draw(&self, effects: &mut Effects) {
+        effects.push((self.shown().key, Effect::Draw));
+    }
+
+    fn room_size(&self) -> Size {
+        let Size { width, height } = self.look.size;
+        Size { width, height: height - u16::from(self.has_bar()) }
+    }
+
+    fn position(&self, id: &RoomId) -> Option<usize> {
+        self.rooms.iter().position(|room| room.id == *id)
+    }
+}
+
+impl Room {
+    /// How it stands with its connection.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        match self.state.connection {
+            Connection::Live => Standing::In,
+            Connection::Connecting | Connection::Reconnecting => Standing::Connecting,
+            Connection::Lost { .. } => Standing::Lost,
+            Connection::Full => Standing::Full,
+            Connection::Refused(_) => Standing::Refused,
+        }
+    }
+
+    /// What the bar tells of it.
+    fn in_the_bar(&self) -> (usize, Standing) {
+        (self.state.unread(), self.standing())
+    }
+}
+
+/// What a person is told of a room that was left.
+fn what_was_left(state: &State) -> String {
+    let unsent = state.log.unsent();
+    let kept = match unsent.waiting + unsent.refused {
+        0 => String::new(),
+        1 => " 1 message was not sent; the outbox keeps it until you are back.".to_owned(),
+        count => format!(" {count} messages were not sent; the outbox keeps them until you are back."),
+    };
+    format!("You left {}.{kept}", state.room)
+}
