@@ -11,6 +11,7 @@ mod export;
 mod history;
 mod lines;
 mod listener;
+mod manual;
 mod outbox;
 mod pages;
 mod plain;
@@ -72,6 +73,10 @@ enum Command {
     Token(token::Token),
     /// Write a configuration file, or check the one there is
     Config(config::Config),
+    /// Print the man page: `tui-client man | man -l -`
+    Man,
+    /// Print what a shell needs to complete the command line
+    Completions(manual::completions::Completions),
     /// Put load on a server and measure it; ends with 1 when anything was lost, repeated or out of order
     Bench(bench::Bench),
 }
@@ -124,6 +129,8 @@ impl Cli {
             Command::Outbox(outbox) => outbox.run().map(|()| None),
             Command::Token(token) => token.run().map(|()| None),
             Command::Config(config) => config.run().map(|()| None),
+            Command::Man => manual::man().map(|()| None),
+            Command::Completions(completions) => completions.run().map(|()| None),
             Command::Bench(bench) => bench.run(),
         };
         match result {

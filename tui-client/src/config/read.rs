@@ -450,6 +450,8 @@ mod tests {
         check("[keys]\nredraw = \"Ctrl+R\"\n", "\"Ctrl+R\"", "Ctrl+R is the key of retry");
         check("[keys]\nredraw = \"Alt+G\"\nretry = \"Alt+G\"\n", "\"Alt+G\"", "Alt+G is the key of redraw");
         understood("[keys]\nredraw = \"Ctrl+R\"\nretry = \"Ctrl+L\"\n");
+        // While a message is selected keys mean other things.
+        understood("[keys]\ncopy-selected = \"Enter\"\nquote = \"Ctrl+L\"\n");
         // Ctrl+C leaves an empty draft and clears another one: the two have their keys in common.
         understood("[keys]\nquit = \"Ctrl+G\"\nclear-draft = \"Ctrl+G\"\n");
     }

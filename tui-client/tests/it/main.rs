@@ -17,6 +17,7 @@ mod hostile;
 mod kept;
 mod keyboard;
 mod listening;
+mod manual;
 mod markup;
 mod network;
 mod notifications;

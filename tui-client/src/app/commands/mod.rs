@@ -184,11 +184,12 @@ pub fn read(written: &str) -> Result<(Action, &str), String> {
 }
 
 impl Command {
-    /// Whether the two are told apart by their moments and have keys in common in the table, such as leaving an empty
-    /// draft and clearing another one.
+    /// Whether the two are told apart by their moments: one of them is for a message that is selected, or they have keys
+    /// in common in the table, such as leaving an empty draft and clearing another one.
     #[must_use]
     pub fn may_share_keys_with(&self, other: &Command) -> bool {
-        self.when != other.when && self.keys.iter().any(|key| other.keys.contains(key))
+        let is_of_one = [self.when, other.when].contains(&When::Selecting);
+        self.when != other.when && (is_of_one || self.keys.iter().any(|key| other.keys.contains(key)))
     }
 
     /// What it does, also where another command with the same action tells it.

@@ -164,8 +164,8 @@ const EDITING: &[Command] = &[
     edit("right", &[plain(KeyCode::Right), ctrl('f')], "move right", Edit::Right),
     edit("up", &[plain(KeyCode::Up)], "move up a row", Edit::Up),
     edit("down", &[plain(KeyCode::Down)], "move down a row", Edit::Down),
-    edit("earlier", &[ctrl('p')], "move up a row; from the first, to what you sent before", Edit::Earlier),
-    edit("later", &[ctrl('n')], "move down a row; from the last, back to your draft", Edit::Later),
+    edit("earlier", &[ctrl('p')], "up a row; from the first to what you sent before", Edit::Earlier),
+    edit("later", &[ctrl('n')], "down a row; from the last back to your draft", Edit::Later),
     edit(
         "word-left",
         &[ctrl_code(KeyCode::Left), alt(KeyCode::Left), alt(KeyCode::Char('b'))],
