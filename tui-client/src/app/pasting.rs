@@ -3,6 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent};
 
 use crate::app::commands::Action;
+use crate::app::hand::{Hand, Meant};
 use crate::app::update::size_in_words;
 use crate::app::{Effect, Screen, State, layout, sanitize, sending, wrap};
 
@@ -39,7 +40,11 @@ impl Pasted {
             "Paste: Enter/e/Esc".to_owned(),
         ];
         let form = forms.iter().find(|form| wrap::columns(form) <= width).or(forms.last());
-        let beginning = self.text.lines().take(SHOWN_LINES).map(|line| wrap::fitted(&format!("  {line}"), width));
+        let beginning = self.text.lines().take(SHOWN_LINES).map(|line| {
+            // No more of a line of a megabyte is looked at than there is room for.
+            let line: String = wrap::pieces(line).take(width).map(|piece| piece.text).collect();
+            wrap::fitted(&format!("  {line}"), width)
+        });
         form.cloned().into_iter().chain(beginning).collect()
     }
 
@@ -58,6 +63,8 @@ pub(crate) fn paste(state: &mut State, text: &str) {
     }
     state.notice = None;
     state.asks_before_leaving = false;
+    state.hand = Hand::Free;
+    state.completion = None;
     // Terminals send the newlines of a paste as carriage returns.
     let mut text = sanitize::body(&text.replace("\r\n", "\n").replace('\r', "\n"));
     // What comes while it is asked about belongs to it: a slow terminal parts a paste that it does not mark.
@@ -95,14 +102,9 @@ fn insert(state: &mut State, text: &str) -> bool {
     true
 }
 
-/// What a key means while a paste is asked about: `None` where it means what it always does.
-pub(crate) fn press(
-    state: &mut State,
-    key: &KeyEvent,
-    action: Option<Action>,
-    effects: &mut Vec<Effect>,
-) -> Option<()> {
-    let pasted = state.pasted.take()?;
+/// Does what a key asks of a paste that is asked about.
+pub(crate) fn press(state: &mut State, key: &KeyEvent, action: Option<Action>, effects: &mut Vec<Effect>) -> Meant {
+    let Some(pasted) = state.pasted.take() else { return Meant::ForTheRest };
     match (action, key.code) {
         (Some(Action::Send), _) => {
             if !sending::send_text(state, &pasted.as_code_block(), effects) {
@@ -124,8 +126,8 @@ pub(crate) fn press(
         }
         (Some(_), _) => {
             state.pasted = Some(pasted);
-            return None;
+            return Meant::ForTheRest;
         }
     }
-    Some(())
+    Meant::ForIt
 }

@@ -34,7 +34,6 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         }
         Event::Paste(text) => {
             state.note_person(&mut effects);
-            state.completion = None;
             pasting::paste(state, &text);
             state.note_writing(&mut effects);
         }
@@ -90,7 +89,7 @@ fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
         return;
     }
     let action = state.preferences.keymap.action(key, state.composer.draft());
-    if pasting::press(state, key, action, effects).is_some() {
+    if pasting::press(state, key, action, effects) == Meant::ForIt {
         return;
     }
     if !matches!(action, Some(Action::Complete(_))) {

@@ -85,6 +85,9 @@ fn is_line_end(byte: &u8) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use crossterm::event::KeyCode;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn told(chunks: &[&str]) -> String {
@@ -124,5 +127,40 @@ mod tests {
             "Up paste(\"one\\rtwo\\rthree\\rfour\") Down x"
         );
         assert_eq!(told(&["\u{1b}[200~one\rtwo\rthree\r\u{1b}[201~x\r"]), "paste(\"one\\rtwo\\rthree\\r\") x Enter");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_of_a_text_is_lost_or_added_however_it_comes(
+            chunks in prop::collection::vec(("[a-c\r\té👍]{0,50}", any::<bool>()), 0..12),
+        ) {
+            let (mut keyboard, mut inputs) = (Keyboard::default(), Vec::new());
+            for (chunk, pauses) in &chunks {
+                keyboard.feed(chunk.as_bytes(), &mut inputs);
+                if *pauses {
+                    keyboard.give_up(&mut inputs);
+                }
+            }
+            keyboard.give_up(&mut inputs);
+            let text: String = inputs.iter().map(|input| match input {
+                Input::Paste(text) => text.clone(),
+                Input::Key(key) if key.code == KeyCode::Enter => "\r".to_owned(),
+                Input::Key(key) if key.code == KeyCode::Tab => "\t".to_owned(),
+                Input::Key(key) => key.code.as_char().map(String::from).unwrap_or_default(),
+                Input::PastedTooMuch(_) | Input::Looks(_) | Input::CursorAt { .. } => "?".to_owned(),
+            }).collect();
+            prop_assert_eq!(text, chunks.iter().map(|(chunk, _)| chunk.as_str()).collect::<String>());
+        }
+
+        #[test]
+        fn any_bytes_in_any_pieces_end_in_rest(chunks in prop::collection::vec(
+            prop::collection::vec(prop_oneof![3 => any::<u8>(), 2 => prop::sample::select(b"\x1b[\r201~O;".to_vec())], 0..60), 0..12)) {
+            let (mut keyboard, mut inputs) = (Keyboard::default(), Vec::new());
+            for chunk in &chunks {
+                keyboard.feed(chunk, &mut inputs);
+            }
+            keyboard.give_up(&mut inputs);
+            prop_assert_eq!(keyboard.patience(), None);
+        }
     }
 }

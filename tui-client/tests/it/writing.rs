@@ -72,6 +72,21 @@ fn the_composer_grows_to_eight_rows_and_then_scrolls() {
 }
 
 #[test]
+fn where_there_is_little_room_the_composer_takes_half_of_it() {
+    let five = |stage: Stage| (2..=5).fold(stage.types("1"), |stage, line| stage.alt_enter().types(&line.to_string()));
+    five(Stage::joined(20, 5, 3)).expect_screen(
+        "
+ room1         live
+
+
+ > 4
+   5▏
+",
+    );
+    five(Stage::joined(1, 1, 3)).expect_screen("▏5\n").ctrl('_').expect_screen("▏\n");
+}
+
+#[test]
 fn a_paste_is_a_text_and_never_a_key() {
     Stage::joined(80, 10, 3)
         .happens(Event::Paste("one\r\ntwo\rthree\u{1b}[201~\u{7}\t.".into()))
