@@ -171,6 +171,17 @@ impl Item {
     }
 }
 
+impl Entry<'_> {
+    /// When it was said, or sent.
+    pub(crate) fn at(self) -> Option<Timestamp> {
+        match self {
+            Entry::Item(Item::Said(said)) => Some(said.at),
+            Entry::Outgoing(post) => Some(post.at),
+            Entry::Item(Item::Gap { .. }) => None,
+        }
+    }
+}
+
 impl Log {
     /// Whether nothing was said.
     #[must_use]

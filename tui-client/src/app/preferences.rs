@@ -72,6 +72,17 @@ pub enum Times {
     Relative,
 }
 
+impl Times {
+    /// The other way.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Exact => Self::Relative,
+            Self::Relative => Self::Exact,
+        }
+    }
+}
+
 /// Something that is done or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Switch {

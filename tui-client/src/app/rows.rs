@@ -219,12 +219,7 @@ fn day_before(state: &State, slot: Slot) -> Option<Date> {
 }
 
 fn date(state: &State, entry: Entry<'_>) -> Option<Date> {
-    let at = match entry {
-        Entry::Item(Item::Said(said)) => said.at,
-        Entry::Outgoing(post) => post.at,
-        Entry::Item(Item::Gap { .. }) => return None,
-    };
-    Some(at.to_zoned(state.zone.clone()).date())
+    Some(entry.at()?.to_zoned(state.zone.clone()).date())
 }
 
 /// What a voice is called; `me` is our own name.

@@ -5,9 +5,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::app::arrivals::Picture;
+use crate::app::layout::{self, Shape};
+use crate::app::log::{Entry, Slot};
 use crate::app::people::PeerPresence;
+use crate::app::preferences::Times;
 use crate::app::times::{changes_at, how_long};
-use crate::app::{Connection, Effect, State};
+use crate::app::{Connection, Effect, Screen, State};
 
 impl State {
     /// When something changes next by itself. Never while nothing does.
@@ -41,12 +44,19 @@ impl State {
         self.figures().any(|since| how_long(since, before) != how_long(since, self.now))
     }
 
-    /// What is told by how long it is past.
+    /// What is told by how long it is past: since when the other person is idle, and messages where the person wants that.
     fn figures(&self) -> impl Iterator<Item = Timestamp> {
-        self.peer.iter().filter_map(|peer| match peer.presence {
+        let idle = self.peer.as_ref().and_then(|peer| match peer.presence {
             PeerPresence::IdleSince(since) => Some(since),
             PeerPresence::Here | PeerPresence::GoneSince(_) => None,
-        })
+        });
+        let has_times = self.screen == Screen::Chat && layout::columns(self).shape == Shape::Wide;
+        let are_relative = has_times && self.preferences.times == Times::Relative;
+        // Each takes a row at the least, so no others are in the window.
+        let rows = if are_relative { i64::from(layout::areas(self).messages.height) } else { 0 };
+        let foot = self.foot().slot;
+        let entries = (0..rows).map_while(move |back| self.log.get(Slot(foot.0 - back)));
+        idle.into_iter().chain(entries.filter_map(Entry::at))
     }
 
     /// The next second of the countdown to the next attempt.

@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 
 use crate::app::State;
+use crate::app::preferences::Times;
 
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60;
@@ -19,6 +20,15 @@ pub fn moment(state: &State, at: Timestamp) -> String {
     let today = state.now.to_zoned(state.zone.clone()).date();
     let format = if at.date() == today { "%H:%M" } else { "%-d %B %H:%M" };
     at.strftime(format).to_string()
+}
+
+/// The time of a message, in the words for it that the person wants, in at most six columns.
+#[must_use]
+pub fn of_message(state: &State, at: Timestamp) -> String {
+    match state.preferences.times {
+        Times::Exact => at.to_zoned(state.zone.clone()).strftime("%H:%M").to_string(),
+        Times::Relative => how_long(at, state.now).unwrap_or_else(|| "now".to_owned()),
+    }
 }
 
 /// How long something is past, the coarser the longer. Nothing for less than a minute.

@@ -126,6 +126,7 @@ fn act(state: &mut State, action: Action, argument: &str, effects: &mut Vec<Effe
             state.scroll_to_newest();
         }
         Action::Unread => state.go_to_unread(effects),
+        Action::Times => state.preferences.times = state.preferences.times.other(),
         Action::Retry => retry(state, effects),
         Action::Select(deed) => hand::act(state, deed, effects),
         Action::CopyLast => hand::copy_last(state, effects),

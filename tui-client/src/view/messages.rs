@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use crate::app::layout::{self, Columns, Shape};
 use crate::app::people::Peer;
 use crate::app::rows::{self, Block, Body, Message, Row};
-use crate::app::{State, wrap};
+use crate::app::{State, times, wrap};
 use crate::view::paint;
 use crate::view::theme::Theme;
 
@@ -79,7 +79,7 @@ impl Canvas<'_> {
         };
         if self.columns.shape == Shape::Wide {
             if row == 0 {
-                let time = message.at.to_zoned(self.state.zone.clone()).strftime("%H:%M").to_string();
+                let time = times::of_message(self.state, message.at);
                 self.text(1, &time, self.theme.quiet());
             }
             // The row at the top of the window tells the name even where the run began above it.

@@ -153,3 +153,43 @@ fn a_welcome_tells_who_is_idle() {
     let stage = stage.lost("refused", "14:01").expect_text("bob was here 14:00");
     stage.hears(NetworkEvent::Welcomed(welcome(vec![]))).expect_text("bob is here");
 }
+
+#[test]
+fn times_are_told_by_the_clock_or_by_how_long_ago() {
+    let stage = Stage::joined(80, 12, 4)
+        .says(1, "2026-11-20T13:00", "bob", "the day before yesterday")
+        .says(2, "12:30", "bob", "this noon")
+        .says(3, "13:13:50", "bob", "before")
+        .says(4, "13:58:30", "bob", "now");
+    let stage = stage.expect_text("13:58 now").at("14:00:10").alt('t').expect_screen(
+        "
+ room1   alice · bob is here                                               live
+                               Friday 20 November
+ 2 d    bob      the day before yesterday
+                               Sunday 22 November
+ 1 h    bob      this noon
+ 45 min          before
+ 2 min           now
+
+
+
+ > ▏
+ Enter send · Alt+Enter new line · ? help
+",
+    );
+    // Once a minute at the most, and never where no figure changes.
+    let stage = tick(stage, "14:01").expect_text("3 min now");
+    assert!(stage.draws());
+    let stage = stage.at("14:08").happens(Event::Tick).expect_text("10 min now");
+    let stage = tick(stage, "14:13").expect_text("15 min now").expect_text("1 h before");
+    let mut hours = stage.at("20:59").happens(Event::Tick).expect_text("7 h now");
+    hours = tick(hours, "21:13").expect_text("8 h before");
+    assert!(!hours.at("21:20").happens(Event::Tick).draws());
+    // What is not in the window changes nothing.
+    let below = Stage::joined(80, 10, 30).bob_counts_to(30).at("14:30").says(31, "14:30", "bob", "now").alt('t');
+    assert_eq!(below.state.next_tick(), Some(time("14:31")));
+    let above = below.press(KeyCode::PageUp).press(KeyCode::PageUp);
+    assert_eq!(above.state.next_tick(), Some(time("14:35")));
+    let stage = above.sends("/times").expect_text("14:00");
+    assert_eq!(stage.state.next_tick(), None);
+}

@@ -113,6 +113,8 @@ pub enum Action {
     Newest,
     /// Goes to where unread begins.
     Unread,
+    /// Tells times in the other way.
+    Times,
     /// Selects a message, or does something with the one that is.
     Select(Deed),
     /// Copies the last message in the window.

@@ -49,6 +49,15 @@ const READING: &[Command] = &[
         help: "go to where unread begins",
         action: Action::Unread,
     },
+    Command {
+        id: "times",
+        name: Some("times"),
+        argument: Argument::None,
+        keys: &[alt(KeyCode::Char('t'))],
+        when: When::Always,
+        help: "times by the clock, or how long ago",
+        action: Action::Times,
+    },
     always("select", &[alt(KeyCode::Up)], "select a message, to copy, quote or open it", Action::Select(Deed::Older)),
     named("copy", Argument::None, &[alt(KeyCode::Char('y'))], "copy the last message in the window", Action::CopyLast),
     named(
