@@ -175,3 +175,52 @@ async fn what_send_sends_history_and_tail_give() {
     assert_eq!(contents, ["build 811 is red", "build 812 is green"]);
     assert_eq!(run(&["token", "room1", "--user", "ci"]).trim().split('.').count(), 3);
 }
+
+#[tokio::test]
+async fn who_writes_and_who_is_not_there_is_seen_on_the_other_side() {
+    let server = Server::fresh();
+    let alice = server.joined_by("alice").await;
+    let bob = Tmux::start().await;
+    let folder = bob.state.join("config/duet");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("config.toml"), "[writing]\nidle-after = \"1s\"\n").unwrap();
+    bob.shell(&format!("{CLIENT} join room1 --user bob --server http://{}", server.address));
+    bob.expect("live").await;
+
+    bob.text("on");
+    alice.expect("bob is typing").await;
+    bob.keys(&["C-c"]);
+    let nobody_types = || (!alice.screen().contains("typing")).then_some(());
+    alice.until("silence".to_owned(), nobody_types).await;
+    bob.text("on it");
+    alice.expect("bob is typing").await;
+    bob.keys(&["Enter"]);
+    alice.expect("bob      on it").await;
+    alice.until("silence".to_owned(), nobody_types).await;
+
+    // bob's client has the message on its screen, and nobody before it.
+    alice.expect("bob idle").await;
+    say(&alice, "are you there?");
+    bob.expect("are you there?").await;
+    bob.expect("1 new since").await;
+    assert_eq!(line_with(&alice.expect("delivered").await, "there?").last(), Some(&"delivered"));
+    bob.keys(&["Left"]);
+    assert_eq!(line_with(&alice.expect("read").await, "there?").last(), Some(&"read"));
+    alice.expect("bob is here").await;
+    alice.expect("bob idle").await;
+
+    // Whoever comes in later is told so, and what bob has seen by then is above the line.
+    say(&alice, "/quit");
+    let sent = Command::new(CLIENT)
+        .args(["send", "room1", "and now?", "--user", "alice", "--server", &format!("http://{}", server.address)])
+        .status();
+    assert!(sent.unwrap().success());
+    let alice = server.joined_by("alice").await;
+    alice.expect("bob idle").await;
+    let has_line = || {
+        let screen = bob.screen();
+        let lines: Vec<&str> = screen.lines().skip_while(|line| !line.contains("1 new since")).take(2).collect();
+        lines.last().is_some_and(|line| line.contains("and now?")).then_some(())
+    };
+    bob.until("line before it".to_owned(), has_line).await;
+}
