@@ -12,6 +12,7 @@ pub mod network;
 pub mod notify;
 pub mod outbox;
 mod pace;
+mod probe;
 pub mod rooms;
 pub mod run;
 mod signals;

@@ -16,13 +16,15 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::app::client::{Client, Effects};
-use crate::app::preferences::Preferences;
+use crate::app::preferences::{Preferences, Switch};
+use crate::app::widths::{WIDEST, Widths};
 use crate::app::{Connection, Effect, Event, Look, Palette};
 use crate::errands::Errands;
 use crate::keys::{self, Input};
 use crate::network::error::ApiError;
 use crate::network::{self, Membership};
 use crate::pace::{Haste, Pace};
+use crate::probe::{self, Probe};
 use crate::rooms::{NetworkEnded, Rooms, Told};
 use crate::signals::Signals;
 use crate::terminal::{self, Terminal};
@@ -83,7 +85,8 @@ pub async fn join(
     terminal.draw(&client)?;
 
     let pace = Pace::new(Instant::now());
-    let mut program = Program { client, terminal, rooms, errands: Errands::new(), pace, stopping_since: None };
+    let mut program =
+        Program { client, terminal, rooms, errands: Errands::new(), probe: None, pace, stopping_since: None };
     let ended = program.run(signals).await;
     // The terminal comes back before the goodbye, so that nobody waits for it with a frozen screen.
     let Program { terminal, rooms, .. } = program;
@@ -105,6 +108,8 @@ struct Program<'a> {
     terminal: Terminal,
     rooms: &'a mut Rooms,
     errands: Errands,
+    /// The question how wide the terminal draws.
+    probe: Option<Probe>,
     pace: Pace,
     /// When the program stopped itself, until it runs again.
     stopping_since: Option<Instant>,
@@ -117,6 +122,7 @@ type Flow = ControlFlow<Ended>;
 impl Program<'_> {
     async fn run(&mut self, mut signals: Signals) -> Result<Ended, RunError> {
         let mut keys = keys::read()?;
+        self.ask_for_widths()?;
         for (key, id) in self.client.open_rooms() {
             if let ControlFlow::Break(ended) = self.perform(vec![(key, Effect::Enter(id))], Haste::AtOnce)? {
                 return Ok(ended);
@@ -154,13 +160,44 @@ impl Program<'_> {
         let Some(first) = first else { return Ok(ControlFlow::Break(Ended::Signal(Posix::HUP.as_raw()))) };
         let more = std::iter::from_fn(|| keys.try_recv().ok());
         for event in std::iter::once(first).chain(more) {
-            if let Some(event) = of_terminal(event?)
-                && let ended @ ControlFlow::Break(_) = self.happened(event, Haste::AtOnce)?
-            {
-                return Ok(ended);
+            let flow = match event? {
+                Input::Key(key) => self.happened(Event::Key(key), Haste::AtOnce)?,
+                Input::Paste(text) => self.happened(Event::Paste(text), Haste::AtOnce)?,
+                Input::PastedTooMuch(bytes) => self.happened(Event::PastedTooMuch(bytes), Haste::AtOnce)?,
+                Input::Looks(focus) => self.happened(Event::Looks(focus), Haste::AtOnce)?,
+                Input::CursorAt { row, column } => self.answered(row, column)?,
+            };
+            if flow.is_break() {
+                return Ok(flow);
             }
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// Asks the terminal how wide it draws, where there is room for the samples.
+    fn ask_for_widths(&mut self) -> io::Result<()> {
+        let size = self.client.size();
+        let has_room = size.width > 2 * WIDEST && size.height > probe::ROW;
+        if has_room && self.client.shown().state.preferences.probe_widths == Switch::On {
+            self.terminal.probe(&self.client)?;
+            self.probe = Some(Probe::asked(std::time::Instant::now()));
+        }
+        Ok(())
+    }
+
+    /// Takes an answer of the terminal, and lays everything out anew where it draws otherwise than was thought.
+    fn answered(&mut self, row: u16, column: u16) -> Result<Flow, RunError> {
+        let now = std::time::Instant::now();
+        let Some(widths) = self.probe.as_mut().and_then(|probe| probe.answer(now, row, column)) else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        self.probe = None;
+        if widths == Widths::default() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        widths.hold();
+        self.terminal.repaint()?;
+        self.happened(Event::Resized(self.client.size()), Haste::AtOnce)
     }
 
     fn told(&mut self, first: Option<Told>) -> Result<Flow, RunError> {
@@ -272,16 +309,5 @@ impl Program<'_> {
             Instant::now() + Duration::try_from(left).unwrap_or_default()
         });
         [self.pace.due(), tick].into_iter().flatten().min()
-    }
-}
-
-fn of_terminal(input: Input) -> Option<Event> {
-    match input {
-        Input::Key(key) => Some(Event::Key(key)),
-        Input::Paste(text) => Some(Event::Paste(text)),
-        Input::PastedTooMuch(bytes) => Some(Event::PastedTooMuch(bytes)),
-        Input::Looks(focus) => Some(Event::Looks(focus)),
-        // Nobody asks.
-        Input::CursorAt { .. } => None,
     }
 }

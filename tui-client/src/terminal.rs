@@ -21,7 +21,9 @@ use ratatui::{Frame, TerminalOptions, Viewport};
 
 use crate::app::client::Client;
 use crate::app::notifications::Notification;
+use crate::app::widths::{SAMPLES, WIDEST};
 use crate::notify::Notifier;
+use crate::probe;
 use crate::view::view_client;
 
 /// The longest that xterm takes for its clipboard, in bytes of base64; others take more.
@@ -120,6 +122,15 @@ impl Terminal {
     /// When the frame cannot be begun.
     pub fn repaint(&mut self) -> io::Result<()> {
         self.painter.repaint()
+    }
+
+    /// Puts one frame on the screen, and has the terminal tell before it how wide it draws the samples.
+    ///
+    /// # Errors
+    /// When the terminal cannot be written to.
+    pub(crate) fn probe(&mut self, client: &Client) -> io::Result<()> {
+        write(&self.painter.samples()?)?;
+        self.draw(client)
     }
 
     /// Gives the terminal a text for its clipboard, which may be that of another computer, and says whether it is short
@@ -246,7 +257,8 @@ impl Painter {
         terminal.draw(|frame| {
             view(frame);
             for position in std::mem::take(reached_into) {
-                if let Some(cell) = frame.buffer_mut().cell_mut(position) {
+                let cell = frame.buffer_mut().cell_mut(position);
+                if let Some(cell) = cell.filter(|cell| cell.diff_option == CellDiffOption::None) {
                     cell.set_diff_option(CellDiffOption::AlwaysUpdate);
                 }
             }
@@ -258,6 +270,22 @@ impl Painter {
         frame.extend_from_slice(&drawn);
         queue!(frame, EndSynchronizedUpdate)?;
         Ok(frame)
+    }
+
+    /// The bytes that draw the samples and ask for the cursor behind each. The next frame, which is to follow at once,
+    /// draws over them.
+    ///
+    /// # Errors
+    /// Never, see [`Painter::new`].
+    pub fn samples(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        queue!(bytes, BeginSynchronizedUpdate)?;
+        for sample in SAMPLES {
+            queue!(bytes, cursor::MoveTo(0, probe::ROW), Print(sample), Print("\u{1b}[6n"))?;
+        }
+        // Further than the widest, for a terminal may have its own mind.
+        self.reached_into.extend((0..2 * WIDEST).map(|x| Position::new(x, probe::ROW)));
+        Ok(bytes)
     }
 
     /// Forgets what is on the screen, so that the next frame draws every cell.

@@ -3,7 +3,7 @@
 //! Read in this order: this file (the state, what may happen to it, what is to be done then), `update`, `sending`,
 //! `arrivals` (what the network tells), `commands` (the table of keys and names), `preferences`, `colours`, `log`,
 //! `composer`, `scroll`, `people`, `receipts`, `attention`, `unread`, `notifications`, `typing`, `ticks`, `leaving`; then
-//! what they stand on: `layout`, `rows`, `markup`, `hints`, `times`, `wrap`, `sanitize`; and last `client`, which holds a
+//! what they stand on: `layout`, `rows`, `markup`, `hints`, `times`, `wrap`, `widths`, `sanitize`; and last `client`, which holds a
 //! state for each room, and `switcher`.
 
 pub mod arrivals;
@@ -30,12 +30,14 @@ pub mod rows;
 pub mod sanitize;
 pub mod scroll;
 pub(crate) mod sending;
+pub mod shortcodes;
 pub mod switcher;
 pub(crate) mod ticks;
 pub mod times;
 pub mod typing;
 pub mod unread;
 pub mod update;
+pub mod widths;
 pub mod wrap;
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ pub struct Preferences {
     pub theme: ThemeName,
     /// The colours chosen in place of the theme's.
     pub colours: Colours,
-    /// Which characters we draw with; what people write is shown as it is.
+    /// Which characters we draw with; of what people write, emoji are told in words then.
     pub glyphs: Glyphs,
     /// How to tell somebody who looks elsewhere of a message.
     pub notifications: Notifications,

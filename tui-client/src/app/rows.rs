@@ -9,7 +9,8 @@ use jiff::civil::Date;
 use crate::app::layout::{self, Columns, Shape};
 use crate::app::log::{Entry, Item, Outgoing, Progress, Said, Slot, Voice};
 use crate::app::markup::{Kind, Markup};
-use crate::app::{State, wrap};
+use crate::app::preferences::Glyphs;
+use crate::app::{State, shortcodes, wrap};
 
 /// An entry as rows: a day line, the line where unread begins, a name, the text, and what is to be said of it, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +105,7 @@ pub fn block<'a>(state: &'a State, columns: &Columns, slot: Slot) -> Option<Bloc
         Entry::Item(Item::Gap { .. }) | Entry::Outgoing(_) => None,
     };
     let opens_run = day.is_some() || news.is_some() || before.is_none_or(|before| voice(before) != voice(entry));
-    let message = |post: MessageOf<'a>| Body::Message(post.rows(columns, opens_run));
+    let message = |post: MessageOf<'a>| Body::Message(post.rows(state.preferences.glyphs, columns, opens_run));
     let body = match entry {
         Entry::Item(Item::Gap { from, to }) => Body::Line(gap(to.0.saturating_sub(from.0) + 1)),
         Entry::Item(Item::Said(said)) => message(MessageOf::said(state, said)),
@@ -175,8 +176,11 @@ impl<'a> MessageOf<'a> {
         Self { voice: Voice::Me, at: post.at, text: &post.text, mark, reason }
     }
 
-    fn rows(self, columns: &Columns, opens_run: bool) -> Message<'a> {
-        let shown = Markup::of(self.text);
+    fn rows(self, glyphs: Glyphs, columns: &Columns, opens_run: bool) -> Message<'a> {
+        let shown = match glyphs {
+            Glyphs::Unicode => Markup::of(self.text),
+            Glyphs::Ascii => Markup::of(&shortcodes::in_words(self.text)).into_owned(),
+        };
         let rows = rows(&shown, columns.width_for(&self.voice));
         let reason = self.reason.map(|reason| {
             let sentence = format!("not sent: {reason} Ctrl+T takes it back.");

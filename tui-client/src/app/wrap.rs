@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use ratatui::buffer::CellWidth;
 use unicode_segmentation::UnicodeSegmentation;
+
+use crate::app::widths;
 
 /// How far apart tab stops are, in columns.
 pub const TAB_STOP: usize = 4;
@@ -24,7 +25,7 @@ impl Piece<'_> {
         if self.text == "\t" {
             return TAB_STOP - at % TAB_STOP;
         }
-        usize::from(self.text.cell_width())
+        usize::from(widths::columns(self.text))
     }
 
     /// Where it ends, in bytes.

@@ -4,10 +4,11 @@
 use ratatui::buffer::Buffer;
 
 /// What we draw with, each one column wide, and what stands in its place.
-const REPLACED: [(&str, &str); 10] = [
+const REPLACED: [(&str, &str); 11] = [
     ("·", "-"),
     ("…", "."),
     ("│", "|"),
+    ("▌", ">"),
     ("─", "-"),
     ("—", "-"),
     ("•", "*"),

@@ -1,6 +1,8 @@
 //! Pure. Puts text into cells.
 
-use ratatui::buffer::Buffer;
+use std::num::NonZero;
+
+use ratatui::buffer::{Buffer, CellDiffOption, CellWidth};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
@@ -67,6 +69,11 @@ pub(crate) fn styled(
                 cell.set_symbol(symbol);
             }
             cell.set_style(style);
+        }
+        // Where the terminal draws otherwise than ratatui measures, it has to be told.
+        let start = (area.x.saturating_add(cells(x + at)), row);
+        if let Some(cell) = buffer.cell_mut(start).filter(|cell| usize::from(cell.cell_width()) != wide) {
+            cell.set_diff_option(NonZero::new(cells(wide)).map_or(CellDiffOption::None, CellDiffOption::ForcedWidth));
         }
         at += wide;
     }

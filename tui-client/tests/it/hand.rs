@@ -6,7 +6,7 @@ use tui_client::app::{Effect, Event};
 use crate::stage::Stage;
 
 impl Stage {
-    fn selects(self) -> Self {
+    pub(crate) fn selects(self) -> Self {
         self.happens(Event::Key(KeyEvent::new(KeyCode::Up, KeyModifiers::ALT)))
     }
 

@@ -88,8 +88,8 @@ impl Deeds {
         let ours = |deed: &&String| {
             let frame = ["[H", "[m", "[J", "[?25h", "[?25l", "[?2026h", "[?2026l"];
             let around = [
-                "[?1049h", "[?1049l", "[?2004h", "[?2004l", "[?1004h", "[?1004l", "[>5u", "[<1u", "[>4m", "[22;2t",
-                "[23;2t",
+                "[n", "[?1049h", "[?1049l", "[?2004h", "[?2004l", "[?1004h", "[?1004l", "[>5u", "[<1u", "[>4m",
+                "[22;2t", "[23;2t",
             ];
             !(frame.contains(&deed.as_str())
                 || session && (deed.starts_with("OSC 2;") || around.contains(&deed.as_str())))

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use tui_client::app::Event;
 use tui_client::app::markup::Markup;
+use tui_client::app::preferences::Glyphs;
 
 use crate::stage::Stage;
 
@@ -50,6 +51,26 @@ fn a_link_keeps_its_number_while_it_is_in_the_window() {
         .expect_text("http://e.fg [1]");
     let many: String = (0..11).map(|n| format!("http://a.bc/{n} ")).collect();
     stage.says(5, "14:05", "bob", &many).expect_text("[9]").expect_text("http://a.bc/10").expect_no_text("#");
+}
+
+#[test]
+fn in_ascii_marks_are_drawn_with_it_and_emoji_told_in_words() {
+    let mut stage = Stage::joined(60, 10, 1);
+    stage.state.preferences.glyphs = Glyphs::Ascii;
+    stage.says(1, "14:02", "bob", "naïve 🎉 **👍🏽**\n```\nx\n```").selects().expect_screen(
+        "
+ room1   alice - bob is here                           live
+                     Sunday 22 November
+>14:02  bob      naïve :tada: :thumbs_up_medium_skin_tone:
+>                | x
+
+
+
+
+ > ▏
+ y copy - c code - o link - Enter quote - Esc back
+",
+    );
 }
 
 #[test]

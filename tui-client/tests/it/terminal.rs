@@ -256,3 +256,17 @@ async fn after_a_sleep_of_the_machine_it_connects_anew_within_two_seconds() {
 fn find_last(bytes: &[u8], what: &[u8]) -> Option<usize> {
     bytes.windows(what.len()).rposition(|window| window == what)
 }
+
+#[tokio::test]
+async fn what_follows_an_emoji_stands_where_this_terminal_has_its_end() {
+    let mut server = Scripted::start().await;
+    let (tmux, mut socket) = joined(&mut server).await;
+    // tmux draws the heart as one column and the thumb, part by part, as four; Unicode wants two of each.
+    socket.message(2, "so \u{2764}\u{fe0f}|\u{1f44d}\u{1f3fd}|你| end").await;
+    tmux.expect("so \u{2764}\u{fe0f}|\u{1f44d}\u{1f3fd}|你| end").await;
+    let written = tmux.written();
+    let first_frame = find_last(&written, b"\x1b[?1049h").unwrap();
+    let question = written.windows(4).position(|bytes| bytes == b"\x1b[6n").unwrap();
+    let frames = written[first_frame..question].windows(8).filter(|bytes| *bytes == b"\x1b[?2026l").count();
+    assert_eq!(frames, 1, "it is asked behind the first frame");
+}

@@ -119,6 +119,13 @@ impl Ink {
 }
 
 impl<'a> Markup<'a> {
+    /// The same, holding its text itself.
+    #[must_use]
+    pub fn into_owned(self) -> Markup<'static> {
+        let Self { text, spans, parts, links, code } = self;
+        Markup { text: Cow::Owned(text.into_owned()), spans, parts, links, code }
+    }
+
     /// What `source`, which is harmless already, is shown as.
     #[must_use]
     pub fn of(source: &'a str) -> Self {
