@@ -9,6 +9,7 @@ use crate::app::layout::{self, Shape};
 use crate::app::log::{Entry, Slot};
 use crate::app::people::PeerPresence;
 use crate::app::preferences::Times;
+use crate::app::receipts::Focus;
 use crate::app::times::{changes_at, how_long};
 use crate::app::{Connection, Effect, Screen, State};
 
@@ -46,11 +47,12 @@ impl State {
 
     /// What is told by how long it is past: since when the other person is idle, and messages where the person wants that.
     fn figures(&self) -> impl Iterator<Item = Timestamp> {
+        let is_shown = self.screen == Screen::Chat && self.focus != Focus::OtherRoom;
         let idle = self.peer.as_ref().and_then(|peer| match peer.presence {
-            PeerPresence::IdleSince(since) => Some(since),
-            PeerPresence::Here | PeerPresence::GoneSince(_) => None,
+            PeerPresence::IdleSince(since) if is_shown => Some(since),
+            PeerPresence::IdleSince(_) | PeerPresence::Here | PeerPresence::GoneSince(_) => None,
         });
-        let has_times = self.screen == Screen::Chat && layout::columns(self).shape == Shape::Wide;
+        let has_times = is_shown && layout::columns(self).shape == Shape::Wide;
         let are_relative = has_times && self.preferences.times == Times::Relative;
         // Each takes a row at the least, so no others are in the window.
         let rows = if are_relative { i64::from(layout::areas(self).messages.height) } else { 0 };

@@ -1,7 +1,7 @@
 //! Pure. What the others have said and the person has not read, and the line where it begins.
 //!
 //! The line comes when something is said that nobody sees, and stays while the person reads on from there. It goes when
-//! they turn away and all is read, so that the next thing that is said gets a line of its own.
+//! they have seen it and turn away, and all is read, so that the next thing that is said gets a line of its own.
 
 use jiff::Timestamp;
 use shared::frames::{Resume, Welcome};
@@ -172,10 +172,10 @@ impl State {
         }
     }
 
-    /// The person turns away: a line before what is read has done its work.
+    /// The person turns away: a line that was seen, before what is read, has done its work.
     pub(crate) fn take_off_line(&mut self) -> Picture {
         let read = self.unread.read;
-        match self.unread.line.take_if(|line| line.until <= read) {
+        match self.unread.line.take_if(|line| line.was_seen && line.until <= read) {
             Some(line) if line.count > 0 => Picture::Changed,
             Some(_) | None => Picture::Same,
         }

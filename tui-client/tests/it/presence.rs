@@ -4,6 +4,7 @@ use crossterm::event::KeyCode;
 use shared::frames::{Activity, Idle, Presence, PresenceState, Resume, Typing, TypingState, Welcome};
 use shared::message::Seq;
 use tui_client::app::Event;
+use tui_client::app::receipts::Focus;
 use tui_client::network::{NetworkEvent, Request};
 
 use crate::stage::{Stage, name, time};
@@ -94,16 +95,17 @@ fn a_sentence_for_the_person_comes_before_who_writes() {
     stage.expect_text("No message was refused.").expect_no_text("typing").press(KeyCode::Left).expect_text("typing");
 }
 
+fn idle(since: &str) -> NetworkEvent {
+    NetworkEvent::Presence(Presence {
+        user: name("bob"),
+        state: PresenceState::Idle,
+        since: time(since),
+        occupants: vec![name("alice"), name("bob")],
+    })
+}
+
 #[test]
 fn who_is_idle_is_told_the_coarser_the_longer() {
-    let idle = |clock: &str| {
-        NetworkEvent::Presence(Presence {
-            user: name("bob"),
-            state: PresenceState::Idle,
-            since: time(clock),
-            occupants: vec![name("alice"), name("bob")],
-        })
-    };
     let stage = Stage::joined(80, 10, 1).at("14:00:30").hears(idle("14:00:30")).expect_text("bob idle live");
     let stage = tick(stage, "14:01").expect_text("bob idle 1 min");
     assert!(stage.draws());
@@ -131,6 +133,21 @@ fn who_is_idle_is_told_the_coarser_the_longer() {
         occupants: vec![name("alice")],
     };
     stage.at("17:41").hears(NetworkEvent::Presence(gone)).expect_text("bob was here 17:40");
+}
+
+#[test]
+fn how_long_somebody_is_idle_stands_where_there_is_room_and_changes_where_it_is_seen() {
+    for (width, height) in [(200, 50), (80, 24), (60, 5)] {
+        Stage::joined(width, height, 1).hears(idle("13:56")).expect_text("alice · bob idle 4 min live");
+    }
+    // There is no room for people; the connection is told.
+    Stage::joined(20, 5, 1).hears(idle("13:56")).expect_row(0, " room1         live");
+    for elsewhere in [Event::Looks(Focus::OtherRoom), Event::Key(KeyCode::F(1).into())] {
+        let stage = Stage::joined(80, 10, 1).hears(idle("13:56")).alt('t').happens(elsewhere);
+        assert_eq!(stage.state.next_tick(), None);
+        let stage = stage.happens(Event::Looks(Focus::Here)).press(KeyCode::Esc);
+        assert_eq!(stage.state.next_tick(), Some(time("14:01")));
+    }
 }
 
 #[test]

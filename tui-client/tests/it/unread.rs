@@ -135,6 +135,9 @@ fn unread_above_the_window_is_told_until_it_was_seen_and_alt_u_goes_there() {
 ",
     );
     stage.happens(Event::Drawn).press(KeyCode::End).expect_no_text("above");
+    // A short look elsewhere does not take off what nobody has seen yet.
+    let glanced = here(away(back(80, 10, 31).happens(Event::Drawn))).expect_text("9 new above · Alt+U");
+    glanced.alt('u').expect_text("── 9 new ──");
     Stage::joined(80, 10, 0).alt('u').expect_text("Nothing is new.");
     back(80, 10, 36).sends("/unread").expect_text("message 36 ── 4 new ── 14:00 bob message 37");
 }
