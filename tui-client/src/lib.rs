@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 mod errands;
 pub mod keys;
+pub mod memory;
 pub mod network;
 pub mod notify;
 pub mod outbox;

@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use futures_util::FutureExt;
 use futures_util::future::select_all;
-use shared::names::MessageId;
+use shared::names::{MessageId, RoomId};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TryRecvError;
@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::app::Event;
 use crate::app::client::RoomKey;
+use crate::memory::Memory;
 use crate::network::error::ApiError;
 use crate::network::{self, Membership, Network, NetworkEvent, Request};
 use crate::outbox::lines::{Kept, Whose};
@@ -27,6 +28,7 @@ pub struct Rooms {
     rooms: Vec<Room>,
     /// Where the outboxes are.
     folder: Option<PathBuf>,
+    memory: Memory,
     /// What was in the outboxes of rooms that are left and closed.
     remains: Vec<(Whose, Remains)>,
     /// The network tasks of those.
@@ -49,8 +51,8 @@ struct Room {
 impl Rooms {
     /// None yet. Their outboxes will be in `folder`.
     #[must_use]
-    pub fn new(folder: Option<PathBuf>) -> Self {
-        Self { rooms: Vec::new(), folder, remains: Vec::new(), ended: Vec::new() }
+    pub fn new(folder: Option<PathBuf>, memory: Memory) -> Self {
+        Self { rooms: Vec::new(), folder, memory, remains: Vec::new(), ended: Vec::new() }
     }
 
     /// Begins to connect to a room.
@@ -114,6 +116,31 @@ impl Rooms {
     pub(crate) fn adopt(&mut self, key: RoomKey) -> Option<Event> {
         let Left { held, trouble } = self.room(key)?.outbox.adopt();
         Some(Event::Adopted { held, trouble: trouble.map(|error| error.to_string()) })
+    }
+
+    /// The draft that an earlier run has left.
+    pub(crate) fn draft(&self, key: RoomKey) -> Option<Event> {
+        let room = self.rooms.iter().find(|room| room.key == key)?;
+        self.memory.draft(&room.whose).map(Event::DraftFound)
+    }
+
+    pub(crate) fn keep_draft(&self, key: RoomKey, text: &str) {
+        if let Some(room) = self.rooms.iter().find(|room| room.key == key) {
+            self.memory.keep_draft(&room.whose, text);
+        }
+    }
+
+    /// Remembers that a room was joined.
+    pub(crate) fn joined(&self, key: RoomKey) {
+        if let Some(room) = self.rooms.iter().find(|room| room.key == key) {
+            self.memory.joined(&room.whose);
+        }
+    }
+
+    /// The rooms joined before by whoever is in this one, the last first.
+    pub(crate) fn joined_before(&self, key: RoomKey) -> Vec<RoomId> {
+        let room = self.rooms.iter().find(|room| room.key == key);
+        room.map(|room| self.memory.rooms(&room.whose)).unwrap_or_default()
     }
 
     /// What a room's network tells next, each room in its turn. None when instead of that a request was handed over.

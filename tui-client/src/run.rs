@@ -88,6 +88,7 @@ pub async fn join(
     let mut program =
         Program { client, terminal, rooms, errands: Errands::new(), probe: None, pace, stopping_since: None };
     let ended = program.run(signals).await;
+    program.keep_drafts();
     // The terminal comes back before the goodbye, so that nobody waits for it with a frozen screen.
     let Program { terminal, rooms, .. } = program;
     drop(terminal);
@@ -260,6 +261,9 @@ impl Program<'_> {
                 Effect::Enter(room) => {
                     self.rooms.open(key, &self.client.membership(&room))?;
                     event = self.rooms.adopt(key);
+                    if let Some(draft) = self.rooms.draft(key) {
+                        effects.extend(self.client.update_room(Timestamp::now(), key, draft));
+                    }
                 }
                 Effect::Close => self.rooms.close(key),
                 Effect::Draw => self.pace.ask(haste),
@@ -267,7 +271,9 @@ impl Program<'_> {
                 Effect::Suspend => self.stop()?,
                 // The client has done it.
                 Effect::Rooms(..) => {}
-                Effect::Recall => {}
+                Effect::KeepDraft(text) => self.rooms.keep_draft(key, &text),
+                Effect::NoteJoined => self.rooms.joined(key),
+                Effect::Recall => self.client.recall(self.rooms.joined_before(key)),
                 Effect::Quit => {
                     let is_out = self.client.rooms().iter().all(|room| room.state.connection == Connection::Full);
                     return Ok(ControlFlow::Break(if is_out { Ended::RoomFull } else { Ended::Quit }));
@@ -280,8 +286,16 @@ impl Program<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
+    /// Keeps the drafts that have not rested yet: this may be the last chance.
+    fn keep_drafts(&mut self) {
+        for (key, text) in self.client.unkept_drafts() {
+            self.rooms.keep_draft(key, &text);
+        }
+    }
+
     /// Gives the terminal to the shell and stops, with all that was started with us, as Ctrl+Z does elsewhere.
     fn stop(&mut self) -> Result<(), RunError> {
+        self.keep_drafts();
         self.terminal.leave();
         self.stopping_since = Some(Instant::now());
         process::kill_current_process_group(Posix::TSTP).map_err(io::Error::from)?;

@@ -13,9 +13,9 @@ use crate::app::commands::{Action, Draft, RoomAction};
 use crate::app::receipts::Focus;
 use crate::app::switcher::{Choice, Pressed, Switcher};
 use crate::app::update::update;
-use crate::app::{Connection, Effect, Event, Look, Screen, State, sanitize};
+use crate::app::{Connection, Effect, Event, Look, Screen, State, drafts, sanitize};
 use crate::config;
-use crate::network::Membership;
+use crate::network::{Membership, NetworkEvent};
 
 /// The least rows of a terminal that has a bar: below, the room needs them all.
 const BAR_FROM: u16 = 4;
@@ -56,6 +56,9 @@ pub struct Room {
     pub id: RoomId,
     /// What is in it.
     pub state: State,
+    draft: drafts::Draft,
+    /// Whether it was joined in this run.
+    is_joined: bool,
 }
 
 /// How it stands with a room's connection, for the bar.
@@ -168,7 +171,7 @@ impl Client {
     /// When the picture changes next by itself.
     #[must_use]
     pub fn next_tick(&self) -> Option<Timestamp> {
-        self.rooms.iter().filter_map(|room| room.state.next_tick()).min()
+        self.rooms.iter().flat_map(|room| [room.state.next_tick(), room.draft.due()]).flatten().min()
     }
 
     /// Changes the client by what the person or the terminal did at `now`, and says what is to be done.
@@ -199,6 +202,8 @@ impl Client {
                     if tick.is_some_and(|tick| tick <= now) {
                         self.happens(index, Event::Tick, &mut effects);
                     }
+                    let room = self.rooms.get_mut(index);
+                    effects.extend(room.and_then(|room| room.rested_draft(now)));
                 }
             }
             Event::Continued => {
@@ -221,6 +226,12 @@ impl Client {
         effects
     }
 
+    /// The drafts that are not kept and may never be unless they are now.
+    pub fn unkept_drafts(&mut self) -> Vec<(RoomKey, String)> {
+        let kept = |room: &mut Room| Some((room.key, room.draft.keep(room.state.composer.text())?));
+        self.rooms.iter_mut().filter_map(kept).collect()
+    }
+
     /// The rooms joined in earlier runs, for the switcher.
     pub fn recall(&mut self, joined: Vec<RoomId>) {
         if let Some(switcher) = &mut self.switcher {
@@ -234,8 +245,17 @@ impl Client {
         let Some(room) = self.rooms.get_mut(index) else { return };
         let before = room.in_the_bar();
         let key = room.key;
+        let is_typed = matches!(event, Event::Key(_) | Event::Paste(_));
+        if let Event::DraftFound(text) = &event {
+            room.draft.found(text);
+        }
+        if matches!(event, Event::Network(NetworkEvent::Welcomed(_))) && !room.is_joined {
+            room.is_joined = true;
+            effects.push((key, Effect::NoteJoined));
+        }
         let caused = update(&mut room.state, self.now, event);
         let is_seen = is_shown || room.in_the_bar() != before;
+        let draft = room.draft.note(room.state.composer.text(), self.now, is_typed);
         for effect in caused {
             match effect {
                 Effect::Draw if !is_seen => {}
@@ -244,6 +264,8 @@ impl Client {
                 effect => effects.push((key, effect)),
             }
         }
+        // Behind what is sent: that is on disk before the draft is not.
+        effects.extend(draft.map(|text| (key, Effect::KeepDraft(text))));
     }
 
     fn press(&mut self, key: KeyEvent, effects: &mut Effects) {
@@ -332,7 +354,7 @@ impl Client {
         let session = MessageId::new(format!("{}-{}", self.session, self.opened)).unwrap_or(self.session.clone());
         let mut state = State::new(&self.membership(&id), session, self.look.clone(), self.now);
         state.focus = Focus::OtherRoom;
-        self.rooms.push(Room { key, id, state });
+        self.rooms.push(Room { key, id, state, draft: drafts::Draft::default(), is_joined: false });
         key
     }
 
@@ -345,7 +367,8 @@ impl Client {
             effects.extend(caused.into_iter().map(|effect| (key, effect)));
             return self.draw(effects);
         }
-        let left = self.rooms.remove(self.shown);
+        let mut left = self.rooms.remove(self.shown);
+        effects.extend(left.unkept_draft());
         effects.push((left.key, Effect::Close));
         self.shown = self.shown.min(self.rooms.len() - 1);
         self.fit(effects);
@@ -373,6 +396,8 @@ impl Client {
 
     fn show(&mut self, index: usize, effects: &mut Effects) {
         if index != self.shown {
+            let hidden = self.shown_mut();
+            effects.extend(hidden.unkept_draft());
             self.shown = index;
             self.tell_focus(effects);
         }
@@ -425,6 +450,17 @@ impl Room {
             Connection::Full => Standing::Full,
             Connection::Refused(_) => Standing::Refused,
         }
+    }
+
+    /// What is to be kept of the draft at once.
+    fn unkept_draft(&mut self) -> Option<(RoomKey, Effect)> {
+        Some((self.key, Effect::KeepDraft(self.draft.keep(self.state.composer.text())?)))
+    }
+
+    /// What is to be kept of the draft because it has rested.
+    fn rested_draft(&mut self, now: Timestamp) -> Option<(RoomKey, Effect)> {
+        self.draft.due().filter(|due| *due <= now)?;
+        self.unkept_draft()
     }
 
     /// What the bar tells of it.

@@ -4,7 +4,7 @@
 //! `arrivals` (what the network tells), `commands` (the table of keys and names), `preferences`, `colours`, `log`,
 //! `composer`, `scroll`, `people`, `receipts`, `attention`, `unread`, `notifications`, `typing`, `ticks`, `leaving`; then
 //! what they stand on: `layout`, `rows`, `markup`, `hints`, `times`, `wrap`, `widths`, `sanitize`; and last `client`, which holds a
-//! state for each room, and `switcher`.
+//! state for each room, `drafts` and `switcher`.
 
 pub mod arrivals;
 pub(crate) mod attention;
@@ -14,6 +14,7 @@ pub mod colours;
 pub mod commands;
 pub mod completion;
 pub mod composer;
+pub(crate) mod drafts;
 pub mod hand;
 pub mod hints;
 pub(crate) mod invitation;
@@ -233,6 +234,8 @@ pub enum Event {
     },
     /// There is something to tell the person: a sentence.
     Told(String),
+    /// An earlier run has left this draft.
+    DraftFound(String),
     /// A frame stands on the screen.
     Drawn,
     /// The person looks here, or elsewhere.
@@ -279,6 +282,10 @@ pub enum Effect {
     Enter(RoomId),
     /// Close the connection to the room.
     Close,
+    /// Keep this draft for the next run, or none where it is empty.
+    KeepDraft(String),
+    /// Remember that the room was joined.
+    NoteJoined,
     /// Look up which rooms were joined before.
     Recall,
     /// Stop until the shell continues the program.

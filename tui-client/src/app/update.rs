@@ -39,6 +39,11 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         }
         Event::PastedTooMuch(bytes) => pasting::refuse(state, bytes),
         Event::Told(sentence) => state.notice = Some(sanitize::line(&sentence)),
+        Event::DraftFound(text) => {
+            if state.composer.is_empty() {
+                state.composer.insert(&sanitize::body(&text));
+            }
+        }
         Event::Drawn => {
             state.settle_hints();
             state.note_line_in_view();

@@ -38,6 +38,7 @@ use crate::app::sanitize;
 use crate::cli::exit::{Exit, Failure};
 use crate::config::table::{Config as FileConfig, THEMES};
 use crate::config::{Settings, StateDir, room};
+use crate::memory::Memory;
 use crate::outbox::lines::Whose;
 use crate::outbox::{Outbox, Remains};
 use crate::rooms::Rooms;
@@ -163,7 +164,7 @@ impl Join {
             say_what_remains(outbox.remains(), &whose);
             return ended;
         }
-        let mut rooms = Rooms::new(self.state.outbox());
+        let mut rooms = Rooms::new(self.state.outbox(), Memory::new(self.state.folder()));
         let ended = block_on(async { Ok(run::join(membership, &self.more, preferences, &mut rooms).await?) });
         for (whose, remains) in rooms.remains() {
             say_what_remains(remains, &whose);

@@ -49,8 +49,8 @@ pub struct Settings {
 /// Where the client keeps what outlives it.
 #[derive(Debug, Clone, Args)]
 pub struct StateDir {
-    /// Where the client keeps its outbox: the messages that the server does not have yet [default: $XDG_STATE_HOME/duet
-    /// or ~/.local/state/duet]
+    /// Where the client keeps its outbox: the messages that the server does not have yet; and drafts [default:
+    /// $XDG_STATE_HOME/duet or ~/.local/state/duet]
     #[arg(long, env = "DUET_STATE_DIR", value_name = "FOLDER")]
     state_dir: Option<PathBuf>,
 }
@@ -59,10 +59,16 @@ impl StateDir {
     /// The folder of the outbox. None where no setting names one and there is no home.
     #[must_use]
     pub fn outbox(&self) -> Option<PathBuf> {
+        self.folder().map(|folder| folder.join("outbox"))
+    }
+
+    /// The folder of all that the client keeps. None where no setting names one and there is no home.
+    #[must_use]
+    pub fn folder(&self) -> Option<PathBuf> {
         let named = self.state_dir.clone().filter(|folder| !folder.as_os_str().is_empty());
         let home = || absolute("HOME").map(|home| home.join(".local/state"));
         let default = || absolute("XDG_STATE_HOME").or_else(home).map(|state| state.join("duet"));
-        named.or_else(default).map(|folder| folder.join("outbox"))
+        named.or_else(default)
     }
 }
 

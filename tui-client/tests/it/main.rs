@@ -32,6 +32,7 @@ mod rooms;
 mod screens;
 mod scripted;
 mod scrolling;
+mod several;
 mod stage;
 mod terminal;
 mod themes;

@@ -66,6 +66,11 @@ impl House {
         self.hears(room, NetworkEvent::Welcomed(welcome))
     }
 
+    fn at(mut self, clock: &str) -> Self {
+        self.now = time(clock);
+        self
+    }
+
     pub(crate) fn happens(mut self, event: Event) -> Self {
         self.effects = self.client.update(self.now, event);
         self
@@ -132,6 +137,15 @@ impl House {
 
     fn does(&self, what: &Effect) -> bool {
         self.effects.iter().any(|(_, effect)| effect == what)
+    }
+
+    #[track_caller]
+    fn expect_kept_drafts(self, expected: &[&str]) -> Self {
+        let kept = |(_, effect): &(RoomKey, Effect)| {
+            if let Effect::KeepDraft(text) = effect { Some(text.clone()) } else { None }
+        };
+        assert_eq!(self.effects.iter().filter_map(kept).collect::<Vec<_>>(), expected);
+        self
     }
 
     #[track_caller]
@@ -381,4 +395,47 @@ fn a_room_is_as_large_as_the_terminal_was_made_while_it_was_hidden() {
     assert_eq!(house.client.shown().state.size, Size::new(60, 11));
     let house = house.sends("/leave").sends("/leave");
     assert_eq!(house.client.shown().state.size, Size::new(60, 12));
+}
+
+#[test]
+fn a_draft_is_kept_when_it_has_rested_and_forgotten_when_it_is_sent() {
+    let house = House::joined(60, 10, &["room1"]).types("half");
+    assert_eq!(house.client.next_tick(), Some(time("14:00:01")));
+    let house = house.at("14:00:00.5").types(" a").expect_kept_drafts(&[]);
+    let house = house.at("14:00:01.4").happens(Event::Tick).expect_kept_drafts(&[]);
+    let house = house.at("14:00:01.5").happens(Event::Tick).expect_kept_drafts(&["half a"]);
+    let house = house.at("14:00:02").press(KeyCode::Left).at("14:00:04").happens(Event::Tick).expect_kept_drafts(&[]);
+    let house = house.press(KeyCode::Enter).expect_kept_drafts(&[""]);
+    assert!(matches!(&house.effects[0], (_, Effect::Keep(kept)) if kept.content == "half a"), "{:?}", house.effects);
+}
+
+#[test]
+fn a_draft_is_kept_at_once_where_it_is_hidden_or_left_or_the_program_ends() {
+    let house = House::joined(60, 10, &THREE).types("one").alt('2').expect_kept_drafts(&["one"]);
+    let mut house = house.types("two").alt('3').types("three");
+    let drafts: Vec<String> = house.client.unkept_drafts().into_iter().map(|(_, text)| text).collect();
+    assert_eq!(drafts, ["three"]);
+    assert_eq!(house.client.unkept_drafts(), []);
+}
+
+#[test]
+fn a_draft_of_an_earlier_run_is_there_with_the_caret_at_its_end() {
+    let house = House::joined(60, 10, &["room1"]);
+    let key = house.key("room1");
+    let house = house.happens_in(key, Event::DraftFound("half a\nthought".to_owned()));
+    let house = house.expect_text("> half a thought▏").at("14:10").happens(Event::Tick).expect_kept_drafts(&[]);
+    // What is written already wins.
+    house.happens_in(key, Event::DraftFound("other".to_owned())).expect_text("> half a thought▏");
+    // Nobody knows who has been at the file.
+    let house = House::joined(60, 10, &["room1"]);
+    house.happens_in(key, Event::DraftFound("a\u{1b}[31mb".to_owned())).expect_text("> a␛[31mb▏");
+}
+
+#[test]
+fn a_room_is_remembered_once_it_was_joined() {
+    let house = House::opens(60, 10, &THREE).loses("ops");
+    assert!(!house.does(&Effect::NoteJoined));
+    let house = house.welcome("ops");
+    assert!(house.done_in("ops").contains(&&Effect::NoteJoined));
+    assert!(!house.welcome("ops").does(&Effect::NoteJoined));
 }

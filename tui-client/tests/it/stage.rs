@@ -148,6 +148,8 @@ impl Stage {
             | Effect::Rooms(..)
             | Effect::Enter(_)
             | Effect::Close
+            | Effect::KeepDraft(_)
+            | Effect::NoteJoined
             | Effect::Recall
             | Effect::Quit => None,
         };

@@ -145,6 +145,12 @@ impl Tmux {
         (format!("sh -c 'echo $$ > {}; exec {command}'", file.display()), file)
     }
 
+    /// Sends a process a signal, named as kill(1) wants it.
+    pub(crate) fn kill(&self, process: &str, signal: &str) {
+        let status = Command::new("kill").args([signal, process]).status().unwrap();
+        assert!(status.success(), "kill {signal} {process}: {}", self.screen());
+    }
+
     /// Closes the terminal with whatever runs in it.
     pub(crate) fn close(&self) {
         self.run(&["kill-server"]);

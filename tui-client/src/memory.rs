@@ -1,0 +1,225 @@
+//! What the client remembers between runs: a draft for each room, and the rooms that were joined.
+//!
+//! None of it is ever needed, so where it cannot be read or written nobody is bothered. A file is written beside the old one
+//! and put in its place: a crash leaves the one or the other, and of two clients that write, the last one's stays.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use shared::names::{RoomId, Username};
+
+use crate::outbox::lines::Whose;
+use crate::outbox::make;
+
+/// The version of the files. One of another version is passed over.
+const VERSION: u32 = 1;
+/// The most rooms that are remembered of one user.
+const MAX_ROOMS: usize = 200;
+/// The largest file that is read; far above what is ever written.
+const MAX_BYTES: u64 = 8 * 1024 * 1024;
+
+/// The files of what is remembered.
+#[derive(Debug)]
+pub struct Memory {
+    folder: Option<PathBuf>,
+}
+
+/// What was being written in a room.
+#[derive(Debug, Serialize, Deserialize)]
+struct DraftFile {
+    v: u32,
+    #[serde(flatten)]
+    whose: Whose,
+    text: String,
+}
+
+/// The rooms that a user has joined on a server, the last first.
+#[derive(Debug, Serialize, Deserialize)]
+struct RoomsFile {
+    v: u32,
+    server: String,
+    user: Username,
+    rooms: Vec<RoomId>,
+}
+
+impl Memory {
+    /// What is remembered in `folder`. Touches nothing yet.
+    #[must_use]
+    pub fn new(folder: Option<PathBuf>) -> Self {
+        Self { folder }
+    }
+
+    /// The draft that was kept.
+    #[must_use]
+    pub fn draft(&self, whose: &Whose) -> Option<String> {
+        let file: DraftFile = read(&self.draft_path(whose)?)?;
+        // Two may share a name, if by the rarest of chances.
+        (file.v == VERSION && file.whose == *whose).then_some(file.text)
+    }
+
+    /// Keeps a draft, or forgets the one there is where nothing is written.
+    pub fn keep_draft(&self, whose: &Whose, text: &str) {
+        let Some(path) = self.draft_path(whose) else { return };
+        // See above: it is nobody's matter when it fails.
+        drop(if text.is_empty() {
+            std::fs::remove_file(&path)
+        } else {
+            write(&path, &DraftFile { v: VERSION, whose: whose.clone(), text: text.to_owned() })
+        });
+    }
+
+    /// The rooms that were joined by the same user on the same server, the last first.
+    #[must_use]
+    pub fn rooms(&self, whose: &Whose) -> Vec<RoomId> {
+        let file: Option<RoomsFile> = self.rooms_path(whose).and_then(|path| read(&path));
+        let file = file.filter(|file| file.v == VERSION && file.server == whose.server && file.user == whose.user);
+        file.map(|file| file.rooms).unwrap_or_default()
+    }
+
+    /// Notes that a room was joined.
+    pub fn joined(&self, whose: &Whose) {
+        let Some(path) = self.rooms_path(whose) else { return };
+        let mut rooms = self.rooms(whose);
+        if rooms.first() == Some(&whose.room) {
+            return;
+        }
+        rooms.retain(|room| *room != whose.room);
+        rooms.insert(0, whose.room.clone());
+        rooms.truncate(MAX_ROOMS);
+        let file = RoomsFile { v: VERSION, server: whose.server.clone(), user: whose.user.clone(), rooms };
+        // See above.
+        drop(write(&path, &file));
+    }
+
+    fn draft_path(&self, whose: &Whose) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join("drafts").join(name(&[
+            &whose.server,
+            whose.user.as_str(),
+            whose.room.as_str(),
+        ])))
+    }
+
+    fn rooms_path(&self, whose: &Whose) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join("rooms").join(name(&[&whose.server, whose.user.as_str()])))
+    }
+}
+
+/// A name for a file, the same for the same parts in every version of this program. Names of rooms may be too long for one, and
+/// hold anything. FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>).
+fn name(parts: &[&str]) -> String {
+    // No part holds a zero byte, so this tells apart where one ends.
+    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
+    let hash = bytes
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+    format!("{hash:016x}.json")
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    let is_sane = std::fs::metadata(path).is_ok_and(|file| file.len() <= MAX_BYTES);
+    is_sane.then(|| std::fs::read(path).ok()).flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok())
+}
+
+/// Puts a file in the place of the one there is.
+fn write<T: Serialize>(path: &Path, contents: &T) -> io::Result<()> {
+    make(path.parent().unwrap_or(Path::new("")))?;
+    // Another client may be writing the same at this moment.
+    let beside = path.with_extension(format!("{}.new", std::process::id()));
+    let written =
+        (OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)).and_then(|mut file| {
+            file.write_all(&serde_json::to_vec(contents)?)?;
+            // Otherwise a power cut may leave the new name with nothing behind it.
+            file.sync_data()
+        });
+    let placed = written.and_then(|()| std::fs::rename(&beside, path));
+    if placed.is_err() {
+        // It does no harm there.
+        drop(std::fs::remove_file(&beside));
+    }
+    placed
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn whose(room: &str) -> Whose {
+        Whose {
+            server: "http://127.0.0.1:8000/".to_owned(),
+            room: room.parse().unwrap(),
+            user: "alice".parse().unwrap(),
+        }
+    }
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("duet-memory-{}-{name}", std::process::id()));
+        drop(std::fs::remove_dir_all(&folder));
+        folder
+    }
+
+    #[test]
+    fn a_draft_is_kept_for_its_room_until_nothing_is_written() {
+        let folder = folder("drafts");
+        let memory = Memory::new(Some(folder.clone()));
+        assert_eq!(memory.draft(&whose("a")), None);
+        memory.keep_draft(&whose("a"), "half a\nthought");
+        memory.keep_draft(&whose("b"), "another");
+        memory.keep_draft(&whose("a"), "half a\nthought…");
+        let later = Memory::new(Some(folder.clone()));
+        assert_eq!(later.draft(&whose("a")).as_deref(), Some("half a\nthought…"));
+        later.keep_draft(&whose("a"), "");
+        assert_eq!(memory.draft(&whose("a")), None);
+        assert_eq!(memory.draft(&whose("b")).as_deref(), Some("another"));
+        let modes = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(modes(&folder.join("drafts")), 0o700);
+        let files: Vec<PathBuf> =
+            std::fs::read_dir(folder.join("drafts")).unwrap().map(|e| e.unwrap().path()).collect();
+        let [file] = files.as_slice() else { panic!("{files:?}") };
+        assert_eq!(modes(file), 0o600);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_is_torn_or_of_somebody_else_is_passed_over() {
+        let folder = folder("torn");
+        let memory = Memory::new(Some(folder.clone()));
+        memory.keep_draft(&whose("a"), "text");
+        let path = memory.draft_path(&whose("a")).unwrap();
+        std::fs::rename(&path, memory.draft_path(&whose("b")).unwrap()).unwrap();
+        assert_eq!(memory.draft(&whose("b")), None);
+        std::fs::write(&path, "{\"v\":1,\"ser").unwrap();
+        assert_eq!(memory.draft(&whose("a")), None);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn rooms_are_remembered_the_last_first_and_each_once() {
+        let folder = folder("rooms");
+        let memory = Memory::new(Some(folder.clone()));
+        for room in ["a", "b", "a", "c"] {
+            memory.joined(&whose(room));
+        }
+        let rooms: Vec<String> = memory.rooms(&whose("x")).iter().map(RoomId::to_string).collect();
+        assert_eq!(rooms, ["c", "a", "b"]);
+        let bob = Whose { user: "bob".parse().unwrap(), ..whose("x") };
+        assert_eq!(memory.rooms(&bob), []);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn without_a_folder_nothing_is_remembered_and_nothing_fails() {
+        let memory = Memory::new(None);
+        memory.keep_draft(&whose("a"), "text");
+        memory.joined(&whose("a"));
+        assert_eq!(memory.draft(&whose("a")), None);
+        // A file is where a folder would have to be.
+        let memory = Memory::new(Some("/dev/null".into()));
+        memory.keep_draft(&whose("a"), "text");
+        assert_eq!(memory.draft(&whose("a")), None);
+    }
+}
