@@ -14,6 +14,7 @@ pub mod notify;
 pub mod outbox;
 mod pace;
 mod probe;
+mod report;
 pub mod rooms;
 pub mod run;
 mod signals;

@@ -25,6 +25,7 @@ use crate::network::error::ApiError;
 use crate::network::{self, Membership};
 use crate::pace::{Haste, Pace};
 use crate::probe::{self, Probe};
+use crate::report;
 use crate::rooms::{NetworkEnded, Rooms, Told};
 use crate::signals::Signals;
 use crate::terminal::{self, Terminal};
@@ -83,6 +84,7 @@ pub async fn join(
     let mut terminal = Terminal::take(look.size)?;
     let client = Client::new(&membership, more, network::new_message_id(), look, Timestamp::now());
     terminal.draw(&client)?;
+    report::panic_if_a_test_asks();
 
     let pace = Pace::new(Instant::now());
     let mut program =

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::clipboard::CopyToClipboard;
@@ -57,19 +56,11 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Takes the terminal. From now on a panic puts it back before it says what happened.
+    /// Takes the terminal.
     ///
     /// # Errors
     /// When the terminal cannot be set or written to.
     pub fn take(size: Size) -> io::Result<Self> {
-        static HOOK: Once = Once::new();
-        HOOK.call_once(|| {
-            let report = std::panic::take_hook();
-            std::panic::set_hook(Box::new(move |panic| {
-                put_back();
-                report(panic);
-            }));
-        });
         let notifier = Notifier::of(|variable| std::env::var(variable).ok());
         let mut terminal = Self { painter: Painter::new(size)?, notifier, title: String::new() };
         terminal.enter()?;
@@ -185,7 +176,7 @@ pub fn size() -> Size {
 }
 
 /// Puts the terminal back as it was, if it is ours. Nobody is left to tell when that fails.
-fn put_back() {
+pub(crate) fn put_back() {
     if !IS_OURS.swap(false, Ordering::SeqCst) {
         return;
     }

@@ -41,6 +41,7 @@ use crate::config::{Settings, StateDir, room};
 use crate::memory::Memory;
 use crate::outbox::lines::Whose;
 use crate::outbox::{Outbox, Remains};
+use crate::report;
 use crate::rooms::Rooms;
 use crate::run::{self, Ended};
 
@@ -147,6 +148,7 @@ impl Cli {
 
 impl Join {
     fn run(self) -> Result<Ended, Failure> {
+        report::on_panic(self.state.reports());
         let is_plain = self.plain || plain::is_called_for();
         let last = self.last.unwrap_or(if is_plain { 10 } else { 100 });
         let (membership, mut preferences) = self.settings.resolve(last)?;

@@ -62,6 +62,12 @@ impl StateDir {
         self.folder().map(|folder| folder.join("outbox"))
     }
 
+    /// The folder of the reports of panics, if there is one.
+    #[must_use]
+    pub fn reports(&self) -> Option<PathBuf> {
+        self.folder().map(|folder| folder.join("reports"))
+    }
+
     /// The folder of all that the client keeps. None where no setting names one and there is no home.
     #[must_use]
     pub fn folder(&self) -> Option<PathBuf> {

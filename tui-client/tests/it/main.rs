@@ -27,6 +27,7 @@ mod plain;
 mod presence;
 mod receipts;
 mod refused;
+mod report;
 mod requests;
 mod rooms;
 mod screens;

@@ -13,8 +13,6 @@ use crate::scripted::{Scripted, ServerSocket};
 use crate::tmux::{Tmux, pid, runs};
 
 const CLIENT: &str = env!("CARGO_BIN_EXE_tui-client");
-/// Set in the process that is to panic.
-const PANIC: &str = "DUET_TEST_PANIC";
 
 /// A shell in which `before` was typed, and then alice's client, which has the terminal now.
 async fn joining(server: &Scripted) -> Tmux {
@@ -39,7 +37,7 @@ pub(crate) async fn joined(server: &mut Scripted) -> (Tmux, ServerSocket) {
 }
 
 /// The shell is back with what it showed before, it echoes what is typed, and pastes are plain text again.
-async fn expect_as_before(tmux: &Tmux, words: &str) {
+pub(crate) async fn expect_as_before(tmux: &Tmux, words: &str) {
     let screen = tmux.expect(words).await;
     assert!(screen.contains("\nbefore"), "{screen}");
     assert_eq!(tmux.modes(), "0 1");
@@ -134,22 +132,6 @@ async fn a_terminal_that_is_closed_ends_the_program() {
         tmux.close();
         tmux.until(format!("the end of {session}{pid}"), || (!runs(&pid)).then_some(())).await;
     }
-}
-
-#[tokio::test]
-async fn a_panic_gives_the_terminal_back_and_then_says_what_happened() {
-    if std::env::var_os(PANIC).is_some() {
-        let _terminal = Terminal::take(size()).unwrap();
-        panic!("a mistake");
-    }
-    let tmux = Tmux::start().await;
-    tmux.shell("echo before");
-    tmux.expect("\nbefore").await;
-    let program = std::env::current_exe().unwrap();
-    let name = "terminal::a_panic_gives_the_terminal_back_and_then_says_what_happened";
-    // Quiet, so that what was on the screen before stays on it.
-    tmux.shell(&format!("RUST_BACKTRACE=0 {PANIC}=1 {} --exact {name} --nocapture --quiet", program.display()));
-    expect_as_before(&tmux, "\na mistake").await;
 }
 
 #[tokio::test]
