@@ -6,7 +6,6 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tui_client::terminal::{Terminal, size};
 
 use crate::hostile::{Deeds, corpus};
 use crate::scripted::{Scripted, ServerSocket};

@@ -118,10 +118,7 @@ const ROOMS: &[Command] = &[
         when: When::NothingBehindCaret,
         ..rooms("rooms-at-end", &[ctrl('k')], "the same, while there is nothing behind the caret", RoomAction::Switch)
     },
-    Command {
-        help: "go to the first room; Alt+2 to the second, up to Alt+9",
-        ..nth("room-one", &[alt(KeyCode::Char('1'))], 1)
-    },
+    Command { help: "go to room 1; Alt+2 to Alt+9 go to the others", ..nth("room-one", &[alt(KeyCode::Char('1'))], 1) },
     nth("room-two", &[alt(KeyCode::Char('2'))], 2),
     nth("room-three", &[alt(KeyCode::Char('3'))], 3),
     nth("room-four", &[alt(KeyCode::Char('4'))], 4),
