@@ -34,6 +34,7 @@ pub(crate) fn arrive(state: &mut State, event: NetworkEvent, effects: &mut Vec<E
         NetworkEvent::Connecting => state.connection = Connection::Reconnecting,
         NetworkEvent::Welcomed(welcome) => {
             welcomed(state, &welcome);
+            state.search_again(effects);
             effects.push(Effect::Adopt);
         }
         NetworkEvent::Message(message) => message_arrived(state, message, effects),
@@ -63,18 +64,18 @@ pub(crate) fn arrive(state: &mut State, event: NetworkEvent, effects: &mut Vec<E
             effects.push(Effect::Refuse { id, reason });
         }
         NetworkEvent::Typing(typing) => return state.take_typing(&typing),
-        // Shown by the modules that come with them.
-        NetworkEvent::Found { .. } | NetworkEvent::SearchFailed { .. } => {
-            return Picture::Same;
-        }
+        NetworkEvent::Found { query, page } => return state.take_found(&query, &page, effects),
+        NetworkEvent::SearchFailed { query, reason } => return state.take_search_failed(&query, &reason),
         NetworkEvent::Page(page) => {
             page_arrived(state, page);
             state.go_on_to_unread(effects);
+            state.go_on_to_found(effects);
         }
         NetworkEvent::PageFailed(reason) => {
             state.log.older = Older::Unknown;
             state.go_no_more_to_unread();
             let reason = sanitize::line(&reason);
+            state.go_no_more_to_found(&reason);
             state.notice = Some(format!("Older messages could not be fetched ({reason}). PgUp tries again."));
         }
     }

@@ -65,7 +65,10 @@ pub enum Shape {
 #[must_use]
 pub fn areas(state: &State) -> Areas {
     let Size { width, height } = state.size;
-    let composer_rows = state.composer.rows(composer_width(state)).len().min(MAX_COMPOSER_ROWS);
+    let composer_rows = match state.search {
+        Some(_) => 1,
+        None => state.composer.rows(composer_width(state)).len().min(MAX_COMPOSER_ROWS),
+    };
     let composer = cells(composer_rows).min((height / 2).max(1)).min(height);
     let is_tiny = !has_room_for_notices(state.size);
     let notice = if is_tiny { 0 } else { cells(notice_rows(state).len()).min(height / 3).max(1) };

@@ -2,9 +2,9 @@
 //!
 //! Read in this order: this file (the state, what may happen to it, what is to be done then), `update`, `sending`,
 //! `arrivals` (what the network tells), `commands` (the table of keys and names), `preferences`, `colours`, `log`,
-//! `composer`, `scroll`, `people`, `receipts`, `attention`, `unread`, `notifications`, `typing`, `ticks`, `leaving`; then
-//! what they stand on: `layout`, `rows`, `markup`, `hints`, `times`, `wrap`, `widths`, `sanitize`; and last `client`, which holds a
-//! state for each room, `drafts` and `switcher`.
+//! `composer`, `scroll`, `search`, `people`, `receipts`, `attention`, `unread`, `notifications`, `typing`, `ticks`,
+//! `leaving`; then what they stand on: `layout`, `rows`, `markup`, `hints`, `times`, `wrap`, `widths`, `sanitize`; and
+//! last `client`, which holds a state for each room, `drafts` and `switcher`.
 
 pub mod arrivals;
 pub(crate) mod attention;
@@ -30,6 +30,7 @@ pub mod receipts;
 pub mod rows;
 pub mod sanitize;
 pub mod scroll;
+pub mod search;
 pub(crate) mod sending;
 pub mod shortcodes;
 pub mod switcher;
@@ -66,6 +67,7 @@ use crate::app::people::Peer;
 use crate::app::preferences::Preferences;
 use crate::app::receipts::{Focus, Receipts};
 use crate::app::scroll::Scroll;
+use crate::app::search::Search;
 use crate::app::typing::Typing;
 use crate::app::unread::Unread;
 use crate::network::{Membership, NetworkEvent, Request};
@@ -118,6 +120,8 @@ pub struct State {
     pub completion: Option<Completion>,
     /// A long text that was pasted and is asked about.
     pub pasted: Option<Pasted>,
+    /// What is looked for in the room's history.
+    pub search: Option<Search>,
     /// Which part of the log is in the window.
     pub scroll: Scroll,
     /// How many messages came in below the window.
@@ -321,6 +325,7 @@ impl State {
             hints: Hints::default(),
             completion: None,
             pasted: None,
+            search: None,
             scroll: Scroll::Newest,
             unseen: 0,
             screen: Screen::Chat,

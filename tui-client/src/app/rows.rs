@@ -105,7 +105,10 @@ pub fn block<'a>(state: &'a State, columns: &Columns, slot: Slot) -> Option<Bloc
         Entry::Item(Item::Gap { .. }) | Entry::Outgoing(_) => None,
     };
     let opens_run = day.is_some() || news.is_some() || before.is_none_or(|before| voice(before) != voice(entry));
-    let message = |post: MessageOf<'a>| Body::Message(post.rows(state.preferences.glyphs, columns, opens_run));
+    let message = |post: MessageOf<'a>| {
+        let message = post.rows(state.preferences.glyphs, columns, opens_run);
+        Body::Message(Message { marked: state.marked_in(&message.shown.text), ..message })
+    };
     let body = match entry {
         Entry::Item(Item::Gap { from, to }) => Body::Line(gap(to.0.saturating_sub(from.0) + 1)),
         Entry::Item(Item::Said(said)) => message(MessageOf::said(state, said)),

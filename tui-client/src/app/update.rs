@@ -8,7 +8,7 @@ use crate::app::arrivals::{self, Picture};
 use crate::app::commands::{self, Action, Direction, Draft, help};
 use crate::app::composer::Edit;
 use crate::app::hand::{self, Meant};
-use crate::app::{Connection, Effect, Event, Screen, State, layout, pasting, sanitize, sending};
+use crate::app::{Connection, Effect, Event, Screen, State, layout, pasting, sanitize, search, sending};
 use crate::network::Request;
 
 /// Changes the state by what happened at `now`, and says what is to be done.
@@ -34,7 +34,9 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         }
         Event::Paste(text) => {
             state.note_person(&mut effects);
-            pasting::paste(state, &text);
+            if !state.paste_into_search(&text, &mut effects) {
+                pasting::paste(state, &text);
+            }
             state.note_writing(&mut effects);
         }
         Event::PastedTooMuch(bytes) => pasting::refuse(state, bytes),
@@ -94,7 +96,9 @@ fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
         return;
     }
     let action = state.preferences.keymap.action(key, state.composer.draft());
-    if pasting::press(state, key, action, effects) == Meant::ForIt {
+    if pasting::press(state, key, action, effects) == Meant::ForIt
+        || search::press(state, key, action, effects) == Meant::ForIt
+    {
         return;
     }
     if !matches!(action, Some(Action::Complete(_))) {
@@ -132,6 +136,7 @@ fn act(state: &mut State, action: Action, argument: &str, effects: &mut Vec<Effe
         }
         Action::Unread => state.go_to_unread(effects),
         Action::Times => state.preferences.times = state.preferences.times.other(),
+        Action::Search => state.open_search(argument, effects),
         Action::Retry => retry(state, effects),
         Action::Select(deed) => hand::act(state, deed, effects),
         Action::CopyLast => hand::copy_last(state, effects),

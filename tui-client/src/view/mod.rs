@@ -8,6 +8,7 @@ mod composer;
 mod help;
 mod messages;
 mod paint;
+mod search;
 mod status;
 mod switcher;
 mod theme;
@@ -56,8 +57,12 @@ fn room(state: &State, buffer: &mut Buffer) -> Position {
             }
             messages::paint(state, theme, areas.messages, buffer);
             chip::paint(state, theme, areas.notice, buffer);
-            composer::hint(state, theme, areas.hint, buffer);
-            composer::paint(state, theme, areas.composer, buffer)
+            if let Some(search) = &state.search {
+                search::paint(state, search, theme, areas.composer, buffer)
+            } else {
+                composer::hint(state, theme, areas.hint, buffer);
+                composer::paint(state, theme, areas.composer, buffer)
+            }
         }
     }
 }

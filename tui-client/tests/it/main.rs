@@ -33,6 +33,7 @@ mod rooms;
 mod screens;
 mod scripted;
 mod scrolling;
+mod searching;
 mod several;
 mod stage;
 mod terminal;

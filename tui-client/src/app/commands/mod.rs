@@ -115,6 +115,8 @@ pub enum Action {
     Unread,
     /// Tells times in the other way.
     Times,
+    /// Looks for words in the whole history.
+    Search,
     /// Selects a message, or does something with the one that is.
     Select(Deed),
     /// Copies the last message in the window.

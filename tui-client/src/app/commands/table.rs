@@ -58,6 +58,16 @@ const READING: &[Command] = &[
         help: "times by the clock, or how long ago",
         action: Action::Times,
     },
+    Command {
+        id: "search",
+        name: Some("search"),
+        argument: Argument::Optional("WORDS"),
+        keys: &[ctrl('f'), plain(KeyCode::F(3))],
+        when: When::DraftIsEmpty,
+        help: "look for words in all that was said here; F3 while you write",
+        action: Action::Search,
+    },
+    hidden("search-while-writing", When::Always, &[plain(KeyCode::F(3))], Action::Search),
     always("select", &[alt(KeyCode::Up)], "select a message, to copy, quote or open it", Action::Select(Deed::Older)),
     named("copy", Argument::None, &[alt(KeyCode::Char('y'))], "copy the last message in the window", Action::CopyLast),
     named(
