@@ -5,6 +5,7 @@
 mod bench;
 mod config;
 mod delivery;
+mod doctor;
 mod ends;
 pub mod exit;
 mod export;
@@ -69,6 +70,8 @@ enum Command {
     Wait(wait::Wait),
     /// Tell who is in a room; takes no seat
     Who(who::Who),
+    /// Tell what does not work between you and the server, and what to do; ends with 1 when something is wrong
+    Doctor(doctor::Doctor),
     /// List what was sent and is not in its room yet, or send it
     Outbox(outbox::Outbox),
     /// Print a token for a room, for other programs to use
@@ -128,6 +131,7 @@ impl Cli {
             Command::Export(export) => export.run(),
             Command::Wait(wait) => wait.run(),
             Command::Who(who) => who.run().map(|()| None),
+            Command::Doctor(doctor) => doctor.run(),
             Command::Outbox(outbox) => outbox.run().map(|()| None),
             Command::Token(token) => token.run().map(|()| None),
             Command::Config(config) => config.run().map(|()| None),

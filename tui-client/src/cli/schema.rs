@@ -8,6 +8,15 @@ use shared::message::Seq;
 use shared::names::{MessageId, RoomId, Username};
 use shared::rest::Occupant;
 
+/// What `doctor` says of one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Verdict {
+    Ok,
+    Warn,
+    Fail,
+}
+
 /// The version of the JSON lines. Fields may be added under the same number; it rises when one changes its meaning.
 pub(crate) const VERSION: u8 = 1;
 
@@ -29,6 +38,13 @@ pub(crate) enum Line<'a> {
         room: &'a RoomId,
         from: Seq,
         to: Seq,
+    },
+    /// Of `doctor`.
+    Check {
+        v: u8,
+        name: &'a str,
+        state: Verdict,
+        words: &'a str,
     },
     /// Of `who`.
     Room {
@@ -136,7 +152,10 @@ mod tests {
                 refused: None,
             },
             Some(Line::Waiting { .. }) => Line::Room { v, room, head: Seq(17), occupants: &[] },
-            Some(Line::Room { .. }) => return None,
+            Some(Line::Room { .. }) => {
+                Line::Check { v, name: "server", state: Verdict::Ok, words: "answers in 2.1 ms and is ready" }
+            }
+            Some(Line::Check { .. }) => return None,
         })
     }
 

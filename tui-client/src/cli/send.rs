@@ -31,6 +31,10 @@ pub(crate) struct Send {
     #[arg(required = true, value_name = "TEXT")]
     text: Vec<String>,
 
+    /// Send the text as a block of code in this language, such as rust; an empty one names none
+    #[arg(long, value_name = "LANG", value_parser = language)]
+    code: Option<String>,
+
     /// The message's Idempotency-Key: sent again with the same one, it is the same message [default: a new one]
     #[arg(long, value_name = "ID")]
     id: Option<MessageId>,
@@ -57,6 +61,10 @@ impl Send {
         if content.is_empty() {
             return Err(Failure::new(Exit::Usage, "there is nothing to send: the text is empty"));
         }
+        let content = match &self.code {
+            Some(language) => block_of_code(language, &content),
+            None => content,
+        };
         let id = self.id.unwrap_or_else(new_message_id);
         let membership = self.settings.membership(0)?;
         let api = Api::new(&membership)?;
@@ -96,6 +104,18 @@ fn queue(api: &Api, mut outbox: Outbox, kept: &Kept, within: Duration) -> Result
         ));
     }
     Ok(())
+}
+
+fn language(text: &str) -> Result<String, String> {
+    let is_name = text.chars().all(|c| c.is_ascii_alphanumeric() || "+-#._".contains(c));
+    is_name.then(|| text.to_owned()).ok_or_else(|| "a language is one word, such as rust or c++".to_owned())
+}
+
+/// Code between fences that nothing in it closes.
+pub(crate) fn block_of_code(language: &str, code: &str) -> String {
+    let longest = code.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}{language}\n{code}\n{fence}")
 }
 
 /// The whole of standard input without its last line's end.

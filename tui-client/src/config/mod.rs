@@ -18,6 +18,7 @@ use shared::names::{Email, RoomId, Username};
 
 use crate::app::preferences::Preferences;
 use crate::config::file::ConfigFile;
+use crate::config::table::Config;
 use crate::network::Membership;
 
 /// Where a server on this machine listens unless it was told otherwise.
@@ -30,20 +31,27 @@ pub struct Settings {
     #[arg(value_parser = room)]
     pub room: RoomId,
 
+    #[command(flatten)]
+    person: Person,
+}
+
+/// Who talks, and with which server.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Person {
     /// The name to be seen under [default: the configuration file's, else $USER]
     #[arg(short, long, env = "DUET_USER", value_name = "NAME")]
-    pub user: Option<Username>,
+    user: Option<Username>,
 
     /// The server's address [default: the configuration file's, else http://127.0.0.1:8000]
     #[arg(short, long, env = "DUET_SERVER", value_name = "URL", value_parser = server)]
-    pub server: Option<Url>,
+    server: Option<Url>,
 
     /// An e-mail address that goes into your token
     #[arg(long, env = "DUET_EMAIL", value_name = "ADDRESS")]
-    pub email: Option<Email>,
+    email: Option<Email>,
 
     #[command(flatten)]
-    file: ConfigFile,
+    pub(crate) file: ConfigFile,
 }
 
 /// Where the client keeps what outlives it.
@@ -117,10 +125,22 @@ impl Settings {
     /// # Errors
     /// See [`Settings::membership`].
     pub fn resolve(self, last: u32) -> Result<(Membership, Preferences), ConfigError> {
-        let config = self.file.read()?;
+        let config = self.person.file.read()?;
+        self.person.resolve(config, self.room, last)
+    }
+}
+
+impl Person {
+    /// The same for a room and what a configuration says.
+    pub(crate) fn resolve(
+        self,
+        config: Config,
+        room: RoomId,
+        last: u32,
+    ) -> Result<(Membership, Preferences), ConfigError> {
         let user = self.user.or(config.user).or_else(login_name).ok_or(ConfigError::NoUser)?;
         let (server, email) = (self.server.unwrap_or(config.server), self.email.unwrap_or(config.email));
-        Ok((Membership { server, room: self.room, user, email, last }, config.preferences))
+        Ok((Membership { server, room, user, email, last }, config.preferences))
     }
 }
 

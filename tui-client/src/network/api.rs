@@ -5,6 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+use reqwest::header::DATE;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use shared::message::Seq;
@@ -41,6 +43,19 @@ pub enum Range {
     Before(Seq),
     /// The oldest of those after this place.
     After(Seq),
+}
+
+/// What a server says of itself.
+#[derive(Debug)]
+pub struct Readiness {
+    /// When it was asked, by our clock.
+    pub asked: Timestamp,
+    /// When it answered, by our clock.
+    pub answered: Timestamp,
+    /// When it answered, by its own clock, in whole seconds.
+    pub its_clock: Option<Timestamp>,
+    /// Why it carries no messages, if so.
+    pub trouble: Option<ApiError>,
 }
 
 impl Api {
@@ -129,6 +144,26 @@ impl Api {
     /// When the server does not answer.
     pub async fn room(&self) -> Result<RoomAnswer, ApiError> {
         body(self.send(self.http.get(self.url(&["rooms", self.who.room_id.as_str()]))).await?).await
+    }
+
+    /// Whether the server can carry messages. Asks for no token.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn readiness(&self) -> Result<Readiness, ApiError> {
+        let asked = Timestamp::now();
+        let response = self.http.get(self.url(&["readyz"])).send().await;
+        let response = response.map_err(|e| ApiError::Unreachable(words(&e)))?;
+        let answered = Timestamp::now();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+        let its_clock = date.and_then(|date| rfc2822::parse(date).ok()).map(|date| date.timestamp());
+        let trouble = if status.is_success() {
+            None
+        } else {
+            Some(refusal(status, &headers, response.json().await.ok().as_ref()))
+        };
+        Ok(Readiness { asked, answered, its_clock, trouble })
     }
 
     /// The request for a WebSocket of the room, without the handshake's headers.

@@ -72,6 +72,22 @@ async fn send_reads_standard_input_whole_and_tries_again_with_one_id() {
 }
 
 #[tokio::test]
+async fn send_makes_a_block_of_code_that_nothing_in_it_closes() {
+    let mut server = Scripted::start().await;
+    for (language, code, expected) in
+        [("rust", "fn main() {}\n", "```rust\nfn main() {}\n```"), ("", "a ``` b", "````\na ``` b\n````")]
+    {
+        let program = run(&server, &["send", "room1", "-", "--code", language], code.as_bytes());
+        server.give_token("t1").await;
+        let request = server.expect("POST /message").await;
+        assert_eq!(request.body["content"], expected);
+        request.ok(sent());
+        assert_eq!(end(program).await.0, 0);
+    }
+    assert_eq!(end(run(&server, &["send", "room1", "hi", "--code", "a b"], b"")).await.0, 2);
+}
+
+#[tokio::test]
 async fn send_ends_with_4_and_the_servers_sentence_when_it_is_refused() {
     let mut server = Scripted::start().await;
     let program = run(&server, &["send", "room1", "hi"], b"");

@@ -10,6 +10,7 @@ mod cli;
 mod client;
 mod completing;
 mod config;
+mod doctor;
 mod exporting;
 mod hand;
 mod help;

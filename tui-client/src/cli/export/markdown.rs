@@ -12,6 +12,7 @@ use shared::names::RoomId;
 
 use crate::app::sanitize;
 use crate::cli::lines::voice;
+use crate::cli::send::block_of_code;
 
 /// The longest name of a language behind a fence.
 const MAX_LANGUAGE_CHARS: usize = 20;
@@ -120,13 +121,9 @@ impl<'a> Fence<'a> {
 
 /// Code as it is, between fences that nothing in it closes.
 fn code_block(language: &str, code: &[&str], out: &mut String) {
-    let longest = code.iter().flat_map(|line| line.split(|c| c != '`')).map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest.max(2) + 1);
     let is_name = |c: char| c.is_ascii_alphanumeric() || "+-#._".contains(c);
     let language: String = language.chars().take_while(|c| is_name(*c)).take(MAX_LANGUAGE_CHARS).collect();
-    out.push_str(&format!("\n{fence}{language}\n"));
-    code.iter().for_each(|line| out.push_str(&format!("{line}\n")));
-    out.push_str(&format!("{fence}\n"));
+    out.push_str(&format!("\n{}\n", block_of_code(&language, &code.join("\n"))));
 }
 
 /// How deep a line is quoted, and the rest of it.

@@ -1,0 +1,164 @@
+//! `doctor`: every step to the server, and what is wrong with it.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::cli::command;
+use crate::hostile::{Deeds, corpus};
+use crate::scripted::Scripted;
+use crate::tmux::Tmux;
+use crate::together::Server;
+
+/// A home of its own, gone with the value.
+struct Home(PathBuf);
+
+impl Home {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("duet-doctor-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn doctor(&self, server: &str, arguments: &[&str]) -> Command {
+        let mut command = command(server, &[&["doctor"], arguments].concat());
+        for name in ["XDG_STATE_HOME", "XDG_CONFIG_HOME", "DUET_STATE_DIR", "DUET_CONFIG", "LC_ALL", "LC_CTYPE"] {
+            command.env_remove(name);
+        }
+        command.env("HOME", &self.0).env("LANG", "C.UTF-8");
+        command
+    }
+
+    fn start(&self, server: &Scripted, arguments: &[&str]) -> JoinHandle<Output> {
+        let mut command = self.doctor(&server.url(), arguments);
+        spawn_blocking(move || command.output().unwrap())
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        // One that stays behind does no harm.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The verdict and the words on one thing.
+#[track_caller]
+fn on(output: &Output, name: &str) -> (String, String) {
+    let out = String::from_utf8(output.stdout.clone()).unwrap();
+    let line = out.lines().find(|line| line.split_whitespace().nth(1) == Some(name));
+    let line = line.unwrap_or_else(|| panic!("{name} in {out}"));
+    (line[..4].trim_end().to_owned(), line[6..].trim_start_matches(name).trim().to_owned())
+}
+
+#[test]
+fn where_all_is_well_it_says_so_and_ends_with_0() {
+    let (server, home) = (Server::fresh(), Home::new("well"));
+    let output = home.doctor(&format!("http://{}", server.address), &["--post"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    for name in
+        ["locale", "config", "state", "outbox", "network", "server", "clock", "token", "websocket", "ping", "post"]
+    {
+        assert_eq!(on(&output, name).0, "ok", "{name}");
+    }
+    assert_eq!(on(&output, "terminal").0, "warn", "it goes into a pipe");
+}
+
+#[test]
+fn what_is_wrong_is_named_with_what_to_do_and_ends_with_1() {
+    let home = Home::new("wrong");
+    std::fs::create_dir_all(home.0.join(".config/duet")).unwrap();
+    std::fs::write(home.0.join(".config/duet/config.toml"), "sever = \"x\"\n").unwrap();
+    let outbox = home.0.join(".local/state/duet/outbox");
+    std::fs::create_dir_all(&outbox).unwrap();
+    std::fs::set_permissions(&outbox, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // A free port where nobody listens.
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let url = format!("http://{address}");
+    let mut command = home.doctor(&url, &[]);
+    command.env("LANG", "de_DE.ISO-8859-1");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(String::from_utf8(output.stderr.clone()).unwrap(), "tui-client: 2 things are wrong\n");
+    let check = |name: &str, verdict: &str, words: &str| {
+        let (is, said) = on(&output, name);
+        assert!(is == verdict && said.contains(words), "{name}: {is} {said}");
+    };
+    check("locale", "warn", "set LANG=C.UTF-8");
+    check("config", "fail", "config.toml");
+    check("state", "warn", "chmod 700");
+    check("network", "fail", "start a server there");
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tui-client"));
+    command.args(["send", "room1", "hi", "--queue", "--timeout", "0s", "--user", "alice", "--server", &url]);
+    command.env("HOME", &home.0).env("DUET_CONFIG", "/dev/null");
+    assert!(command.output().unwrap().status.success());
+    let output = home.doctor(&url, &[]).output().unwrap();
+    let (verdict, words) = on(&output, "outbox");
+    assert!(verdict == "warn" && words.starts_with("1 waiting"), "{words}");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_and_a_server_that_is_not_ready_are_told_and_no_token_is() {
+    let (mut server, home) = (Scripted::start().await, Home::new("clock"));
+    let doctor = home.start(&server, &["room1", "--json"]);
+    let request = server.expect("GET /readyz").await;
+    let problem = json!({"type": "", "title": "", "status": 503, "detail": "RabbitMQ is away", "code": "unavailable"});
+    request.answer(503, "date: Sun, 22 Nov 2015 14:02:11 GMT\r\n", problem.to_string());
+    server.give_token("head.secret.signature").await;
+    server.give_token("head.secret.signature").await;
+    server.let_in().await.close(4001).await;
+    let output = doctor.await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let out = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(!out.contains("secret"), "{out}");
+    let lines = out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let verdicts: Vec<(String, String)> = lines
+        .filter(|line| ["server", "clock", "token", "websocket"].map(Value::from).contains(&line["name"]))
+        .map(|line| (line["state"].as_str().unwrap().to_owned(), line["words"].as_str().unwrap().to_owned()))
+        .collect();
+    let expected = [
+        ("fail", "RabbitMQ is away"),
+        ("warn", "ahead of the server"),
+        ("ok", "given to alice"),
+        ("warn", "two other users"),
+    ];
+    for ((verdict, words), (is, part)) in verdicts.iter().zip(expected) {
+        assert!(verdict == is && words.contains(part), "{verdicts:?}");
+    }
+    assert_eq!(verdicts.len(), expected.len());
+}
+
+#[tokio::test]
+async fn no_words_of_a_server_are_an_order_to_a_terminal() {
+    let (mut server, home) = (Scripted::start().await, Home::new("hostile"));
+    let text: String = corpus().into_iter().filter(|text| text.len() < 100).collect();
+    for json in [&[][..], &["--json"]] {
+        let doctor = home.start(&server, json);
+        server.expect("GET /readyz").await.problem(503, "unavailable", &text);
+        server.expect("POST /generate-token").await.problem(422, "invalid_body", &text);
+        let output = doctor.await.unwrap();
+        let out = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(out.len() > 2 * text.len(), "{out}");
+        Deeds::of(out.replace('\n', " ").as_bytes()).expect_only_ours(false);
+    }
+}
+
+#[tokio::test]
+async fn a_terminal_is_asked_and_left_as_it_was() {
+    let server = Server::fresh();
+    let tmux = Tmux::start().await;
+    let client = env!("CARGO_BIN_EXE_tui-client");
+    tmux.shell("clear; stty -a > \"$DUET_STATE_DIR.before\"");
+    tmux.shell(&format!("{client} doctor --user alice --server http://{}; echo ended with $?", server.address));
+    let screen = tmux.expect("ended with 0").await;
+    for line in ["ok    terminal    screen-256color, 80 columns and 24 rows", "warn  tmux", "widths"] {
+        assert!(screen.contains(line), "{line} in {screen}");
+    }
+    assert!(!screen.contains("62;") && !screen.contains(";2R"), "no answer is left for the shell:\n{screen}");
+    tmux.shell("stty -a | cmp - \"$DUET_STATE_DIR.before\" && echo as it was; rm \"$DUET_STATE_DIR.before\"");
+    tmux.expect("\nas it was").await;
+}
