@@ -58,7 +58,9 @@ impl Pasted {
 
 /// Takes what was pasted.
 pub(crate) fn paste(state: &mut State, text: &str) {
-    if state.screen != Screen::Chat {
+    if let Screen::Help { search, top } = &mut state.screen {
+        search.push_str(&sanitize::line(text.lines().next().unwrap_or_default()));
+        *top = 0;
         return;
     }
     state.notice = None;

@@ -122,3 +122,9 @@ fn where_it_cannot_be_asked_it_goes_into_the_draft() {
     let small = Stage::joined(20, 5, 3).pastes(&lines(5));
     small.expect_row(3, " Paste: Enter/e/Esc").happens(Event::Resized(Size::new(1, 1))).press(KeyCode::Esc);
 }
+
+#[test]
+fn in_the_help_a_paste_is_looked_for() {
+    let help = Stage::joined(80, 24, 3).types("?").pastes("older\nmessages");
+    help.expect_text("look for: older▏").press(KeyCode::Esc).expect_text("> ▏");
+}
