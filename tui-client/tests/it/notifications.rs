@@ -1,5 +1,6 @@
 //! Whom a notification reaches and when, what stands in the title, and both in a real terminal.
 
+use std::process::Command;
 use std::time::Duration;
 
 use crossterm::event::KeyCode;
@@ -164,4 +165,50 @@ async fn a_real_terminal_is_told_only_while_it_is_not_looked_at_and_gets_its_tit
 /// How often the terminal was asked to tell of a message.
 fn notifications(tmux: &Tmux) -> usize {
     String::from_utf8_lossy(&tmux.written()).matches("\x1b]777;notify;").count()
+}
+
+/// A tmux that runs within the terminal of a test.
+struct Inner(std::path::PathBuf);
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // It has ended with its program where the test went well.
+        let _ = Command::new("tmux").arg("-S").arg(&self.0).arg("kill-server").output();
+    }
+}
+
+#[tokio::test]
+async fn within_tmux_a_notification_comes_through_to_the_terminal_and_the_bell_rings() {
+    let mut server = Scripted::start().await;
+    let terminal = Tmux::start().await;
+    std::fs::create_dir_all(&terminal.state).unwrap();
+    let inner = Inner(terminal.state.join("inner"));
+    let config = terminal.state.join("tmux.conf");
+    std::fs::write(&config, "set -g allow-passthrough on\nset -g focus-events on\n").unwrap();
+    // WezTerm around tmux, as far as the client knows.
+    terminal.shell(&format!(
+        "env -u TMUX tmux -S {} -f {} new-session 'env WEZTERM_PANE=0 {CLIENT} join room1 --user alice --server {}'",
+        inner.0.display(),
+        config.display(),
+        server.url()
+    ));
+    server.give_token("token").await;
+    let mut socket = server.let_in().await;
+    socket.welcome("live", 0).await;
+    terminal.expect("Nobody has written here yet").await;
+    let told = || {
+        let written = String::from_utf8_lossy(&terminal.written()).into_owned();
+        let (_, rest) = written.split_once("\x1b]777;notify;bob in room1;1 new message\x07")?;
+        rest.contains('\x07').then_some(())
+    };
+    terminal.bytes(b"\x1b[O");
+    // That it looks elsewhere is seen by what it tells.
+    let mut seq = 0;
+    while told().is_none() {
+        seq += 1;
+        assert!(seq < 50, "all is read");
+        socket.message(seq, &format!("psst {seq}.")).await;
+        terminal.expect(&format!("psst {seq}.")).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
