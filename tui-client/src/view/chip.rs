@@ -45,14 +45,21 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer
         (_, _, Older::Asked) => vec![Run::new("fetching older messages…", theme.quiet())],
         (_, _, Older::Unknown | Older::None) if state.who_writes().is_some() => writing(state, theme, area),
         (_, _, Older::Unknown | Older::None) => match (state.unread_above(), state.scroll) {
-            (Some(count), _) => {
-                vec![Run::new(format!("{count} new above · {}", way(state, Action::Unread)), theme.strong())]
-            }
+            (Some(count), _) => above(state, theme, area, count),
             (None, Scroll::At(_)) => vec![Run::new(format!("{newest} goes back to the newest message"), theme.quiet())],
             (None, Scroll::Newest) => return,
         },
     };
     paint::runs(buffer, area, 1, 0, &words);
+}
+
+/// How much is above the window, and how to get there.
+fn above(state: &State, theme: Theme, area: Rect, count: usize) -> Vec<Run> {
+    let way = way(state, Action::Unread);
+    let forms = [format!("{count} new above · {way}"), format!("{count} new · {way}"), format!("{count} new")];
+    let fits = |form: &String| wrap::columns(form) < usize::from(area.width);
+    let words = forms.into_iter().find(fits).unwrap_or_default();
+    vec![Run::new(words, theme.strong())]
 }
 
 /// How much is below the window, and the beginning of the last of it where there is room.

@@ -139,6 +139,9 @@ fn unread_above_the_window_is_told_until_it_was_seen_and_alt_u_goes_there() {
     let glanced = here(away(back(80, 10, 31).happens(Event::Drawn))).expect_text("9 new above · Alt+U");
     glanced.alt('u').expect_text("── 9 new ──");
     Stage::joined(80, 10, 0).alt('u').expect_text("Nothing is new.");
+    back(20, 5, 31).expect_row(3, " 9 new above · Alt+U");
+    back(20, 5, 5).expect_row(3, " 35 new · Alt+U");
+    back(200, 8, 31).expect_row(5, " 9 new above · Alt+U");
     back(80, 10, 36).sends("/unread").expect_text("message 36 ── 4 new ── 14:00 bob message 37");
 }
 
@@ -161,17 +164,22 @@ fn alt_u_fetches_as_many_pages_as_it_takes() {
 
 #[test]
 fn while_scrolled_up_the_last_of_what_is_below_is_told() {
-    let scrolled = |width| {
-        let stage = Stage::joined(width, 10, 30).bob_counts_to(30).happens(Event::Drawn).press(KeyCode::PageUp);
-        stage.says(31, "14:10", "bob", "news").says(32, "14:10", "-", "build 812\n\tis green, and it took a while")
+    let scrolled = |width, height, above| {
+        let stage = Stage::joined(width, height, 60).bob_counts_to(60).happens(Event::Drawn).press(KeyCode::PageUp);
+        let stage = stage.says(61, "14:10", "bob", "news");
+        let stage = stage.says(62, "14:10", "-", "build 812\n\tis green, and it took a while");
+        let row = usize::from(height) - above;
+        move |expected: &str| stage.expect_row(row, expected)
     };
-    scrolled(80).expect_row(7, " 2 new below · outside: build 812 is green, and it took a while · End");
-    scrolled(50).expect_row(7, " 2 new below · outside: build 812 is green… · End");
-    scrolled(30).expect_row(7, " 2 new below · End");
+    scrolled(200, 50, 4)(" 2 new below · outside: build 812 is green, and it took a while · End");
+    scrolled(80, 24, 4)(" 2 new below · outside: build 812 is green, and it took a while · End");
+    scrolled(50, 10, 3)(" 2 new below · outside: build 812 is green… · End");
+    scrolled(20, 5, 2)(" 2 new below · End");
     // What comes while somebody is scrolled up has a line as well, and what they have seen by then is not new below.
-    let stage = scrolled(80).happens(Event::Drawn).press(KeyCode::Down).happens(Event::Drawn);
+    let stage = scrolled(80, 10, 3)(" 2 new below · outside: build 812 is green, and it took a while · End");
+    let stage = stage.happens(Event::Drawn).press(KeyCode::Down).happens(Event::Drawn);
     let stage = (0..6).fold(stage, |stage, _| stage.press(KeyCode::Down).happens(Event::Drawn));
-    stage.expect_text("message 30 ── 2 new ──").expect_text("1 new below").press(KeyCode::End).expect_no_text("below");
+    stage.expect_text("message 60 ── 2 new ──").expect_text("1 new below").press(KeyCode::End).expect_no_text("below");
 }
 
 #[test]
