@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::app::log::{Entry, Item, Slot};
-use crate::app::markup::{Link, Markup};
+use crate::app::markup::{Link, Markup, Target};
 use crate::app::scroll::{Foot, Scroll};
 use crate::app::update::size_in_words;
 use crate::app::{Effect, State, rows, wrap};
@@ -27,7 +27,7 @@ pub enum Hand {
     /// A link, whose number comes next.
     Numbered,
     /// A link, of which it was asked whether to open it.
-    Asked(Link),
+    Asked(Target),
 }
 
 /// What can be done with a message that is selected.
@@ -125,9 +125,16 @@ pub(crate) fn open(state: &mut State, number: &str) {
 
 fn ask(state: &mut State, number: usize) {
     match state.link(number) {
-        Some(link) => state.hand = Hand::Asked(link),
+        Some(link) => ask_about(state, &link),
         None if state.link(1).is_none() => state.notice = Some("There is no link in the window.".to_owned()),
         None => state.notice = Some(format!("There is no link [{number}] in the window.")),
+    }
+}
+
+fn ask_about(state: &mut State, link: &Link) {
+    match link.target() {
+        Some(target) => state.hand = Hand::Asked(target),
+        None => state.notice = Some("That only looks like an address, and leads nowhere.".to_owned()),
     }
 }
 
@@ -177,7 +184,7 @@ fn open_of_selected(state: &mut State) {
     let mut links = state.links_of(slot);
     match (links.pop(), links.is_empty()) {
         (None, _) => state.notice = Some("There is no link in this message.".to_owned()),
-        (Some(link), true) => state.hand = Hand::Asked(link),
+        (Some(link), true) => ask_about(state, &link),
         (Some(_), false) => state.hand = Hand::Numbered,
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crossterm::event::KeyCode;
+use proptest::prelude::*;
 use tui_client::app::Event;
 use tui_client::app::markup::Markup;
 use tui_client::app::preferences::Glyphs;
@@ -142,5 +144,79 @@ fn hostile_texts_take_no_longer_than_others() {
     {
         let took = time(&text);
         assert!(took < plain * 20, "{:?}… took {took:?}, plain text {plain:?}", &text[..20]);
+    }
+}
+
+#[test]
+fn a_message_of_the_longest_kind_is_drawn_about_as_fast_with_marks_as_without() {
+    let time = |text: &str| {
+        let stage = Stage::joined(120, 40, 1).says(1, "14:02", "bob", text);
+        let frame = || {
+            let start = Instant::now();
+            std::hint::black_box(stage.screen());
+            start.elapsed()
+        };
+        (0..3).map(|_| frame()).min().unwrap_or_default()
+    };
+    let plain = time(&"some words that are wrapped at their spaces, ".repeat(1_450));
+    let code = time(&format!("```rust\n{}\n```", "    let x = f(\"a\"); // why\n".repeat(2_200)));
+    let marked = time(&"some *words* and `code` and **bold** at https://a.example/b ".repeat(1_080));
+    for (what, took) in [("code", code), ("marked", marked)] {
+        assert!(took < plain * 12, "{what}: {took:?}, plain {plain:?}");
+    }
+}
+
+#[test]
+fn weight_and_colour_are_the_same_on_the_smallest_and_on_a_large_screen() {
+    Stage::joined(20, 5, 1).says(1, "14:02", "bob", "```\nlet abcdefghijklmnopq\n```").expect_screen(
+        "
+ room1         live
+   │ let abcdefghij
+   │ klmnopq
+
+ > ▏
+",
+    );
+    Stage::joined(20, 5, 1).says(1, "14:02", "bob", "**bold** `x`").expect_styles(
+        2,
+        "
+   bold `x`
+   bbbb
+        yyy
+",
+    );
+    Stage::joined(200, 50, 1).says(1, "14:02", "bob", "*a* ~~b~~ [c](http://d.ef)").expect_styles(
+        2,
+        "
+ 14:02  bob      a b c (d.ef) [1]
+ ddddd           i x uddddddddddd
+        mmm          b
+",
+    );
+}
+
+#[test]
+fn a_block_taller_than_the_window_scrolls_by_row_with_its_bar() {
+    let code: String = (1..=30).map(|n| format!("line {n}\n")).collect();
+    let stage = Stage::joined(60, 8, 1).says(1, "14:02", "bob", &format!("```\n{code}```\nend"));
+    let stage = stage.expect_text("│ line 30").expect_text("end").press(KeyCode::Up).press(KeyCode::Up);
+    let rows = stage.screen();
+    let rows: Vec<&str> = rows.lines().skip(1).take(4).map(str::trim_start).collect();
+    assert_eq!(rows, ["bob      │ line 26", "│ line 27", "│ line 28", "│ line 29"]);
+}
+
+proptest! {
+    #[test]
+    fn every_row_of_a_message_is_on_the_screen_and_within_it(
+        text in r"([*_`~>] ?|```rs\n|```\n|\n|word |wordwordword|你|👍🏽|\t|https://a\.bc/d |\[a\]\(http://b\.cd\)){1,25}",
+        width in 4_u16..90,
+    ) {
+        let stage = Stage::joined(width, 60, 1).says(1, "14:02", "bob", &text);
+        let shown = Markup::of(&text);
+        let screen = stage.screen();
+        let letters = |text: &str| text.chars().filter(|c| c.is_alphabetic()).collect::<String>();
+        let (seen, all) = (letters(&screen), letters(&shown.text));
+        // A narrow screen breaks what is seen into rows, which letters alone do not tell.
+        prop_assert!(seen.contains(&all), "{all:?} is not in\n{screen}");
     }
 }

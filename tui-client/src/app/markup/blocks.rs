@@ -8,6 +8,9 @@ use crate::app::markup::{Ink, Kind, Page, Role, inline, syntax};
 /// The fewest marks that make a fence.
 const FENCE: usize = 3;
 
+/// How far into a message code has the colours of its language.
+const MAX_COLOURED_BYTES: usize = 16 * 1024;
+
 /// The line that begins a fenced block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Fence {
@@ -140,7 +143,8 @@ fn block(page: &mut Page<'_>, language: Range<usize>, code: Range<usize>, after_
         page.end_line();
         goes_on = true;
     }
-    let mut lexer = syntax::Lexer::of(name);
+    // What is longer is drawn with each frame and read by nobody: colours would take more time than all the rest.
+    let mut lexer = syntax::Lexer::of(if code.end < MAX_COLOURED_BYTES { name } else { "" });
     let mut start = code.start;
     while start <= code.end {
         let line = line_at(page.source, start);

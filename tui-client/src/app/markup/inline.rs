@@ -48,24 +48,22 @@ pub(super) fn read(page: &mut Page<'_>, bytes: Range<usize>) {
         match what {
             What::Marks(marks) => ink = marks.turn(ink),
             What::Code => page.show(bytes.start + cut.start..bytes.start + cut.end, Ink { role: Role::Code, ..ink }),
-            What::Link(found) => link(page, found, bytes.start, &cut, ink),
+            What::Link(found) => link(page, &found, bytes.start, ink),
         }
     }
     page.show(bytes.start + at..bytes.end, ink);
 }
 
 /// A link with a text of its own is followed by its host, so that no text can lie about it.
-fn link(page: &mut Page<'_>, found: Found, offset: usize, cut: &Range<usize>, ink: Ink) {
-    let has_own_text = found.text != *cut;
+fn link(page: &mut Page<'_>, found: &Found, offset: usize, ink: Ink) {
     page.show(offset + found.text.start..offset + found.text.end, Ink { role: Role::Link, ..ink });
-    if has_own_text {
-        page.write(" (", Ink::of(Role::Note));
-        page.write(&found.host, Ink::of(Role::Note));
-        page.write(")", Ink::of(Role::Note));
+    if let Some(host) = &found.host {
+        page.write(&format!(" ({host})"), Ink::of(Role::Note));
     }
     page.write(" [#]", Ink::of(Role::Note));
     let number = page.shown.text.len() - "#]".len();
-    page.shown.links.push(Link { url: found.url, host: found.host, number });
+    let address = page.source.get(offset + found.address.start..offset + found.address.end).unwrap_or_default();
+    page.shown.links.push(Link { address: address.to_owned(), number });
 }
 
 /// Everything in a line that is not plain, in order.
@@ -96,6 +94,7 @@ fn cuts(line: &str) -> Vec<Cut> {
             b'[' => match links::written(line.get(at..).unwrap_or_default()) {
                 Some(mut found) => {
                     found.text = at + found.text.start..at + found.text.end;
+                    found.address = at + found.address.start..at + found.address.end;
                     found.end += at;
                     let end = found.end;
                     cuts.push(Cut { at: at..end, what: What::Link(found) });

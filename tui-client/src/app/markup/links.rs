@@ -11,12 +11,27 @@ const MAX_URL_BYTES: usize = 2048;
 /// Where one can go from a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Link {
-    /// Where it leads: http, https or mailto, and ASCII.
+    /// The address as it was written.
+    pub address: String,
+    /// Where the number it opens by stands: one byte of the shown text.
+    pub number: usize,
+}
+
+/// Where a link leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The whole of it: http, https or mailto, and ASCII.
     pub url: String,
     /// The host, or the address of a mail, as it is and not as it looks: `xn--` where it is not ASCII.
     pub host: String,
-    /// Where the number it opens by stands: one byte of the shown text.
-    pub number: usize,
+}
+
+impl Link {
+    /// Where it leads, unless it only looks like an address.
+    #[must_use]
+    pub fn target(&self) -> Option<Target> {
+        target(&self.address)
+    }
 }
 
 /// A link in the source, and what of it is hidden.
@@ -26,12 +41,14 @@ pub(super) struct Found {
     pub(super) text: Range<usize>,
     /// Where all of it ends.
     pub(super) end: usize,
-    pub(super) url: String,
-    pub(super) host: String,
+    /// Where the address stands.
+    pub(super) address: Range<usize>,
+    /// Its host, where the text is another than the address.
+    pub(super) host: Option<String>,
 }
 
-/// Where an address leads, if it is one that is opened at all: the address and its host.
-pub(super) fn target(address: &str) -> Option<(String, String)> {
+/// Where an address leads, if it is one that is opened at all.
+fn target(address: &str) -> Option<Target> {
     let url = Url::parse(address).ok().filter(|_| address.len() <= MAX_URL_BYTES)?;
     let host = match url.scheme() {
         "http" | "https" => url.host_str()?.to_owned(),
@@ -40,7 +57,7 @@ pub(super) fn target(address: &str) -> Option<(String, String)> {
     };
     // What is told of an address is shown and asked about, so it is held to what cannot deceive.
     let is_ascii = url.as_str().bytes().chain(host.bytes()).all(|byte| byte.is_ascii_graphic());
-    (is_ascii && !host.is_empty()).then(|| (url.to_string(), host))
+    (is_ascii && !host.is_empty()).then(|| Target { url: url.to_string(), host })
 }
 
 /// The addresses that stand in a line as they are, in order.
@@ -56,9 +73,15 @@ pub(super) fn bare(line: &str) -> Vec<Found> {
         if *link.kind() == LinkKind::Email {
             start = start.checked_sub(mail).filter(|at| line.get(*at..link.start()) == Some("mailto:"))?;
         }
+        // It is read when it is opened, and not each time that it is drawn.
         let text = start..link.end();
-        let (url, host) = target(line.get(text.clone())?)?;
-        Some(Found { end: text.end, text, url, host })
+        let is_ours = line.get(text.clone()).is_some_and(|address| {
+            ["http:", "https:", "mailto:"].iter().any(|scheme| {
+                address.len() <= MAX_URL_BYTES
+                    && address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+            })
+        });
+        is_ours.then(|| Found { end: text.end, address: text.clone(), text, host: None })
     };
     finder.links(line).filter_map(found).collect()
 }
@@ -82,6 +105,7 @@ pub(super) fn written(line: &str) -> Option<Found> {
         }
         None
     })??;
-    let (url, host) = target(bounded.get(..length)?)?;
-    Some(Found { text: 1..1 + text, end: 1 + text + "](".len() + length + 1, url, host })
+    let Target { host, .. } = target(bounded.get(..length)?)?;
+    let start = 1 + text + "](".len();
+    Some(Found { text: 1..1 + text, end: start + length + 1, address: start..start + length, host: Some(host) })
 }

@@ -12,7 +12,7 @@ mod syntax;
 use std::borrow::Cow;
 use std::ops::Range;
 
-pub use links::Link;
+pub use links::{Link, Target};
 
 /// A message as it is shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

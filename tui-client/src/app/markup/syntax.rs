@@ -5,8 +5,6 @@
 
 use std::ops::Range;
 
-use unicode_segmentation::UnicodeSegmentation;
-
 use crate::app::markup::Role;
 
 /// What one language is made of.
@@ -157,19 +155,25 @@ impl Lexer {
         if let Some(pair) = self.inside {
             return self.until_end(pair, rest, 0);
         }
-        if language.comments.iter().any(|mark| rest.starts_with(mark)) {
+        let blank = rest.bytes().take_while(|byte| *byte == b' ').count();
+        if blank > 0 {
+            return (blank, Role::Code);
+        }
+        // Most of it begins nothing, and one byte tells.
+        let begins = |mark: &str| rest.as_bytes().first() == mark.as_bytes().first() && rest.starts_with(mark);
+        if language.comments.iter().any(|mark| begins(mark)) {
             return (rest.len(), Role::Comment);
         }
-        if let Some(pair) = language.pairs.iter().find(|pair| rest.starts_with(pair.open)) {
+        if let Some(pair) = language.pairs.iter().find(|pair| begins(pair.open)) {
             return self.until_end(*pair, rest, pair.open.len());
         }
-        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || !c.is_ascii() && c.is_alphanumeric();
         let word = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
         match rest.get(..word) {
             Some(text) if text.starts_with(|c: char| c.is_ascii_digit()) => (word, Role::Number),
             Some(text) if language.has_keyword(text) => (word, Role::Keyword),
             Some(text) if !text.is_empty() => (word, Role::Code),
-            _ => (rest.graphemes(true).next().map_or(rest.len(), str::len), Role::Code),
+            _ => (rest.chars().next().map_or(rest.len(), char::len_utf8), Role::Code),
         }
     }
 

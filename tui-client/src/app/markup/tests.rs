@@ -126,8 +126,10 @@ fn a_link_has_a_number_and_one_with_its_own_text_tells_its_host() {
         assert_eq!(Markup::of(address).links.len(), 1, "{address}");
     }
     let shown = Markup::of("https://bücher.example/ä");
-    assert_eq!(shown.links[0].host, "xn--bcher-kva.example");
-    assert_eq!(shown.links[0].url, "https://xn--bcher-kva.example/%C3%A4");
+    let target = shown.links[0].target().unwrap();
+    assert_eq!(target.host, "xn--bcher-kva.example");
+    assert_eq!(target.url, "https://xn--bcher-kva.example/%C3%A4");
+    assert_eq!(Markup::of("[a](http://b.cd/e)").links[0].address, "http://b.cd/e");
     assert_eq!(shown.text.as_bytes()[shown.links[0].number], b'#');
 }
 
