@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use shared::message::{Message, Seq};
-use shared::rest::{HistoryPage, MAX_PAGE};
+use shared::rest::{HistoryPage, MAX_PAGE, SearchPage};
 
 use crate::cli::exit::{self, Failure};
 use crate::cli::lines::{Style, written};
@@ -32,6 +32,10 @@ pub(crate) struct History {
     #[arg(long, conflicts_with_all = ["after", "since"])]
     all: bool,
 
+    /// Only messages in which all of these words occur
+    #[arg(long, value_name = "WORDS")]
+    search: Option<String>,
+
     #[command(flatten)]
     span: Span,
 
@@ -45,7 +49,12 @@ impl History {
         let api = Api::new(&self.settings.membership(0)?)?;
         let reader = Reader { pages: Pages { api, timeout: self.timeout }, style: Style::for_stdout(self.json) };
         block_on(async {
-            match reader.pages.places(&self.span).await? {
+            let places = reader.pages.places(&self.span).await?;
+            if let Some(words) = &self.search {
+                let wanted = if self.all || places.0.is_some() { u32::MAX } else { self.last };
+                return reader.print_found(words, wanted, places).await;
+            }
+            match places {
                 (Some(after), to) => reader.print_after(after, to).await,
                 (None, to) if self.all => reader.print_after(Seq::START, to).await,
                 (None, to) => reader.print_last(self.last, to).await,
@@ -93,6 +102,36 @@ impl Reader {
             if oldest <= Seq(1) {
                 break;
             }
+        }
+        for page in pages.iter().rev() {
+            if !self.print(page)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks backwards until there are `wanted` messages with these words between two places, then prints them forwards.
+    async fn print_found(
+        &self,
+        words: &str,
+        mut wanted: u32,
+        (after, to): (Option<Seq>, Option<Seq>),
+    ) -> Result<(), Failure> {
+        let after = after.unwrap_or(Seq::START);
+        let (mut pages, mut before) = (vec![], to.map(Seq::next));
+        while wanted > 0 {
+            let SearchPage { messages: mut page, earlier, .. } = self.pages.search(words, before, wanted).await?;
+            page.retain(|message| message.seq > after);
+            wanted = wanted.saturating_sub(u32::try_from(page.len()).unwrap_or(u32::MAX));
+            pages.push(page);
+            before = earlier.filter(|earlier| *earlier > after.next());
+            if before.is_none() {
+                break;
+            }
+        }
+        if pages.iter().all(Vec::is_empty) {
+            say("nothing found");
         }
         for page in pages.iter().rev() {
             if !self.print(page)? {

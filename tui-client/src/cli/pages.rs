@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned, civil};
 use shared::message::{Message, Seq};
-use shared::rest::{HistoryPage, MAX_PAGE};
+use shared::rest::{HistoryPage, MAX_FOUND, MAX_PAGE, SearchPage};
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::stubborn::until_answered;
@@ -42,6 +42,12 @@ pub(crate) struct Pages {
 impl Pages {
     pub(crate) async fn page(&self, range: Range, limit: u32) -> Result<HistoryPage, Failure> {
         until_answered(&self.api.address(), self.timeout, async || self.api.page(range, limit).await).await
+    }
+
+    /// The newest messages with these words, before a place where one is named.
+    pub(crate) async fn search(&self, words: &str, before: Option<Seq>, limit: u32) -> Result<SearchPage, Failure> {
+        let limit = limit.min(MAX_FOUND);
+        until_answered(&self.api.address(), self.timeout, async || self.api.search(words, before, limit).await).await
     }
 
     /// After which place a span begins, and with which it ends, where it says so.

@@ -183,6 +183,35 @@ async fn history_goes_back_for_the_last_messages_and_prints_them_forwards() {
     check_seqs(&end(program).await.1, 101..=700);
 }
 
+#[tokio::test]
+async fn history_looks_for_words_as_far_back_as_wanted_and_prints_forwards() {
+    let mut server = Scripted::start().await;
+    // A page of a search is one of history with `earlier`, and without `head`.
+    let found = |places, earlier: Option<u64>| {
+        let mut page = page(9, places);
+        page["earlier"] = earlier.into();
+        page
+    };
+    let program = run(&server, &["history", "room1", "--json", "--search", "a b&c", "--last", "5"], b"");
+    server.give_token("t1").await;
+    let request = server.expect("GET /rooms/room1/search").await;
+    assert_eq!(request.line, "GET /rooms/room1/search?q=a+b%26c&limit=5");
+    request.ok(found(7..=9, Some(7)));
+    let request = server.expect("GET /rooms/room1/search").await;
+    assert_eq!(request.line, "GET /rooms/room1/search?q=a+b%26c&limit=2&before=7");
+    request.ok(found(3..=4, Some(3)));
+    let (code, out, _) = end(program).await;
+    assert_eq!((code, out.lines().count()), (0, 5));
+    assert!(out.lines().next().unwrap().contains("\"seq\":3"), "{out}");
+
+    let program = run(&server, &["history", "room1", "--search", "x", "--after", "2", "--before", "9"], b"");
+    server.give_token("t1").await;
+    let request = server.expect("GET /rooms/room1/search").await;
+    assert_eq!(request.line, "GET /rooms/room1/search?q=x&limit=100&before=9");
+    request.ok(found(1..=2, Some(1)));
+    assert_eq!(end(program).await, (0, String::new(), "tui-client: nothing found\n".to_owned()));
+}
+
 #[expect(clippy::reversed_empty_ranges, reason = "a page without a message")]
 const NOTHING: std::ops::RangeInclusive<u64> = 1..=0;
 
