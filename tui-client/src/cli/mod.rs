@@ -166,7 +166,7 @@ impl Join {
             }
             let whose = membership.whose();
             let mut outbox = Outbox::new(self.state.outbox(), whose.clone());
-            let ended = block_on(plain::talk(&membership, &mut outbox, self.wait));
+            let ended = block_on(plain::talk(&membership, &mut outbox, self.wait, preferences.idle_after));
             say_what_remains(outbox.remains(), &whose);
             return ended;
         }

@@ -10,7 +10,7 @@ use crate::hostile::{Deeds, corpus};
 use crate::scripted::{Scripted, ServerSocket};
 
 /// Waits for a frame that holds `word`.
-async fn told(socket: &mut ServerSocket, word: &str) -> String {
+pub(crate) async fn told(socket: &mut ServerSocket, word: &str) -> String {
     loop {
         let frame = socket.next().await.expect("a frame");
         if let Ok(text) = frame.to_text()
@@ -287,4 +287,39 @@ async fn a_tail_in_a_full_room_waits_when_told() {
     let (code, _, err) = end(program).await;
     assert_eq!(code, 4);
     assert!(err.contains("waiting for a seat") && err.contains("enough"), "{err}");
+}
+
+#[tokio::test]
+async fn a_bot_asks_waits_and_goes_on_beside_a_person() {
+    let server = crate::together::Server::fresh();
+    let url = format!("http://{}", server.address);
+    let run = |arguments: &[&str]| {
+        let output = command(&url, arguments).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(run(&["who", "room1"]), (Some(0), String::new()));
+    let waiting =
+        command(&url, &["wait", "room1", "--user", "ci", "--from", "bob", "--match", "^yes"]).spawn().unwrap();
+    // Once it holds its seat it has begun to listen.
+    let until_in = |user: &str, state: &str| {
+        let deadline = std::time::Instant::now() + crate::scripted::SOON;
+        loop {
+            let (_, line) = run(&["who", "room1", "--json"]);
+            let line: Value = serde_json::from_str(&line).unwrap();
+            let is_in = |occupant: &Value| occupant["user"] == user && occupant["state"] == state;
+            if line["occupants"].as_array().unwrap().iter().any(is_in) {
+                return;
+            }
+            assert!(std::time::Instant::now() < deadline, "{user} is not {state}: {line}");
+        }
+    };
+    until_in("ci", "idle");
+    for (user, text) in [("alice", "yes, I am not bob"), ("bob", "what, yes?"), ("bob", "yes, go on")] {
+        assert_eq!(run(&["send", "room1", text, "--user", user]).0, Some(0));
+    }
+    let output = spawn_blocking(move || waiting.wait_with_output().unwrap()).await.unwrap();
+    let out = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && out.ends_with(" bob  yes, go on\n"), "{out}");
+    assert_eq!(run(&["who", "room1"]).1, "", "the seat is given back");
+    assert_eq!(run(&["wait", "room1", "--last", "3", "--match", "what", "--json"]).0, Some(0));
 }

@@ -175,6 +175,32 @@ async fn it_ends_with_the_signals_number_and_quietly_when_nobody_reads() {
 }
 
 #[tokio::test]
+async fn who_has_not_typed_for_long_is_idle_and_reads_nothing_until_they_do() {
+    let (mut server, tmux) = (Scripted::start().await, Tmux::start().await);
+    let client = env!("CARGO_BIN_EXE_tui-client");
+    let config = "printf '[writing]\\nidle-after = \"2s\"\\n' > $DUET_STATE_DIR.toml";
+    tmux.shell(config);
+    let url = server.url();
+    tmux.shell(&format!("DUET_CONFIG=$DUET_STATE_DIR.toml {client} join room1 --plain --user alice --server {url}"));
+    server.give_token("t1").await;
+    let mut socket = server.let_in().await;
+    socket.welcome("live", 0).await;
+    socket.message(1, "one").await;
+    crate::listening::told(&mut socket, "\"read\":1").await;
+    crate::listening::told(&mut socket, "idle").await;
+    socket.message(2, "two").await;
+    let receipt = crate::listening::told(&mut socket, "\"delivered\":2").await;
+    assert!(receipt.contains("\"read\":1"), "{receipt}");
+    tmux.keys(&["Enter"]);
+    crate::listening::told(&mut socket, "here").await;
+    crate::listening::told(&mut socket, "\"read\":2").await;
+    tmux.shell("/quit");
+    while socket.next().await.is_some() {}
+    tmux.shell("rm $DUET_STATE_DIR.toml; echo removed");
+    tmux.expect("removed\nshell$").await;
+}
+
+#[tokio::test]
 async fn no_text_of_others_is_an_order_to_a_terminal() {
     let (mut server, state) = (Scripted::start().await, State::new("hostile"));
     let program = state.pipe(&server, b"");

@@ -45,7 +45,12 @@ fn is_watched() -> bool {
 }
 
 /// Talks until the person leaves or the input ends. In a full room it ends, unless it is to wait for a seat.
-pub(crate) async fn talk(membership: &Membership, outbox: &mut Outbox, waits: bool) -> Result<Ended, Failure> {
+pub(crate) async fn talk(
+    membership: &Membership,
+    outbox: &mut Outbox,
+    waits: bool,
+    idle_after: Option<Duration>,
+) -> Result<Ended, Failure> {
     let mut network = start(membership)?;
     let is_watched = is_watched();
     let mut plain = Plain {
@@ -53,7 +58,8 @@ pub(crate) async fn talk(membership: &Membership, outbox: &mut Outbox, waits: bo
         outbox,
         outgoing: VecDeque::new(),
         printed: None,
-        is_watched,
+        reader: if is_watched { Reader::HereSince(Instant::now()) } else { Reader::Nobody },
+        idle_after,
         waits,
     };
     if !is_watched {
@@ -73,10 +79,23 @@ struct Plain<'a> {
     outbox: &'a mut Outbox,
     /// Requests the network has no room for yet.
     outgoing: VecDeque<Request>,
-    /// The newest place that is to be printed, and of which the others are not told yet that it was read.
+    /// The newest place that is printed, and of which the others are not told yet that it was read.
     printed: Option<Seq>,
-    is_watched: bool,
+    reader: Reader,
+    /// How long after the last line a person is taken for absent.
+    idle_after: Option<Duration>,
     waits: bool,
+}
+
+/// Who reads what is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    /// A pipe: what it is handed is delivered, and nobody has seen it.
+    Nobody,
+    /// A person, who was here for certain then.
+    HereSince(Instant),
+    /// A person who has not typed for long.
+    Idle,
 }
 
 /// Goes on, or ends.
@@ -88,6 +107,10 @@ impl Plain<'_> {
         let mut batch = Vec::with_capacity(BATCH);
         let mut ends_by = None;
         loop {
+            let idle_at = match (self.reader, self.idle_after) {
+                (Reader::HereSince(since), Some(after)) => Some(since + after),
+                (Reader::HereSince(_) | Reader::Nobody | Reader::Idle, _) => None,
+            };
             let takes_input = ends_by.is_none()
                 && self.conversation.takes_input()
                 && self.conversation.waits_for() < AHEAD
@@ -114,13 +137,19 @@ impl Plain<'_> {
                 () = sleep_until(ends_by.unwrap_or_else(Instant::now)), if ends_by.is_some() => {
                     ControlFlow::Break(self.end())
                 }
+                () = sleep_until(idle_at.unwrap_or_else(Instant::now)), if idle_at.is_some() => {
+                    self.reader = Reader::Idle;
+                    self.outgoing.push_back(Request::Attention(AttentionState::Idle));
+                    ControlFlow::Continue(())
+                }
             };
             let out = std::mem::take(&mut self.conversation.out);
             if !out.is_empty() && !print(out).await? {
                 return Ok(Ended::Quit);
             }
-            // Handed to a pipe it is delivered, and nobody has seen it.
-            if let Some(place) = self.printed.take().filter(|_| self.is_watched) {
+            if let Reader::HereSince(_) = self.reader
+                && let Some(place) = self.printed.take()
+            {
                 self.outgoing.push_back(Request::Read(place));
             }
             if let ControlFlow::Break(end) = flow {
@@ -153,6 +182,12 @@ impl Plain<'_> {
     }
 
     fn take(&mut self, line: input::Line, network: &Network) -> Flow {
+        if self.reader == Reader::Idle {
+            self.outgoing.push_back(Request::Attention(AttentionState::Here));
+        }
+        if self.reader != Reader::Nobody {
+            self.reader = Reader::HereSince(Instant::now());
+        }
         match line.map(|line| self.conversation.typed(&line)) {
             Ok(Some(deed)) => return self.perform(deed, network),
             Ok(None) => {}
