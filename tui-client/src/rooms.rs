@@ -143,7 +143,7 @@ impl Rooms {
         room.map(|room| self.memory.rooms(&room.whose)).unwrap_or_default()
     }
 
-    /// What a room's network tells next, each room in its turn. None when instead of that a request was handed over.
+    /// What happens next in a room outside of the core, each room in its turn. None when instead of that a request was handed over.
     /// May be dropped while it waits; nothing is lost.
     ///
     /// # Errors
@@ -181,8 +181,14 @@ impl Rooms {
             if room.requests.is_some() {
                 return Err(NetworkEnded);
             }
-            self.remains.push((room.whose, room.outbox.remains()));
             self.ended.push(room.task);
+            let remains = room.outbox.remains();
+            // The person may be back already, and what this one held is theirs now.
+            drop(room.outbox);
+            if let Some(key) = self.rooms.iter().find(|open| open.whose == room.whose).map(|open| open.key) {
+                return Ok(self.adopt(key).map(|event| (key, event)));
+            }
+            self.remains.push((room.whose, remains));
             return Ok(None);
         };
         let Some(room) = self.rooms.get_mut(index) else { return Ok(None) };
@@ -193,7 +199,7 @@ impl Rooms {
         let key = room.key;
         // Whoever was heard is heard last next time.
         self.rooms.rotate_left(index + 1);
-        Ok(Some((key, event)))
+        Ok(Some((key, Event::Network(event))))
     }
 
     /// Closes all connections, and waits until they are closed. What they post meanwhile leaves the outboxes.
@@ -224,8 +230,8 @@ impl Rooms {
     }
 }
 
-/// What a network tells, and of which room.
-pub(crate) type Told = (RoomKey, NetworkEvent);
+/// What happened outside, and in which room.
+pub(crate) type Told = (RoomKey, Event);
 
 /// The network task of an open room has ended by itself, which is a bug.
 #[derive(Debug)]

@@ -207,7 +207,7 @@ impl Program<'_> {
         let mut next = first;
         for _ in 0..NETWORK_BATCH {
             let Some((key, event)) = next else { break };
-            let effects = self.client.update_room(Timestamp::now(), key, Event::Network(event));
+            let effects = self.client.update_room(Timestamp::now(), key, event);
             if let ended @ ControlFlow::Break(_) = self.perform(effects, Haste::NextFrame)? {
                 return Ok(ended);
             }
@@ -277,7 +277,8 @@ impl Program<'_> {
                 Effect::NoteJoined => self.rooms.joined(key),
                 Effect::Recall => self.client.recall(self.rooms.joined_before(key)),
                 Effect::Quit => {
-                    let is_out = self.client.rooms().iter().all(|room| room.state.connection == Connection::Full);
+                    let is_out =
+                        self.client.rooms().iter().all(|room| matches!(room.state.connection, Connection::Full { .. }));
                     return Ok(ControlFlow::Break(if is_out { Ended::RoomFull } else { Ended::Quit }));
                 }
             }

@@ -9,8 +9,8 @@ use shared::rest::HistoryPage;
 
 use crate::app::log::{Item, Older, Said, Voice};
 use crate::app::scroll::Scroll;
-use crate::app::{Connection, Effect, State, rows, sanitize, wrap};
-use crate::network::NetworkEvent;
+use crate::app::{Connection, Effect, State, rows, sanitize, seats, wrap};
+use crate::network::{NetworkEvent, Request};
 
 /// Round trips below this are all the same to a person.
 const UNNOTICEABLE: Duration = Duration::from_millis(20);
@@ -31,10 +31,16 @@ pub(crate) enum Picture {
 pub(crate) fn arrive(state: &mut State, event: NetworkEvent, effects: &mut Vec<Effect>) -> Picture {
     match event {
         NetworkEvent::Connecting if state.connection == Connection::Connecting => return Picture::Same,
+        // Whoever waits for a seat need not know how often it is tried.
+        NetworkEvent::Connecting if matches!(state.connection, Connection::Full { .. }) => return Picture::Same,
         NetworkEvent::Connecting => state.connection = Connection::Reconnecting,
         NetworkEvent::Welcomed(welcome) => {
+            let is_awaited = matches!(state.connection, Connection::Full { .. });
             welcomed(state, &welcome);
             state.search_again(effects);
+            if is_awaited {
+                seats::found(state, effects);
+            }
             effects.push(Effect::Adopt);
         }
         NetworkEvent::Message(message) => message_arrived(state, message, effects),
@@ -45,7 +51,12 @@ pub(crate) fn arrive(state: &mut State, event: NetworkEvent, effects: &mut Vec<E
         NetworkEvent::Lost { reason, retry_at } => {
             lost(state, Connection::Lost { reason: sanitize::line(&reason), retry_at });
         }
-        NetworkEvent::RoomFull => lost(state, Connection::Full),
+        NetworkEvent::RoomFull => {
+            let waiting = seats::waiting(state);
+            lost(state, waiting);
+            effects.push(Effect::Request(Request::WaitForSeat));
+        }
+        NetworkEvent::SeatsTaken(users) => return seats::taken(state, &users),
         NetworkEvent::Refused(sentence) => lost(state, Connection::Refused(full_stop(sanitize::line(&sentence)))),
         NetworkEvent::Posted(id) => {
             state.log.accept(&id);

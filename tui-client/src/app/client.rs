@@ -70,7 +70,7 @@ pub enum Standing {
     Connecting,
     /// There is no connection.
     Lost,
-    /// It holds two others.
+    /// It holds two others, and we wait for a seat.
     Full,
     /// The server will not have us.
     Refused,
@@ -447,7 +447,7 @@ impl Room {
             Connection::Live => Standing::In,
             Connection::Connecting | Connection::Reconnecting => Standing::Connecting,
             Connection::Lost { .. } => Standing::Lost,
-            Connection::Full => Standing::Full,
+            Connection::Full { .. } => Standing::Full,
             Connection::Refused(_) => Standing::Refused,
         }
     }

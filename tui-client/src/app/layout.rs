@@ -3,7 +3,7 @@
 use ratatui::layout::{Rect, Size};
 
 use crate::app::log::Voice;
-use crate::app::{Connection, State, wrap};
+use crate::app::{Connection, State, seats, wrap};
 
 /// Below this many columns the time goes and the name moves above the text.
 const NARROW: u16 = 60;
@@ -169,9 +169,7 @@ fn notice(state: &State) -> String {
     }
     match (&state.notice, &state.connection) {
         (Some(notice), _) => notice.clone(),
-        (None, Connection::Full) => {
-            format!("{} is full: two others are in it. Ctrl+R asks again for a seat.", state.room)
-        }
+        (None, Connection::Full { .. }) => seats::sentence(state).unwrap_or_default(),
         (None, Connection::Refused(sentence)) => format!("{sentence} Ctrl+R tries again."),
         (None, Connection::Connecting | Connection::Live | Connection::Lost { .. } | Connection::Reconnecting) => {
             String::new()

@@ -31,6 +31,7 @@ pub mod rows;
 pub mod sanitize;
 pub mod scroll;
 pub mod search;
+pub(crate) mod seats;
 pub(crate) mod sending;
 pub mod shortcodes;
 pub mod switcher;
@@ -172,8 +173,13 @@ pub enum Connection {
     },
     /// A later attempt is under way.
     Reconnecting,
-    /// The room holds two others.
-    Full,
+    /// The room holds two others, and we wait for a seat.
+    Full {
+        /// Since when.
+        since: Timestamp,
+        /// Who holds the seats, harmless; nobody while that is not known.
+        holders: Vec<String>,
+    },
     /// The server will not have us: a sentence that says what to do.
     Refused(String),
 }

@@ -32,7 +32,11 @@ pub(crate) fn send(state: &mut State, effects: &mut Vec<Effect>) {
 
 /// Sends a text, or says why not.
 pub(crate) fn send_text(state: &mut State, content: &str, effects: &mut Vec<Effect>) -> bool {
-    if matches!(state.connection, Connection::Full | Connection::Refused(_)) {
+    if matches!(state.connection, Connection::Full { .. }) {
+        state.notice = Some("Not sent: you are not in the room yet. You are let in when a seat is free.".to_owned());
+        return false;
+    }
+    if matches!(state.connection, Connection::Refused(_)) {
         state.notice = Some("Not sent: you are not in the room. Ctrl+R tries to get in.".to_owned());
         return false;
     }

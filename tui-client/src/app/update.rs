@@ -8,7 +8,7 @@ use crate::app::arrivals::{self, Picture};
 use crate::app::commands::{self, Action, Direction, Draft, help};
 use crate::app::composer::Edit;
 use crate::app::hand::{self, Meant};
-use crate::app::{Connection, Effect, Event, Screen, State, layout, pasting, sanitize, search, sending};
+use crate::app::{Connection, Effect, Event, Screen, State, layout, pasting, sanitize, search, seats, sending};
 use crate::network::Request;
 
 /// Changes the state by what happened at `now`, and says what is to be done.
@@ -174,7 +174,11 @@ fn retry(state: &mut State, effects: &mut Vec<Effect>) {
     match state.connection {
         Connection::Live => state.notice = Some("The connection is up.".to_owned()),
         Connection::Connecting | Connection::Reconnecting => {}
-        Connection::Lost { .. } | Connection::Full | Connection::Refused(_) => {
+        Connection::Full { .. } => {
+            state.notice = Some(format!("{}…", seats::ASKING));
+            effects.push(Effect::Request(Request::RetryNow));
+        }
+        Connection::Lost { .. } | Connection::Refused(_) => {
             state.connection = Connection::Reconnecting;
             effects.push(Effect::Request(Request::RetryNow));
         }

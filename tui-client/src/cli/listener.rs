@@ -97,6 +97,7 @@ impl Listener {
             }
             NetworkEvent::Refused(sentence) => self.end = Some(Failure::new(Exit::Refused, sentence)),
             NetworkEvent::Connecting
+            | NetworkEvent::SeatsTaken(_)
             | NetworkEvent::Receipt(_)
             | NetworkEvent::RoundTrip(_)
             | NetworkEvent::Posted(_)

@@ -9,7 +9,7 @@ use futures_util::future::{BoxFuture, FutureExt, OptionFuture, pending};
 use jiff::{SignedDuration, Timestamp};
 use shared::frames::{Activity, Attention, AttentionState, Bye, ClientFrame, CloseCode, ServerFrame};
 use shared::message::Seq;
-use shared::rest::{HistoryPage, MAX_FOUND};
+use shared::rest::{HistoryPage, MAX_FOUND, RoomAnswer};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
@@ -27,6 +27,10 @@ use crate::network::{NetworkEvent, Request};
 const GOOD_AFTER: Duration = Duration::from_secs(5);
 /// How many older messages a page brings: some screens full.
 const PAGE: u32 = 200;
+/// The shortest time between two questions for a seat; two and a half times as long at the most.
+const ASK_AFTER: Duration = Duration::from_secs(2);
+/// How many users a room holds.
+const SEATS: usize = 2;
 /// How long posts may still take when the program ends.
 const LAST_POSTS_WITHIN: Duration = Duration::from_millis(800);
 
@@ -45,6 +49,8 @@ pub(crate) struct Connection {
     page: OptionFuture<BoxFuture<'static, Result<HistoryPage, ApiError>>>,
     search: OptionFuture<BoxFuture<'static, NetworkEvent>>,
     attention: AttentionState,
+    /// Whether a free seat is to be taken.
+    may_take_seat: bool,
 }
 
 /// What the connection is about.
@@ -54,9 +60,14 @@ enum Link {
     Waiting(Instant),
     /// Until somebody asks for another try.
     Parked,
+    /// Until it is time to ask again for a seat in a full room.
+    Seatless(Instant),
+    Asking(BoxFuture<'static, Result<RoomAnswer, ApiError>>),
 }
 
 enum LinkEvent {
+    SeatDue,
+    Seats(Result<RoomAnswer, ApiError>),
     Opened(Result<Box<Socket>, ApiError>),
     Heard(SocketEvent),
     Due,
@@ -72,6 +83,11 @@ impl Link {
                 LinkEvent::Due
             }
             Self::Parked => pending().await,
+            Self::Seatless(until) => {
+                sleep_until(*until).await;
+                LinkEvent::SeatDue
+            }
+            Self::Asking(asking) => LinkEvent::Seats(asking.await),
         }
     }
 }
@@ -93,6 +109,7 @@ impl Connection {
             page: None.into(),
             search: None.into(),
             attention: AttentionState::Here,
+            may_take_seat: false,
         }
     }
 
@@ -179,8 +196,14 @@ impl Connection {
             }
             Request::RetryNow => {
                 self.posts.hurry();
-                if matches!(self.link, Link::Waiting(_) | Link::Parked) {
+                if matches!(self.link, Link::Waiting(_) | Link::Parked | Link::Seatless(_) | Link::Asking(_)) {
                     self.connect();
+                }
+            }
+            Request::WaitForSeat => {
+                if matches!(self.link, Link::Parked) {
+                    self.may_take_seat = false;
+                    self.ask_for_seat();
                 }
             }
         }
@@ -227,6 +250,33 @@ impl Connection {
         self.link = Link::Opening(async move { Socket::open(&api, resume, last).await.map(Box::new) }.boxed());
     }
 
+    fn ask_for_seat(&mut self) {
+        let api = Arc::clone(&self.api);
+        self.link = Link::Asking(async move { api.room().await }.boxed());
+    }
+
+    /// What is known of the seats now. The first answer only tells who holds them: whoever was turned away a moment ago and
+    /// hears of a free seat would be back at once, and turned away again.
+    fn seats(&mut self, answer: Result<RoomAnswer, ApiError>) {
+        let ask_at = Instant::now() + ASK_AFTER.mul_f64(1.0 + 1.5 * rand::random::<f64>());
+        let may_take_seat = std::mem::replace(&mut self.may_take_seat, true);
+        match answer {
+            Ok(RoomAnswer { occupants, .. }) => {
+                let users: Vec<_> = occupants.into_iter().map(|occupant| occupant.user).collect();
+                let is_free = users.len() < SEATS || users.contains(&self.api.who.username);
+                if is_free && may_take_seat {
+                    return self.connect();
+                }
+                self.link = Link::Seatless(ask_at);
+                if !is_free {
+                    self.tell(NetworkEvent::SeatsTaken(users));
+                }
+            }
+            // One that cannot tell is asked by trying to get in, which also shows whether it is there.
+            Err(_) => self.link = Link::Waiting(ask_at),
+        }
+    }
+
     /// Whether there is somebody to tell anything: a plain server takes nothing.
     fn is_heard(&self) -> bool {
         self.welcomed_at.is_some() && matches!(&self.link, Link::Open(socket) if !socket.is_plain())
@@ -256,6 +306,8 @@ impl Connection {
     fn step(&mut self, event: LinkEvent) {
         match event {
             LinkEvent::Due => self.connect(),
+            LinkEvent::SeatDue => self.ask_for_seat(),
+            LinkEvent::Seats(answer) => self.seats(answer),
             LinkEvent::Opened(Ok(socket)) => self.link = Link::Open(socket),
             LinkEvent::Opened(Err(ApiError::Unreachable(words))) => self.lose(words, None),
             LinkEvent::Opened(Err(ApiError::Busy { words, retry_after, .. })) => self.lose(words, retry_after),

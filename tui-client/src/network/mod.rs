@@ -80,8 +80,10 @@ pub enum NetworkEvent {
         /// When the next attempt starts, by the wall clock.
         retry_at: Timestamp,
     },
-    /// The room holds two other users. Tried again only on [`Request::RetryNow`].
+    /// The room holds two other users. Tried again only on [`Request::RetryNow`] or [`Request::WaitForSeat`].
     RoomFull,
+    /// Who holds the seats of a room in which [`Request::WaitForSeat`] waits for one.
+    SeatsTaken(Vec<Username>),
     /// The server will not have us, and trying again changes nothing: a sentence that says what to do.
     Refused(String),
     /// A post was accepted: the server keeps it. Its message also arrives as [`NetworkEvent::Message`], before or after.
@@ -143,6 +145,8 @@ pub enum Request {
     Typing(TypingState),
     /// Tell the others whether the person is there; said again by itself after every welcome.
     Attention(AttentionState),
+    /// After [`NetworkEvent::RoomFull`]: ask every few seconds whether a seat is free, and take it. Nobody else is kept from it.
+    WaitForSeat,
     /// Do not wait for the next attempt.
     RetryNow,
 }

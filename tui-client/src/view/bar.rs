@@ -124,7 +124,7 @@ fn standing(room: &Room) -> (&'static str, &'static str) {
         Standing::In => ("", ""),
         Standing::Connecting => ("~", "connecting"),
         Standing::Lost => ("!", "no connection"),
-        Standing::Full => ("!", "full"),
+        Standing::Full => ("!", "waiting for a seat"),
         Standing::Refused => ("!", "not let in"),
     }
 }

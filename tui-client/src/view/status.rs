@@ -78,7 +78,7 @@ fn connection(state: &State) -> Vec<String> {
                 "no connection".to_owned(),
             ]
         }
-        Connection::Full => vec!["the room is full".to_owned(), "full".to_owned()],
+        Connection::Full { .. } => vec!["waiting for a seat".to_owned(), "full".to_owned()],
         Connection::Refused(_) => vec!["not let in".to_owned()],
     }
 }

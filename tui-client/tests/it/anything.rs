@@ -71,6 +71,8 @@ fn news() -> impl Strategy<Value = NetworkEvent> {
         1 => texts().prop_map(NetworkEvent::Refused),
         1 => texts().prop_map(NetworkEvent::PageFailed),
         1 => Just(NetworkEvent::RoomFull),
+        1 => prop::sample::subsequence(vec!["bob", "a\u{200b}\u{202e}b", "carol"], 0..3)
+            .prop_map(|users| NetworkEvent::SeatsTaken(users.into_iter().map(name).collect())),
         1 => Just(NetworkEvent::Connecting),
         2 => (prop::sample::select(vec!["alice", "bob", "carol"]), 0_u64..70, 0_u64..70).prop_map(|(who, delivered, read)| {
             let reached = Reached { delivered: Seq(delivered), read: Seq(read) };

@@ -58,6 +58,7 @@ impl Client {
             | NetworkEvent::Presence(_)
             | NetworkEvent::Receipt(_)
             | NetworkEvent::RoomFull
+            | NetworkEvent::SeatsTaken(_)
             | NetworkEvent::Page(_)
             | NetworkEvent::PageFailed(_)
             | NetworkEvent::Typing(_)

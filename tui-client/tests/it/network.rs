@@ -143,6 +143,42 @@ async fn a_full_room_waits_for_the_person() {
 }
 
 #[tokio::test]
+async fn in_a_full_room_a_seat_is_asked_for_until_one_is_free() {
+    let mut server = Scripted::start().await;
+    let mut client = Client::join(&server.url());
+    server.give_token("t1").await;
+    server.let_in().await.close(4001).await;
+    assert_eq!(client.hear().await, "RoomFull");
+    client.ask(Request::WaitForSeat).await;
+    let seat = |user: &str| json!({"user": user, "state": "here", "since": "2026-11-22T14:02:11.125Z"});
+    let answer = |users: &[&str]| json!({"room_id": "room1", "head": 0, "occupants": users.iter().map(|user| seat(user)).collect::<Vec<_>>()});
+    // Even where one is free by now: whoever was turned away a moment ago waits.
+    for taken in [&["bob"][..], &["bob", "carol"]] {
+        let request = server.expect("GET /rooms/room1").await;
+        request.ok(answer(taken));
+        assert!(!server.is_asked_within(Duration::from_millis(1900)).await, "it asks every 2 to 5 s");
+    }
+    assert!(client.hear().await.contains("SeatsTaken"));
+    server.expect("GET /rooms/room1").await.ok(answer(&["bob"]));
+    server.let_in().await.welcome("live", 0).await;
+    assert_eq!(client.hear().await, "welcome Live");
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_tell_of_seats_is_asked_by_trying_to_get_in() {
+    let mut server = Scripted::start().await;
+    let mut client = Client::join(&server.url());
+    server.give_token("t1").await;
+    server.let_in().await.close(4001).await;
+    assert_eq!(client.hear().await, "RoomFull");
+    client.ask(Request::WaitForSeat).await;
+    server.expect("GET /rooms/room1").await.problem(404, "not_found", "no such route");
+    assert!(!server.is_asked_within(Duration::from_millis(1900)).await, "it asks every 2 to 5 s");
+    server.let_in().await.welcome("live", 0).await;
+    assert_eq!(client.hear().await, "welcome Live");
+}
+
+#[tokio::test]
 async fn a_server_that_says_when_to_come_back_is_heard() {
     let (mut server, mut client, mut socket) = joined().await;
     socket.send(json!({"type": "bye", "reason": "the server restarts", "retry_after_ms": 700})).await;

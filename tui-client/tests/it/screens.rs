@@ -5,6 +5,9 @@ use std::time::Duration;
 use crossterm::event::KeyCode;
 use shared::frames::{Presence, PresenceState, Resume};
 use tui_client::app::Event;
+use tui_client::app::notifications::Notification;
+use tui_client::app::preferences::Notifications;
+use tui_client::app::receipts::Focus;
 use tui_client::network::{NetworkEvent, Request};
 
 use crate::stage::{Stage, name, time};
@@ -212,19 +215,46 @@ deploy go through?
 }
 
 #[test]
-fn a_full_room_is_a_sentence_and_a_way_to_try_again() {
+fn in_a_full_room_a_seat_is_waited_for() {
     let stage = Stage::opens(80, 10)
         .hears(NetworkEvent::RoomFull)
-        .expect_text("the room is full")
-        .expect_text("room1 is full: two others are in it. Ctrl+R asks again for a seat.")
+        .expect_requests(&[Request::WaitForSeat])
+        .expect_text("waiting for a seat")
+        .expect_text("room1 is full: two others are in it. Waiting for a seat since 14:00; Ctrl+R asks now.")
+        .hears(NetworkEvent::SeatsTaken(vec![name("bob"), name("carol")]))
+        .expect_text("room1 is full: bob and carol are in it. Waiting for a seat since 14:00; Ctrl+R asks now.")
         .sends("hello?")
         .expect_requests(&[])
-        .expect_text("Not sent: you are not in the room. Ctrl+R tries to get in.")
+        .expect_text("Not sent: you are not in the room yet. You are let in when a seat is free.")
         .expect_text("> hello?▏")
+        .at("14:03")
         .ctrl('r')
         .expect_requests(&[Request::RetryNow])
-        .expect_text("connecting again…");
-    stage.ctrl('r').expect_requests(&[]);
+        .expect_text("Asking for a seat…")
+        // What it tries, and that somebody else was faster, changes nothing in the picture.
+        .hears(NetworkEvent::Connecting);
+    assert!(!stage.draws());
+    stage
+        .hears(NetworkEvent::RoomFull)
+        .expect_text("room1 is full: bob and carol are in it. Waiting for a seat since 14:00; Ctrl+R asks now.")
+        .welcome(0, &["alice", "bob"], Resume::Recent)
+        .expect_text("live")
+        .expect_text("A seat was free: you are in room1 now.");
+}
+
+#[test]
+fn whoever_waited_for_a_seat_is_called() {
+    let found = |stage: Stage| {
+        let stage = stage.hears(NetworkEvent::RoomFull).welcome(0, &["alice"], Resume::Recent);
+        stage.notifications().into_iter().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(found(Stage::opens(80, 10)), [Notification::Bell]);
+    let words = |title: &str, text: &str| Notification::Words { title: title.to_owned(), text: text.to_owned() };
+    let elsewhere = Stage::opens(80, 10).happens(Event::Looks(Focus::Elsewhere));
+    assert_eq!(found(elsewhere), [words("room1", "A seat was free: you are in room1 now.")]);
+    let mut silent = Stage::opens(80, 10);
+    silent.state.preferences.notifications = Notifications::Off;
+    assert_eq!(found(silent), []);
 }
 
 #[test]

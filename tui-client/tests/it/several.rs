@@ -125,3 +125,24 @@ async fn a_draft_outlives_a_kill_once_it_has_rested_and_a_sigterm_at_once() {
     alice.expect("sent").await;
     alice.until("no draft".to_owned(), || memory.draft(&whose(&server, "ops")).is_none().then_some(())).await;
 }
+
+#[tokio::test]
+async fn who_waits_for_a_seat_gets_in_when_somebody_leaves() {
+    let server = Server::fresh();
+    let bob = server.joined_by("bob").await;
+    let carol = server.joined_by("carol").await;
+    let alice = Tmux::start().await;
+    alice.shell(&join(&server, "room1 ops", "alice"));
+    alice.expect("waiting for a seat").await;
+    alice.expect("room1 is full: bob and carol are in it.").await;
+    // The other room is there meanwhile.
+    alice.keys(&["M-2"]);
+    alice.expect("nobody else is here").await;
+    alice.expect("1 room1 ! waiting for a seat").await;
+    say(&carol, "/quit");
+    alice.until("a seat".to_owned(), || (!alice.screen().contains("waiting for a seat")).then_some(())).await;
+    alice.keys(&["M-1"]);
+    alice.expect("A seat was free: you are in room1 now.").await;
+    say(&alice, "here I am");
+    bob.expect("here I am").await;
+}

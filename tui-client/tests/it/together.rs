@@ -95,7 +95,7 @@ async fn two_people_talk() {
     // A third user is told in a sentence, and the two go on.
     let carol = Tmux::start().await;
     carol.shell(&format!("{CLIENT} join room1 --user carol --server http://{}; echo ended with $?", server.address));
-    carol.expect("the room is full").await;
+    carol.expect("waiting for a seat").await;
     carol.keys(&["C-c"]);
     carol.expect("ended with 3").await;
     say(&bob, "/quit");

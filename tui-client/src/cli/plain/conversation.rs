@@ -175,6 +175,7 @@ impl Conversation {
                 return Some(Deed::Refuse { id, reason });
             }
             NetworkEvent::Connecting
+            | NetworkEvent::SeatsTaken(_)
             | NetworkEvent::RoundTrip(_)
             | NetworkEvent::Page(_)
             | NetworkEvent::PageFailed(_)

@@ -1,0 +1,59 @@
+//! Pure. A room that holds two others: who they are, since when we wait, and that a seat was free.
+
+use shared::names::Username;
+
+use crate::app::arrivals::Picture;
+use crate::app::notifications::Notification;
+use crate::app::preferences::Notifications as Wanted;
+use crate::app::receipts::Focus;
+use crate::app::{Connection, Effect, State, sanitize};
+
+/// How the sentence begins that says that it was asked for a seat.
+pub(crate) const ASKING: &str = "Asking for a seat";
+
+/// The connection while we wait. Whoever is turned away once more has waited all the time.
+pub(crate) fn waiting(state: &mut State) -> Connection {
+    state.notice.take_if(|notice| notice.starts_with(ASKING));
+    match &state.connection {
+        waiting @ Connection::Full { .. } => waiting.clone(),
+        Connection::Connecting
+        | Connection::Live
+        | Connection::Lost { .. }
+        | Connection::Reconnecting
+        | Connection::Refused(_) => Connection::Full { since: state.now, holders: Vec::new() },
+    }
+}
+
+/// Takes who holds the seats.
+pub(crate) fn taken(state: &mut State, users: &[Username]) -> Picture {
+    state.notice.take_if(|notice| notice.starts_with(ASKING));
+    let Connection::Full { holders, .. } = &mut state.connection else { return Picture::Same };
+    *holders = users.iter().map(|user| sanitize::name(user.as_str())).collect();
+    Picture::Changed
+}
+
+/// What stands above the composer meanwhile.
+pub(crate) fn sentence(state: &State) -> Option<String> {
+    let Connection::Full { since, holders } = &state.connection else { return None };
+    let who = match holders.as_slice() {
+        [] => "two others are in it".to_owned(),
+        [one] => format!("{one} and somebody else are in it"),
+        [most @ .., last] => format!("{} and {last} are in it", most.join(", ")),
+    };
+    let since = since.to_zoned(state.zone.clone()).strftime("%H:%M").to_string();
+    Some(format!("{} is full: {who}. Waiting for a seat since {since}; Ctrl+R asks now.", state.room))
+}
+
+/// A seat was free. Whoever waited for it may look elsewhere, whether or not the terminal tells.
+pub(crate) fn found(state: &mut State, effects: &mut Vec<Effect>) {
+    let sentence = format!("A seat was free: you are in {} now.", state.room);
+    let notification = match (state.preferences.notifications, state.focus) {
+        (Wanted::Off, _) => None,
+        (Wanted::Names | Wanted::Full, Focus::Elsewhere) => {
+            Some(Notification::Words { title: state.room.clone(), text: sentence.clone() })
+        }
+        (Wanted::Bell | Wanted::Names | Wanted::Full, _) => Some(Notification::Bell),
+    };
+    effects.extend(notification.map(Effect::Notify));
+    state.notice = Some(sentence);
+}
