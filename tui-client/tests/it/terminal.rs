@@ -1,6 +1,8 @@
 //! The built program in a real terminal: what it draws there, and that it leaves it as it was.
 
 use std::cell::Cell;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -250,4 +252,40 @@ async fn what_follows_an_emoji_stands_where_this_terminal_has_its_end() {
     let question = written.windows(4).position(|bytes| bytes == b"\x1b[6n").unwrap();
     let frames = written[first_frame..question].windows(8).filter(|bytes| *bytes == b"\x1b[?2026l").count();
     assert_eq!(frames, 1, "it is asked behind the first frame");
+}
+
+#[tokio::test]
+async fn what_is_copied_can_be_pasted_and_a_link_opens_in_the_persons_browser() {
+    let mut server = Scripted::start().await;
+    let tmux = Tmux::start().await;
+    let [browser, opened] = ["browser", "opened"].map(|name| tmux.state.with_extension(name));
+    std::fs::write(&browser, format!("#!/bin/sh\necho \"$# $1 $2\" > '{}'\n", opened.display())).unwrap();
+    std::fs::set_permissions(&browser, Permissions::from_mode(0o755)).unwrap();
+    tmux.shell(&format!("export BROWSER='{} --new-tab'", browser.display()));
+    tmux.shell(&format!("{CLIENT} join room1 --user alice --server {}", server.url()));
+    tmux.expect("Enter send").await;
+    server.give_token("token").await;
+    let mut socket = server.let_in().await;
+    socket.welcome("recent", 1).await;
+    socket.message(1, "**two**\nhttp://example.org/a;b").await;
+    tmux.expect("[1]").await;
+    tmux.keys(&["M-y"]);
+    tmux.expect("Copied the last message, 2 lines.").await;
+    tmux.until("text in tmux's buffer".to_owned(), || {
+        (tmux.buffer().as_deref() == Some("**two**\nhttp://example.org/a;b")).then_some(())
+    })
+    .await;
+    assert!(find_last(&tmux.written(), b"\x1b]52;c;Kip0d28qKgpodHRwOi8vZXhhbXBsZS5vcmcvYTti").is_some());
+    tmux.keys(&["M-o"]);
+    tmux.expect("Open http://example.org/a;b on example.org? Enter opens, Esc not").await;
+    assert!(!opened.exists(), "nothing opens before it is answered");
+    tmux.keys(&["Enter"]);
+    tmux.expect("Opening example.org.").await;
+    let arguments = tmux.until("address in the browser".to_owned(), || {
+        std::fs::read_to_string(&opened).ok().filter(|arguments| arguments.ends_with('\n'))
+    });
+    assert_eq!(arguments.await, "2 --new-tab http://example.org/a;b\n");
+    for file in [browser, opened] {
+        std::fs::remove_file(file).unwrap();
+    }
 }

@@ -99,6 +99,12 @@ impl Tmux {
         String::from_utf8(self.run(&["capture-pane", "-p"]).stdout).unwrap()
     }
 
+    /// What was copied last, if anything.
+    pub(crate) fn buffer(&self) -> Option<String> {
+        let output = Command::new("tmux").arg("-S").arg(&self.socket).arg("show-buffer").output().ok()?;
+        output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+    }
+
     /// Whether the terminal shows its alternate screen, and whether its cursor.
     pub(crate) fn modes(&self) -> String {
         let modes = self.run(&["display-message", "-p", "#{alternate_on} #{cursor_flag}"]);
