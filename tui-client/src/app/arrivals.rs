@@ -7,6 +7,7 @@ use shared::frames::{Receipt, Resume, Welcome};
 use shared::message::Message;
 use shared::rest::HistoryPage;
 
+use crate::app::commands::Action;
 use crate::app::log::{Item, Older, Said, Voice};
 use crate::app::scroll::Scroll;
 use crate::app::{Connection, Effect, State, rows, sanitize, seats, wrap};
@@ -70,7 +71,8 @@ pub(crate) fn arrive(state: &mut State, event: NetworkEvent, effects: &mut Vec<E
         NetworkEvent::PostRefused { id, reason } => {
             let sentence = full_stop(sanitize::line(&reason));
             if state.log.refuse(&id, sentence.clone()) {
-                state.notice = Some(format!("A message was not sent: {sentence} Ctrl+T takes it back."));
+                let way = state.preferences.way(Action::TakeBack);
+                state.notice = Some(format!("A message was not sent: {sentence} {way} takes it back."));
             }
             effects.push(Effect::Refuse { id, reason });
         }

@@ -391,7 +391,8 @@ impl Client {
         self.quit_in_spite_of = count;
         let rooms = unsent.iter().map(|(room, _)| *room).collect::<Vec<_>>().join(", ");
         let messages = if count == 1 { "1 message is" } else { &format!("{count} messages are") };
-        self.say(format!("{messages} not sent yet in other rooms: {rooms}. Ctrl+C again leaves all rooms."), effects);
+        let way = self.shown().state.preferences.way(Action::Quit);
+        self.say(format!("{messages} not sent yet in other rooms: {rooms}. {way} again leaves all rooms."), effects);
     }
 
     fn show(&mut self, index: usize, effects: &mut Effects) {

@@ -2,6 +2,7 @@
 
 use ratatui::layout::{Rect, Size};
 
+use crate::app::commands::Action;
 use crate::app::log::Voice;
 use crate::app::{Connection, State, seats, wrap};
 
@@ -170,7 +171,9 @@ fn notice(state: &State) -> String {
     match (&state.notice, &state.connection) {
         (Some(notice), _) => notice.clone(),
         (None, Connection::Full { .. }) => seats::sentence(state).unwrap_or_default(),
-        (None, Connection::Refused(sentence)) => format!("{sentence} Ctrl+R tries again."),
+        (None, Connection::Refused(sentence)) => {
+            format!("{sentence} {} tries again.", state.preferences.way(Action::Retry))
+        }
         (None, Connection::Connecting | Connection::Live | Connection::Lost { .. } | Connection::Reconnecting) => {
             String::new()
         }

@@ -1,5 +1,6 @@
 //! Pure. The question to whoever leaves while messages are not in the room: what becomes of them.
 
+use crate::app::commands::Action;
 use crate::app::log::Unsent;
 use crate::app::{Effect, State};
 
@@ -20,11 +21,12 @@ impl State {
     pub(crate) fn question(&self) -> Option<[String; 3]> {
         let unsent = self.log.unsent();
         let is_open = self.asks_before_leaving && unsent.count() > 0;
-        is_open.then(|| forms(unsent))
+        is_open.then(|| forms(unsent, &self.preferences.way(Action::Quit)))
     }
 }
 
-fn forms(unsent: Unsent) -> [String; 3] {
+/// `way` is how to leave.
+fn forms(unsent: Unsent, way: &str) -> [String; 3] {
     let Unsent { waiting, refused, unkept } = unsent;
     let all = unsent.count();
     let (it, is_lost) = if all == 1 { ("it", "it is lost") } else { ("them", "they are lost") };
@@ -49,8 +51,8 @@ fn forms(unsent: Unsent) -> [String; 3] {
         .collect();
     let messages = if all == 1 { "message" } else { "messages" };
     [
-        format!("{}. Ctrl+C again leaves; {becomes}.", heads.join(", ")),
-        format!("{all} {messages} unsent. Ctrl+C again leaves."),
-        format!("{all} unsent · Ctrl+C"),
+        format!("{}. {way} again leaves; {becomes}.", heads.join(", ")),
+        format!("{all} {messages} unsent. {way} again leaves."),
+        format!("{all} unsent · {way}"),
     ]
 }

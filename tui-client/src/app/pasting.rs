@@ -3,6 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent};
 
 use crate::app::commands::Action;
+use crate::app::composer::Edit;
 use crate::app::hand::{Hand, Meant};
 use crate::app::update::size_in_words;
 use crate::app::{Effect, Screen, State, layout, sanitize, sending, wrap};
@@ -120,7 +121,8 @@ pub(crate) fn press(state: &mut State, key: &KeyEvent, action: Option<Action>, e
         }
         (Some(Action::ClearDraft | Action::Quit), _) | (None, KeyCode::Esc) => {
             state.composer.keep_cut(pasted.text);
-            state.notice = Some("Dropped. Ctrl+Y brings it back.".to_owned());
+            let way = state.preferences.way(Action::Edit(Edit::BringBack));
+            state.notice = Some(format!("Dropped. {way} brings it back."));
         }
         // A text typed at it would be lost on the way, an edit would be of what is not looked at.
         (Some(Action::Edit(_) | Action::NewLine | Action::Complete(_) | Action::TakeBack) | None, _) => {

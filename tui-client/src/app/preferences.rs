@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::app::colours::Colours;
+use crate::app::commands::Action;
 use crate::app::commands::keymap::Keymap;
 
 /// How a person wants it. The default needs no file.
@@ -90,6 +91,14 @@ pub enum Switch {
     On,
     /// It is not done.
     Off,
+}
+
+impl Preferences {
+    /// How to do this, as a sentence for the person names it: a key, else a name.
+    #[must_use]
+    pub fn way(&self, action: Action) -> String {
+        self.keymap.way(action).unwrap_or_else(|| "no key".to_owned())
+    }
 }
 
 impl Default for Preferences {

@@ -6,10 +6,11 @@ use std::ops::Range;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use crate::app::commands::Action;
 use crate::app::layout::{self, Columns, Shape};
 use crate::app::log::{Entry, Item, Outgoing, Progress, Said, Slot, Voice};
 use crate::app::markup::{Kind, Markup};
-use crate::app::preferences::Glyphs;
+use crate::app::preferences::{Glyphs, Preferences};
 use crate::app::{State, shortcodes, wrap};
 
 /// An entry as rows: a day line, the line where unread begins, a name, the text, and what is to be said of it, in this order.
@@ -106,7 +107,7 @@ pub fn block<'a>(state: &'a State, columns: &Columns, slot: Slot) -> Option<Bloc
     };
     let opens_run = day.is_some() || news.is_some() || before.is_none_or(|before| voice(before) != voice(entry));
     let message = |post: MessageOf<'a>| {
-        let message = post.rows(state.preferences.glyphs, columns, opens_run);
+        let message = post.rows(&state.preferences, columns, opens_run);
         Body::Message(Message { marked: state.marked_in(&message.shown.text), ..message })
     };
     let body = match entry {
@@ -179,14 +180,14 @@ impl<'a> MessageOf<'a> {
         Self { voice: Voice::Me, at: post.at, text: &post.text, mark, reason }
     }
 
-    fn rows(self, glyphs: Glyphs, columns: &Columns, opens_run: bool) -> Message<'a> {
-        let shown = match glyphs {
+    fn rows(self, preferences: &Preferences, columns: &Columns, opens_run: bool) -> Message<'a> {
+        let shown = match preferences.glyphs {
             Glyphs::Unicode => Markup::of(self.text),
             Glyphs::Ascii => Markup::of(&shortcodes::in_words(self.text)).into_owned(),
         };
         let rows = rows(&shown, columns.width_for(&self.voice));
         let reason = self.reason.map(|reason| {
-            let sentence = format!("not sent: {reason} Ctrl+T takes it back.");
+            let sentence = format!("not sent: {reason} {} takes it back.", preferences.way(Action::TakeBack));
             let rows = wrap::rows(&sentence, columns.text_width);
             rows.into_iter().filter_map(|row| sentence.get(row).map(str::to_owned)).collect()
         });

@@ -4,6 +4,8 @@
 use shared::names::MessageId;
 
 use crate::app::arrivals::full_stop;
+use crate::app::commands::Action;
+use crate::app::composer::Edit;
 use crate::app::log::{Origin, Outgoing, Progress, Unsent};
 use crate::app::update::{run_command, size_in_words};
 use crate::app::{Connection, Effect, State, sanitize};
@@ -37,7 +39,8 @@ pub(crate) fn send_text(state: &mut State, content: &str, effects: &mut Vec<Effe
         return false;
     }
     if matches!(state.connection, Connection::Refused(_)) {
-        state.notice = Some("Not sent: you are not in the room. Ctrl+R tries to get in.".to_owned());
+        let way = state.preferences.way(Action::Retry);
+        state.notice = Some(format!("Not sent: you are not in the room. {way} tries to get in."));
         return false;
     }
     if content.len() > state.max_content_bytes {
@@ -103,7 +106,8 @@ pub(crate) fn take_back(state: &mut State, effects: &mut Vec<Effect>) {
     };
     if !state.composer.is_empty() {
         state.composer.clear();
-        state.notice = Some("What you were writing is cut; Ctrl+Y brings it back.".to_owned());
+        let way = state.preferences.way(Action::Edit(Edit::BringBack));
+        state.notice = Some(format!("What you were writing is cut; {way} brings it back."));
     }
     state.composer.insert(&as_draft(&post));
     state.settle_scroll();
@@ -119,7 +123,8 @@ pub(crate) fn adopt(state: &mut State, held: Held, trouble: Option<String>, effe
             1 => ("An earlier message was".to_owned(), "it"),
             count => (format!("{count} earlier messages were"), "the last of them"),
         };
-        state.notice = Some(format!("{messages} not sent. Ctrl+T takes {one} back."));
+        let way = state.preferences.way(Action::TakeBack);
+        state.notice = Some(format!("{messages} not sent. {way} takes {one} back."));
     }
     for refused in held.refused {
         let progress = Progress::Refused(full_stop(sanitize::line(&refused.reason)));

@@ -69,7 +69,8 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
             effects.push(Effect::Repaint);
         }
         Event::CannotStop => {
-            state.notice = Some("There is no shell here to go back to. Ctrl+C leaves the room.".to_owned());
+            let way = state.preferences.way(Action::Quit);
+            state.notice = Some(format!("There is no shell here to go back to. {way} leaves the room."));
             effects.push(Effect::Repaint);
         }
     }
@@ -126,7 +127,9 @@ fn act(state: &mut State, action: Action, argument: &str, effects: &mut Vec<Effe
         Action::Edit(edit) => state.composer.edit(edit, layout::composer_width(state)),
         Action::ClearDraft => {
             state.composer.clear();
-            state.notice = Some("Cleared. Ctrl+Y brings it back, Ctrl+C leaves the room.".to_owned());
+            let [back, quit] =
+                [Action::Edit(Edit::BringBack), Action::Quit].map(|action| state.preferences.way(action));
+            state.notice = Some(format!("Cleared. {back} brings it back, {quit} leaves the room."));
         }
         Action::Page(direction) => scroll(state, direction, state.page_rows(), effects),
         Action::Row(direction) => scroll(state, direction, 1, effects),
@@ -199,10 +202,10 @@ fn press_in_help(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
             state.screen = Screen::Chat;
         }
         (Some(Action::Redraw), _) => effects.push(Effect::Repaint),
-        (_, KeyCode::Up) => *top = top.saturating_sub(1),
-        (_, KeyCode::Down) => *top += 1,
-        (_, KeyCode::PageUp) => *top = top.saturating_sub(page),
-        (_, KeyCode::PageDown) => *top += page,
+        (Some(Action::Row(Direction::Up)), _) | (_, KeyCode::Up) => *top = top.saturating_sub(1),
+        (Some(Action::Row(Direction::Down)), _) | (_, KeyCode::Down) => *top += 1,
+        (Some(Action::Page(Direction::Up)), _) | (_, KeyCode::PageUp) => *top = top.saturating_sub(page),
+        (Some(Action::Page(Direction::Down)), _) | (_, KeyCode::PageDown) => *top += page,
         (_, KeyCode::Backspace) => {
             search.pop();
             *top = 0;

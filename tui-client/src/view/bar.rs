@@ -5,6 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
 use crate::app::client::{Client, Room, Standing};
+use crate::app::commands::keymap::Keymap;
+use crate::app::commands::{Action, RoomAction};
 use crate::app::wrap;
 use crate::view::paint::{self, Run};
 use crate::view::theme::Theme;
@@ -34,9 +36,12 @@ pub(crate) fn paint(client: &Client, theme: Theme, area: Rect, buffer: &mut Buff
     let bar = bar.unwrap_or_else(|| around_the_shown(client, theme, width));
     let end = paint::columns(&bar);
     paint::runs(buffer, area, 0, 0, &bar);
-    let hint = width.saturating_sub(wrap::columns(HINT) + 1);
-    if hint >= end + 3 {
-        paint::text(buffer, area, hint, 0, HINT, theme.quiet());
+    let keymap = &client.shown().state.preferences.keymap;
+    let chosen = || keymap.way(Action::Rooms(RoomAction::Switch)).unwrap_or_default();
+    let hint = if *keymap == Keymap::default() { HINT.to_owned() } else { chosen() };
+    let x = width.saturating_sub(wrap::columns(&hint) + 1);
+    if x >= end + 3 {
+        paint::text(buffer, area, x, 0, &hint, theme.quiet());
     }
 }
 

@@ -60,6 +60,16 @@ fn what_is_in_no_row_is_said() {
 }
 
 #[test]
+fn sentences_name_the_keys_that_a_person_has_chosen() {
+    let mut stage = Stage::joined(80, 24, 1);
+    let bring_back = commands::all().find(|command| command.id == "bring-back").unwrap();
+    stage.state.preferences.keymap.bind(bring_back, vec!["Alt+R".parse().unwrap()]);
+    let stage =
+        stage.types("a thought").ctrl('c').expect_text("Cleared. Alt+R brings it back, Ctrl+C leaves the room.");
+    stage.ctrl('y').expect_no_text("a thought");
+}
+
+#[test]
 fn it_shows_the_keys_that_a_person_has_chosen() {
     let mut stage = Stage::joined(80, 24, 1);
     let retry = commands::all().find(|command| command.id == "retry").unwrap();
