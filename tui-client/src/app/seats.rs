@@ -3,6 +3,7 @@
 use shared::names::Username;
 
 use crate::app::arrivals::Picture;
+use crate::app::commands::Action;
 use crate::app::notifications::Notification;
 use crate::app::preferences::Notifications as Wanted;
 use crate::app::receipts::Focus;
@@ -41,7 +42,8 @@ pub(crate) fn sentence(state: &State) -> Option<String> {
         [most @ .., last] => format!("{} and {last} are in it", most.join(", ")),
     };
     let since = since.to_zoned(state.zone.clone()).strftime("%H:%M").to_string();
-    Some(format!("{} is full: {who}. Waiting for a seat since {since}; Ctrl+R asks now.", state.room))
+    let way = state.preferences.way(Action::Retry);
+    Some(format!("{} is full: {who}. Waiting for a seat since {since}; {way} asks now.", state.room))
 }
 
 /// A seat was free. Whoever waited for it may look elsewhere, whether or not the terminal tells.

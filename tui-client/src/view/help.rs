@@ -14,8 +14,8 @@ use crate::view::theme::Theme;
 const PROMPTS: [&str; 2] = [" Keys and commands · look for: ", " Look for: "];
 /// From this many columns on there is room for every key of a command.
 const WIDE: usize = 100;
-/// The keys of a command that are shown where there is less.
-const FEW_KEYS: usize = 2;
+/// Where there is less, so many keys of a command are shown as fit into this many columns, but two at the most.
+const MAX_WAYS: usize = 24;
 /// What a command does gets this many columns at the least beside the ways to do it.
 const MIN_HELP: usize = 30;
 /// Commands stand a little to the right of their heading.
@@ -35,10 +35,14 @@ pub(crate) fn paint(
     let prompt = PROMPTS.iter().find(fits).or(PROMPTS.last()).copied().unwrap_or_default();
     paint::text(buffer, area, 0, 0, prompt, theme.strong());
     paint::text(buffer, area, wrap::columns(prompt), 0, search, Style::new());
-    let keys = if width < WIDE { FEW_KEYS } else { usize::MAX };
+    let ways = |row: &Row| match [2, 1].map(|count| row.ways(count)) {
+        _ if width >= WIDE => row.ways(usize::MAX),
+        [two, _] if wrap::columns(&two) <= MAX_WAYS => two,
+        [_, one] => one,
+    };
     // Of all rows, so that nothing moves sideways while somebody looks for something.
     let all = help::rows(state, "");
-    let widest = all.iter().map(|row| wrap::columns(&row.ways(keys))).max().unwrap_or(0);
+    let widest = all.iter().map(|row| wrap::columns(&ways(row))).max().unwrap_or(0);
     let column = INDENT + widest.min(width.saturating_sub(MIN_HELP + INDENT));
     let rows = help::rows(state, search);
     let list = Rect { y: area.y.saturating_add(2), height: layout::help_rows(area.as_size()), ..area };
@@ -47,7 +51,7 @@ pub(crate) fn paint(
             Row::Blank => {}
             Row::Heading(heading) => paint::text(buffer, list, 1, y, heading, theme.strong()),
             Row::Command { help, .. } => {
-                let ways = row.ways(keys);
+                let ways = ways(row);
                 paint::text(buffer, list, INDENT, y, &ways, Style::new());
                 // Where there is no room for both in full, the way to do it is the part to keep.
                 let x = column.max(INDENT + wrap::columns(&ways)) + 2;
