@@ -17,7 +17,7 @@ pub(crate) struct Attention {
     seen_at: Timestamp,
     /// What the others were told.
     told: AttentionState,
-    /// The terminal tells where the person looks: it has told that they look elsewhere.
+    /// The terminal tells where the person looks: it has done so, of this room or of another one.
     terminal_tells: bool,
 }
 
@@ -42,6 +42,11 @@ impl State {
     /// Whether the terminal tells where the person looks.
     pub(crate) fn terminal_tells_of_looks(&self) -> bool {
         self.attention.terminal_tells
+    }
+
+    /// The terminal has told where the person looks, which may be another room.
+    pub(crate) fn note_that_terminal_tells(&mut self) {
+        self.attention.terminal_tells = true;
     }
 
     /// Whether what comes in now is seen with the next frame.

@@ -194,6 +194,7 @@ impl Client {
             }
             Event::Looks(focus) => {
                 self.focus = focus;
+                self.rooms.iter_mut().for_each(|room| room.state.note_that_terminal_tells());
                 self.tell_focus(&mut effects);
             }
             Event::Tick => {
@@ -354,6 +355,9 @@ impl Client {
         let session = MessageId::new(format!("{}-{}", self.session, self.opened)).unwrap_or(self.session.clone());
         let mut state = State::new(&self.membership(&id), session, self.look.clone(), self.now);
         state.focus = Focus::OtherRoom;
+        if self.rooms.iter().any(|room| room.state.terminal_tells_of_looks()) {
+            state.note_that_terminal_tells();
+        }
         self.rooms.push(Room { key, id, state, draft: drafts::Draft::default(), is_joined: false });
         key
     }

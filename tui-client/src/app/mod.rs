@@ -359,16 +359,6 @@ impl State {
         self.head == Some(Seq::START) && self.log.is_empty()
     }
 
-    /// What stands in the title of the terminal: the room, or how much is not read and of whom.
-    #[must_use]
-    pub fn title(&self) -> String {
-        match (self.unread(), &self.peer) {
-            (0, _) => self.room.clone(),
-            (unread, Some(peer)) => format!("({unread}) {}", peer.name),
-            (unread, None) => format!("({unread}) {}", self.room),
-        }
-    }
-
     /// Whether no attempt has found a server yet.
     #[must_use]
     pub fn never_got_through(&self) -> bool {

@@ -57,6 +57,16 @@ impl State {
         self.unread.in_log.saturating_add(self.not_loaded_behind(self.unread.read))
     }
 
+    /// What stands in the title of the terminal: the room, or how much is not read and of whom.
+    #[must_use]
+    pub fn title(&self) -> String {
+        match (self.unread(), &self.peer) {
+            (0, _) => self.room.clone(),
+            (unread, Some(peer)) => format!("({unread}) {}", peer.name),
+            (unread, None) => format!("({unread}) {}", self.room),
+        }
+    }
+
     /// What the line says that stands before this message, if one does.
     #[must_use]
     pub fn line_before(&self, said: &Said) -> Option<String> {

@@ -13,7 +13,9 @@ use shared::frames::{Resume, Welcome};
 use shared::message::Seq;
 use shared::names::MessageId;
 use tui_client::app::client::{Client, RoomKey};
+use tui_client::app::notifications::Notification;
 use tui_client::app::preferences::Preferences;
+use tui_client::app::receipts::Focus;
 use tui_client::app::{Effect, Event, Look, Palette};
 use tui_client::network::{Membership, NetworkEvent, Request};
 use tui_client::view::view_client;
@@ -438,4 +440,17 @@ fn a_room_is_remembered_once_it_was_joined() {
     let house = house.welcome("ops");
     assert!(house.done_in("ops").contains(&&Effect::NoteJoined));
     assert!(!house.welcome("ops").does(&Effect::NoteJoined));
+}
+
+#[test]
+fn a_terminal_that_has_told_where_the_person_looks_rings_no_bell_before_them_in_any_room() {
+    let bell = Effect::Notify(Notification::Bell);
+    let house = || House::joined(60, 10, &["room1", "ops"]).types("x").at("14:10");
+    assert!(house().bob_says("room1", 1, "hi").does(&bell), "for all that is known they may be elsewhere");
+    let told = || house().happens(Event::Looks(Focus::Here)).at("14:20");
+    assert!(!told().bob_says("room1", 1, "hi").does(&bell));
+    assert!(!told().alt('2').at("14:30").bob_says("ops", 1, "hi").does(&bell));
+    let joined_later =
+        told().ctrl(KeyCode::Char('c')).sends("/join other").welcome("other").at("14:40").bob_says("other", 1, "hi");
+    assert!(!joined_later.does(&bell));
 }
