@@ -17,11 +17,11 @@ use tui_client::network::NetworkEvent;
 use tui_client::outbox::lines::{Held, Kept, Refused};
 use tui_client::view::view;
 
-use crate::hostile::corpus;
+use crate::corpus;
 use crate::stage::{Stage, message, name, time};
 
 fn texts() -> impl Strategy<Value = String> {
-    let hostile = prop::sample::select(corpus().into_iter().filter(|text| text.len() < 5_000).collect::<Vec<_>>());
+    let hostile = prop::sample::select(corpus::short());
     let marked = r"([*_`~>\[] ?|```rs\n|```\n|\n|word |你|https://a\.bc/d |\[a\]\(http://b\.cd\)){0,30}";
     prop_oneof![hostile, "[a-z \n]{0,200}", marked, any::<String>()]
 }

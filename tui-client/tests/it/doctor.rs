@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::cli::command;
-use crate::hostile::{Deeds, corpus};
+use crate::corpus::corpus;
+use crate::deeds::{Deeds, Place};
 use crate::scripted::Scripted;
 use crate::tmux::Tmux;
 use crate::together::Server;
@@ -143,7 +144,7 @@ async fn no_words_of_a_server_are_an_order_to_a_terminal() {
         let output = doctor.await.unwrap();
         let out = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         assert!(out.len() > 2 * text.len(), "{out}");
-        Deeds::of(out.replace('\n', " ").as_bytes()).expect_only_ours(false);
+        Deeds::of(out.replace('\n', " ").as_bytes()).expect_only_ours(Place::Lines);
     }
 }
 

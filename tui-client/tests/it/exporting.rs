@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
 use crate::cli::{check_seqs, command, end, page, signal};
-use crate::hostile::{Deeds, corpus};
+use crate::corpus::corpus;
+use crate::deeds::{Deeds, Place};
 use crate::scripted::Scripted;
 use crate::together::Server;
 
@@ -163,7 +164,7 @@ async fn no_text_of_others_is_an_order_to_a_terminal() {
         assert_eq!(code, 0, "{err}");
         // Programs get every mark there is.
         let out = if format == "markdown" { out } else { out.replace('\u{301}', "") };
-        Deeds::of(out.replace(['\n', '\t'], " ").as_bytes()).expect_only_ours(false);
+        Deeds::of(out.replace(['\n', '\t'], " ").as_bytes()).expect_only_ours(Place::Lines);
         assert!(out.contains(&"x".repeat(60_000)));
     }
 }

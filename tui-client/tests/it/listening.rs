@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
 use crate::cli::{command, end, page, run, signal};
-use crate::hostile::{Deeds, corpus};
+use crate::corpus::corpus;
+use crate::deeds::{Deeds, Place};
 use crate::scripted::{Scripted, ServerSocket};
 
 /// Waits for a frame that holds `word`.
@@ -269,7 +270,7 @@ async fn no_text_of_others_is_an_order_to_a_terminal() {
         assert!(out.len() > 100, "{out}");
         // Programs get every mark there is.
         let out = if out.starts_with('{') { out.replace('\u{301}', "") } else { out };
-        Deeds::of(out.replace(['\n', '\t'], " ").as_bytes()).expect_only_ours(false);
+        Deeds::of(out.replace(['\n', '\t'], " ").as_bytes()).expect_only_ours(Place::Lines);
     }
 }
 

@@ -9,7 +9,8 @@ use serde_json::json;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::cli::{command, end};
-use crate::hostile::{Deeds, corpus};
+use crate::corpus::corpus;
+use crate::deeds::{Deeds, Place};
 use crate::scripted::Scripted;
 use crate::tmux::Tmux;
 use crate::together::{Server, say};
@@ -228,7 +229,7 @@ async fn no_text_of_others_is_an_order_to_a_terminal() {
     }
     let deeds = Deeds::of(out.replace(['\n', '\t'], " ").as_bytes());
     assert!(deeds.text.contains(&"x".repeat(60_000)), "it was all printed");
-    deeds.expect_only_ours(false);
+    deeds.expect_only_ours(Place::Lines);
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::hostile::{Deeds, corpus};
+use crate::corpus::corpus;
+use crate::deeds::{Deeds, Place};
 use crate::scripted::{Scripted, ServerSocket};
 use crate::tmux::{Tmux, pid, runs};
 
@@ -47,18 +48,15 @@ pub(crate) async fn expect_as_before(tmux: &Tmux, words: &str) {
     for setting in [" icanon", " isig", " echo ", "opost", " icrnl", " ixon"] {
         assert!(settings.replace('\n', " ").contains(setting), "no {setting}:\n{settings}");
     }
-    let written = tmux.written();
-    let count = |what: &str| written.windows(what.len()).filter(|window| *window == what.as_bytes()).count();
-    for (on, off) in [
-        ("\x1b[?2004h", "\x1b[?2004l"),
-        ("\x1b[?1004h", "\x1b[?1004l"),
-        ("\x1b[?1049h", "\x1b[?1049l"),
-        ("\x1b[>5u", "\x1b[<1u"),
-        ("\x1b[>4;1m", "\x1b[>4m"),
-    ] {
-        let order = (find_last(&written, on.as_bytes()), find_last(&written, off.as_bytes()));
-        assert!(matches!(order, (Some(on), Some(off)) if on < off), "{on:?} and {off:?}: {order:?}");
-        assert_eq!(count(on), count(off), "{on:?} and {off:?}");
+    expect_modes_as_before(tmux);
+}
+
+/// Every mode that was ever turned on is off, whichever it is; and those that the client lives by were on.
+fn expect_modes_as_before(tmux: &Tmux) {
+    let deeds = Deeds::of(&tmux.written());
+    assert_eq!(deeds.modes_left_on(), [""; 0]);
+    for mode in ["?1049", "?2004", "?1004", "?2026", "kitty keyboard", "modify keys 4"] {
+        assert!(deeds.modes_used().contains(mode), "{mode} was never on");
     }
 }
 
@@ -146,6 +144,7 @@ async fn it_stops_for_the_shell_and_comes_back() {
     tmux.until("shell".to_owned(), shell_is_back).await;
     tmux.shell("echo still $((6 * 7))");
     tmux.expect("still 42").await;
+    expect_modes_as_before(&tmux);
     socket.message(2, "said meanwhile").await;
     tmux.shell("fg");
     let screen = tmux.expect("said meanwhile").await;
@@ -185,7 +184,7 @@ async fn hostile_text_reaches_a_real_terminal_as_text() {
     let written = tmux.written();
     let taken = find_last(&written, b"\x1b[?1049h").expect("the terminal was taken");
     let given_back = find_last(&written, b"\x1b[?1049l").expect("the terminal was given back");
-    Deeds::of(written.get(taken..given_back).unwrap()).expect_only_ours(true);
+    Deeds::of(written.get(taken..given_back).unwrap()).expect_only_ours(Place::Session { commands: &["2"] });
 }
 
 #[tokio::test]
