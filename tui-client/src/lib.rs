@@ -13,6 +13,7 @@ pub mod network;
 pub mod notify;
 pub mod outbox;
 mod pace;
+pub mod painter;
 mod probe;
 mod report;
 pub mod rooms;

@@ -1,28 +1,20 @@
-//! The terminal as a guard that puts everything back on every way out, and the painter that turns frames into bytes.
+//! The terminal as a guard that puts everything back on every way out.
 
-use std::cell::RefCell;
 use std::io::{self, Write};
-use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange};
 use crossterm::event::{KeyboardEnhancementFlags, PopKeyboardEnhancementFlags, PushKeyboardEnhancementFlags};
 use crossterm::style::{Attribute, Print, SetAttribute};
-use crossterm::terminal::{
-    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-};
+use crossterm::terminal::{EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen};
 use crossterm::{cursor, queue, terminal};
-use ratatui::backend::CrosstermBackend;
-use ratatui::buffer::{Buffer, CellDiffOption, CellWidth};
-use ratatui::layout::{Position, Rect, Size};
-use ratatui::{Frame, TerminalOptions, Viewport};
+use ratatui::layout::Size;
 
 use crate::app::client::Client;
 use crate::app::notifications::Notification;
-use crate::app::widths::{SAMPLES, WIDEST};
 use crate::notify::Notifier;
-use crate::probe;
+use crate::painter::Painter;
 use crate::view::view_client;
 
 /// The longest that xterm takes for its clipboard, in bytes of base64; others take more.
@@ -206,113 +198,4 @@ fn write(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes)?;
     stdout.flush()
-}
-
-/// Turns pictures into the bytes that make the terminal show them, each frame as the difference from the one before.
-///
-/// It never asks the terminal anything: the size is the caller's, and the bytes are for the caller to write.
-#[derive(Debug)]
-pub struct Painter {
-    terminal: ratatui::Terminal<CrosstermBackend<Bytes>>,
-    bytes: Bytes,
-    size: Size,
-    /// The cells of the last frame that a grapheme of several characters reaches into from the left. A terminal that
-    /// shows its parts one by one has drawn into them, which ratatui does not know.
-    reached_into: Vec<Position>,
-}
-
-impl Painter {
-    /// A painter for a terminal that may show anything.
-    ///
-    /// # Errors
-    /// Never, since it writes to memory; ratatui's types do not know that.
-    pub fn new(size: Size) -> io::Result<Self> {
-        let bytes = Bytes::default();
-        let viewport = Viewport::Fixed(Rect::from((Position::ORIGIN, size)));
-        let backend = CrosstermBackend::new(bytes.clone());
-        let terminal = ratatui::Terminal::with_options(backend, TerminalOptions { viewport })?;
-        queue!(bytes.0.borrow_mut(), Clear(ClearType::All))?;
-        Ok(Self { terminal, bytes, size, reached_into: Vec::new() })
-    }
-
-    /// The bytes of the next frame, of this size and as `view` paints it, bracketed so that a terminal which knows mode 2026 shows it in one piece.
-    ///
-    /// # Errors
-    /// Never, see [`Painter::new`].
-    pub fn frame(&mut self, size: Size, view: impl FnOnce(&mut Frame<'_>)) -> io::Result<Vec<u8>> {
-        if self.size != size {
-            self.size = size;
-            self.repaint()?;
-        }
-        let Self { terminal, reached_into, .. } = self;
-        terminal.draw(|frame| {
-            view(frame);
-            for position in std::mem::take(reached_into) {
-                let cell = frame.buffer_mut().cell_mut(position);
-                if let Some(cell) = cell.filter(|cell| cell.diff_option == CellDiffOption::None) {
-                    cell.set_diff_option(CellDiffOption::AlwaysUpdate);
-                }
-            }
-            reached_into.extend(cells_reached_into(frame.buffer_mut()));
-        })?;
-        let drawn = self.bytes.0.take();
-        let mut frame = Vec::with_capacity(drawn.len() + 32);
-        queue!(frame, BeginSynchronizedUpdate)?;
-        frame.extend_from_slice(&drawn);
-        queue!(frame, EndSynchronizedUpdate)?;
-        Ok(frame)
-    }
-
-    /// The bytes that draw the samples and ask for the cursor behind each. The next frame, which is to follow at once,
-    /// draws over them.
-    ///
-    /// # Errors
-    /// Never, see [`Painter::new`].
-    pub fn samples(&mut self) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        queue!(bytes, BeginSynchronizedUpdate)?;
-        for sample in SAMPLES {
-            queue!(bytes, cursor::MoveTo(0, probe::ROW), Print(sample), Print("\u{1b}[6n"))?;
-        }
-        // Further than the widest, for a terminal may have its own mind.
-        self.reached_into.extend((0..2 * WIDEST).map(|x| Position::new(x, probe::ROW)));
-        Ok(bytes)
-    }
-
-    /// Forgets what is on the screen, so that the next frame draws every cell.
-    ///
-    /// # Errors
-    /// Never, see [`Painter::new`].
-    pub fn repaint(&mut self) -> io::Result<()> {
-        // ratatui's own `clear` and `resize` ask the terminal where the cursor is and how large it is: the answer
-        // would arrive among the keys, and without an answer they wait two seconds and fail.
-        *self = Self::new(self.size)?;
-        Ok(())
-    }
-}
-
-/// The cells behind graphemes that are wide and made of several characters.
-fn cells_reached_into(buffer: &Buffer) -> impl Iterator<Item = Position> {
-    let made_of_several = |symbol: &str| symbol.len() > 1 && symbol.chars().nth(1).is_some();
-    buffer.content.iter().enumerate().filter(move |(_, cell)| made_of_several(cell.symbol())).flat_map(
-        |(index, cell)| {
-            let (x, y) = buffer.pos_of(index);
-            (1..cell.cell_width()).map(move |behind| Position::new(x.saturating_add(behind), y))
-        },
-    )
-}
-
-/// What ratatui wrote since it was taken last. Its own flushes, several a frame, do nothing.
-#[derive(Debug, Clone, Default)]
-struct Bytes(Rc<RefCell<Vec<u8>>>);
-
-impl Write for Bytes {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

@@ -11,6 +11,7 @@ use shared::frames::{Activity, Attention, AttentionState, Bye, ClientFrame, Clos
 use shared::message::Seq;
 use shared::rest::{HistoryPage, MAX_FOUND, RoomAnswer};
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use crate::network::api::{Api, Range};
@@ -140,7 +141,11 @@ impl Connection {
                     self.search = None.into();
                     self.tell(event);
                 }
-                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => self.tell_how_far(),
+                () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                    // First the screen, in whose thread this is: a message is seen the time of a system call earlier.
+                    yield_now().await;
+                    self.tell_how_far();
+                }
                 event = self.link.next(), if self.untold.is_empty() => self.step(event),
                 _ = look.tick(), if !matches!(self.link, Link::Parked) => {
                     let now = Moment::now();

@@ -7,10 +7,10 @@ use proptest::prelude::*;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
-use shared::frames::{Gap, Reached, Receipt, Resume};
+use shared::frames::{Activity, Gap, Presence, PresenceState, Reached, Receipt, Resume, Typing, TypingState};
 use shared::message::Seq;
 use shared::names::MessageId;
-use shared::rest::HistoryPage;
+use shared::rest::{HistoryPage, SearchPage};
 use tui_client::app::receipts::Focus;
 use tui_client::app::{Effect, Event};
 use tui_client::network::NetworkEvent;
@@ -43,11 +43,12 @@ fn keys() -> impl Strategy<Value = Event> {
         KeyCode::BackTab,
         KeyCode::Esc,
         KeyCode::F(1),
+        KeyCode::F(3),
     ];
     let modifiers = [KeyModifiers::NONE, KeyModifiers::CONTROL, KeyModifiers::ALT, KeyModifiers::SHIFT];
     let code = prop_oneof![
         3 => prop::sample::select(codes.to_vec()),
-        1 => prop::sample::select("?/:_abcdehjklnopqrtuwyz ".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
+        1 => prop::sample::select("?/:_abcdefghijklmnopqrstuvwxyz123 ".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
         1 => any::<char>().prop_map(KeyCode::Char),
     ];
     (code, prop::sample::select(modifiers.to_vec())).prop_map(|(code, with)| Event::Key(KeyEvent::new(code, with)))
@@ -78,6 +79,22 @@ fn news() -> impl Strategy<Value = NetworkEvent> {
             let reached = Reached { delivered: Seq(delivered), read: Seq(read) };
             NetworkEvent::Receipt(Receipt { user: name(who), reached })
         }),
+        1 => (prop::sample::select(vec!["alice", "bob", "carol"]), any::<bool>()).prop_map(|(who, writes)| {
+            let state = if writes { TypingState::Active } else { TypingState::Stopped };
+            NetworkEvent::Typing(Typing { user: name(who), activity: Activity { state } })
+        }),
+        1 => (prop::sample::select(vec!["bob", "carol"]), 0_usize..4).prop_map(|(who, state)| {
+            let state = [PresenceState::Here, PresenceState::Idle, PresenceState::Away, PresenceState::Gone][state];
+            let occupants = vec![name("alice"), name(who)];
+            NetworkEvent::Presence(Presence { user: name(who), state, since: time("13:30"), occupants })
+        }),
+        1 => (texts(), prop::collection::vec((1_u64..60, texts()), 0..4)).prop_map(|(query, found)| {
+            let messages = found.iter().map(|(seq, text)| message(*seq, "13:00", "bob", text)).collect();
+            let page = SearchPage { room_id: "r".parse().unwrap(), epoch: "e".into(), messages, earlier: None };
+            NetworkEvent::Found { query, page }
+        }),
+        1 => (texts(), texts()).prop_map(|(query, reason)| NetworkEvent::SearchFailed { query, reason }),
+        1 => texts().prop_map(NetworkEvent::PostDelayed),
         1 => (0_u64..3_000).prop_map(|ms| NetworkEvent::RoundTrip(Duration::from_millis(ms))),
     ]
 }
@@ -96,6 +113,7 @@ fn turns() -> impl Strategy<Value = Turn> {
         8 => keys().prop_map(Turn::Happens),
         8 => news().prop_map(|news| Turn::Happens(Event::Network(news))),
         2 => texts().prop_map(|text| Turn::Happens(Event::Paste(text))),
+        1 => texts().prop_map(|text| Turn::Happens(Event::Told(text))),
         1 => (0_usize..9_000_000).prop_map(|bytes| Turn::Happens(Event::PastedTooMuch(bytes))),
         3 => size.prop_map(|(width, height)| Turn::Happens(Event::Resized(Size::new(width, height)))),
         1 => Just(Turn::Happens(Event::Tick)),

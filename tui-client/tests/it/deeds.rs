@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use vte::{Params, Parser, Perform};
 
-/// What the client does in a frame: place the cursor, set weight and colour, clear, show and hide the cursor, begin and end.
-const OF_A_FRAME: &[&str] = &["[H", "[m", "[J", "[?25h", "[?25l", "[?2026h", "[?2026l"];
+/// What the client does in a frame: place the cursor, set weight and colour, clear, scroll a region by deleting and inserting
+/// lines, show and hide the cursor, begin and end.
+const OF_A_FRAME: &[&str] = &["[H", "[m", "[J", "[r", "[M", "[L", "[?25h", "[?25l", "[?2026h", "[?2026l"];
 /// And when it takes the terminal and gives it back.
 const AROUND: &[&str] = &[
     "[n", "[?1049h", "[?1049l", "[?2004h", "[?2004l", "[?1004h", "[?1004l", "[>5u", "[<1u", "[>4m", "[22;2t", "[23;2t",

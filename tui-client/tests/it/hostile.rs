@@ -15,7 +15,7 @@ use tui_client::app::receipts::Focus;
 use tui_client::network::NetworkEvent;
 use tui_client::notify::Notifier;
 use tui_client::outbox::lines::{Held, Kept, Refused};
-use tui_client::terminal::Painter;
+use tui_client::painter::Painter;
 use tui_client::view::view;
 
 use crate::cli::{end, run};

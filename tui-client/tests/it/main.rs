@@ -26,6 +26,7 @@ mod markup;
 mod network;
 mod notifications;
 mod outbox;
+mod painting;
 mod pasting;
 mod plain;
 mod presence;
