@@ -19,9 +19,34 @@ const REPLACED: [(&str, &str); 11] = [
 ];
 
 pub(crate) fn replace_our_own(buffer: &mut Buffer) {
-    for cell in &mut buffer.content {
-        if let Some((_, ascii)) = REPLACED.iter().find(|(ours, _)| *ours == cell.symbol()) {
-            cell.set_symbol(ascii);
+    let width = usize::from(buffer.area.width).max(1);
+    for row in buffer.content.chunks_mut(width) {
+        for at in 0..row.len() {
+            // An ellipsis is three dots where nothing stands behind it that they could touch.
+            let behind = row.get(at + 1..row.len().min(at + 4)).unwrap_or_default();
+            let has_room = behind.len() > 1 && behind.iter().all(|cell| cell.symbol() == " ");
+            let Some(cell) = row.get_mut(at) else { continue };
+            let is_ellipsis = cell.symbol() == "…";
+            if let Some((_, ascii)) = REPLACED.iter().find(|(ours, _)| *ours == cell.symbol()) {
+                cell.set_symbol(ascii);
+            }
+            if is_ellipsis && has_room {
+                for cell in row.iter_mut().skip(at + 1).take(2) {
+                    cell.set_symbol(".");
+                }
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ellipsis_is_three_dots_where_there_is_room() {
+        let mut buffer = Buffer::with_lines(["ali… · bob", "asking…   ", "so│ 你…  x", "the end… "]);
+        replace_our_own(&mut buffer);
+        assert_eq!(buffer, Buffer::with_lines(["ali. - bob", "asking... ", "so| 你.  x", "the end. "]));
     }
 }
