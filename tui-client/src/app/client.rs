@@ -270,7 +270,11 @@ impl Client {
     }
 
     fn press(&mut self, key: KeyEvent, effects: &mut Effects) {
-        self.focus = Focus::Here;
+        if self.focus != Focus::Here {
+            // Whoever types looks, and so the hidden rooms need not call.
+            self.focus = Focus::Here;
+            self.tell_focus(effects);
+        }
         if let Some(mut switcher) = self.switcher.take() {
             match switcher.press(self, &key) {
                 Pressed::Stay => self.switcher = Some(switcher),

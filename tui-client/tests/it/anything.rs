@@ -11,6 +11,7 @@ use shared::frames::{Activity, Gap, Presence, PresenceState, Reached, Receipt, R
 use shared::message::Seq;
 use shared::names::MessageId;
 use shared::rest::{HistoryPage, SearchPage};
+use tui_client::app::client::RoomKey;
 use tui_client::app::receipts::Focus;
 use tui_client::app::{Effect, Event};
 use tui_client::network::NetworkEvent;
@@ -18,7 +19,8 @@ use tui_client::outbox::lines::{Held, Kept, Refused};
 use tui_client::view::view;
 
 use crate::corpus;
-use crate::stage::{Stage, message, name, time};
+use crate::rooms::House;
+use crate::stage::{Stage, message, name, time, welcome};
 
 fn texts() -> impl Strategy<Value = String> {
     let hostile = prop::sample::select(corpus::short());
@@ -157,10 +159,92 @@ proptest! {
     }
 }
 
+/// What a client of several rooms may live through.
+#[derive(Debug, Clone)]
+enum ClientTurn {
+    /// The person or the terminal does something.
+    Does(Event),
+    /// Something happens in the room of this number, of those that were ever open.
+    Happens(usize, Event),
+    Types(&'static str),
+    Welcome(usize, Resume),
+    Recall,
+}
+
+fn client_turns() -> impl Strategy<Value = ClientTurn> {
+    let resume = prop::sample::select(vec![Resume::Live, Resume::Recent, Resume::Complete, Resume::Reset]);
+    let room_keys = "123456789ak".chars().map(|c| (KeyCode::Char(c), KeyModifiers::ALT)).chain([
+        (KeyCode::PageUp, KeyModifiers::CONTROL),
+        (KeyCode::PageDown, KeyModifiers::CONTROL),
+        (KeyCode::Char('k'), KeyModifiers::CONTROL),
+    ]);
+    let key = |(code, with)| ClientTurn::Does(Event::Key(KeyEvent::new(code, with)));
+    let lines =
+        ["/join room4\n", "/join a \u{202e} name\n", "/join ..\n", "/leave\n", "/rooms\n", "/quit\n", "hello\n", "op"];
+    prop_oneof![
+        6 => turns().prop_map(|turn| match turn {
+            Turn::Happens(event) => ClientTurn::Does(event),
+            Turn::Welcome(resume) => ClientTurn::Welcome(0, resume),
+        }).prop_filter("is of a room", |turn| !matches!(turn, ClientTurn::Does(
+            Event::Network(_) | Event::NotKept { .. } | Event::NoOutbox { .. } | Event::Adopted { .. }
+        ))),
+        6 => (0_usize..9, news()).prop_map(|(room, news)| ClientTurn::Happens(room, Event::Network(news))),
+        1 => (0_usize..9, texts()).prop_map(|(room, text)| ClientTurn::Happens(room, Event::DraftFound(text))),
+        4 => prop::sample::select(room_keys.collect::<Vec<_>>()).prop_map(key),
+        3 => prop::sample::select(lines.to_vec()).prop_map(ClientTurn::Types),
+        2 => (0_usize..9, resume).prop_map(|(room, resume)| ClientTurn::Welcome(room, resume)),
+        1 => Just(ClientTurn::Recall),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn anything_may_happen_in_several_rooms(turns in prop::collection::vec(client_turns(), 1..60)) {
+        let mut house = House::opens(80, 24, &["room1", "build", "ops"]);
+        let mut ever_open: Vec<RoomKey> = house.client.open_rooms().into_iter().map(|(key, _)| key).collect();
+        for turn in turns {
+            let room = |room: usize| ever_open[room % ever_open.len()];
+            house = match turn {
+                ClientTurn::Does(event) => house.happens(event),
+                ClientTurn::Happens(number, event) => house.happens_in(room(number), event),
+                ClientTurn::Welcome(number, resume) => {
+                    let welcome = welcome(60, &["alice", "bob"], resume, vec![]);
+                    house.happens_in(room(number), Event::Network(NetworkEvent::Welcomed(welcome)))
+                }
+                ClientTurn::Types(line) => line.chars().fold(house, |house, c| {
+                    let code = if c == '\n' { KeyCode::Enter } else { KeyCode::Char(c) };
+                    house.happens(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+                }),
+                ClientTurn::Recall => {
+                    house.client.recall(vec!["old".parse().unwrap(), "a \u{202e} name".parse().unwrap()]);
+                    house
+                }
+            };
+            ever_open.extend(house.effects.iter().filter(|(_, effect)| matches!(effect, Effect::Enter(_))).map(|(key, _)| *key));
+            let client = &house.client;
+            assert!(!client.rooms().is_empty() && client.rooms().iter().any(|room| room.key == client.shown().key));
+            for room in client.rooms() {
+                assert!(room.key == client.shown().key || room.state.focus != Focus::Here, "a hidden room is read");
+            }
+            // The room and the bar divide the terminal.
+            let Size { width, height } = client.shown().state.size;
+            assert_eq!(Size::new(width, height + u16::from(client.has_bar())), client.size());
+            drop(client.title());
+            check(&mut house.terminal(), client.size());
+        }
+    }
+}
+
 fn draw(stage: &Stage) {
-    let Size { width, height } = stage.state.size;
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    let size = stage.state.size;
+    let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
     terminal.draw(|frame| view(&stage.state, frame)).unwrap();
+    check(&mut terminal, size);
+}
+
+fn check(terminal: &mut Terminal<TestBackend>, Size { width, height }: Size) {
     let caret = terminal.get_cursor_position().unwrap();
     assert!(caret.x < width && caret.y < height, "{caret:?} in {width}x{height}");
     for cell in terminal.backend().buffer().content() {

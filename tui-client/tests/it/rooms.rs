@@ -9,7 +9,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Size;
 use ratatui::style::Modifier;
-use shared::frames::{Resume, Welcome};
+use shared::frames::Resume;
 use shared::message::Seq;
 use shared::names::MessageId;
 use tui_client::app::client::{Client, RoomKey};
@@ -20,7 +20,7 @@ use tui_client::app::{Effect, Event, Look, Palette};
 use tui_client::network::{Membership, NetworkEvent, Request};
 use tui_client::view::view_client;
 
-use crate::stage::{message, name, picture, time};
+use crate::stage::{message, name, picture, time, welcome};
 
 /// A client with rooms, somebody at the keyboard, and a clock that goes only when told.
 pub(crate) struct House {
@@ -54,17 +54,7 @@ impl House {
     }
 
     pub(crate) fn welcome(self, room: &str) -> Self {
-        let welcome = Welcome {
-            room_id: room.parse().unwrap(),
-            user: name("alice"),
-            epoch: "e".into(),
-            head: Seq(0),
-            receipts: vec![],
-            idle: vec![],
-            occupants: vec![name("alice"), name("bob")],
-            resume: Resume::Recent,
-            max_content_bytes: 1024,
-        };
+        let welcome = welcome(0, &["alice", "bob"], Resume::Recent, vec![]);
         self.hears(room, NetworkEvent::Welcomed(welcome))
     }
 
@@ -453,4 +443,17 @@ fn a_terminal_that_has_told_where_the_person_looks_rings_no_bell_before_them_in_
     let joined_later =
         told().ctrl(KeyCode::Char('c')).sends("/join other").welcome("other").at("14:40").bob_says("other", 1, "hi");
     assert!(!joined_later.does(&bell));
+}
+
+#[test]
+fn a_hidden_room_calls_only_who_looks_at_another_window() {
+    let calls = |house: &House| house.effects.iter().any(|(_, effect)| matches!(effect, Effect::Notify(_)));
+    let house = House::joined(60, 10, &THREE).bob_says("ops", 1, "hi");
+    assert!(!calls(&house), "the bar tells of it");
+    let house = house.happens(Event::Looks(Focus::Elsewhere)).bob_says("build", 1, "hi");
+    assert!(calls(&house));
+    assert_eq!(house.client.title(), "(2) 2 rooms");
+    // Whoever types is back, whatever the terminal has told.
+    let house = house.types("x").at("14:01").bob_says("ops", 2, "hi");
+    assert!(!calls(&house));
 }

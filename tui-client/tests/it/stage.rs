@@ -77,17 +77,7 @@ impl Stage {
     }
 
     pub(crate) fn welcome_with(self, head: u64, occupants: &[&str], resume: Resume, receipts: Vec<Receipt>) -> Self {
-        self.hears(NetworkEvent::Welcomed(Welcome {
-            room_id: "room1".parse().unwrap(),
-            user: name("alice"),
-            epoch: "e".into(),
-            head: Seq(head),
-            receipts,
-            idle: vec![],
-            occupants: occupants.iter().copied().map(name).collect(),
-            resume,
-            max_content_bytes: 1024,
-        }))
+        self.hears(NetworkEvent::Welcomed(welcome(head, occupants, resume, receipts)))
     }
 
     /// `who` is `-` for a voice from outside.
@@ -275,6 +265,21 @@ pub(crate) fn picture(terminal: &mut Terminal<TestBackend>) -> String {
         picture.push('\n');
     }
     picture
+}
+
+/// What alice is told when she comes in.
+pub(crate) fn welcome(head: u64, occupants: &[&str], resume: Resume, receipts: Vec<Receipt>) -> Welcome {
+    Welcome {
+        room_id: "room1".parse().unwrap(),
+        user: name("alice"),
+        epoch: "e".into(),
+        head: Seq(head),
+        receipts,
+        idle: vec![],
+        occupants: occupants.iter().copied().map(name).collect(),
+        resume,
+        max_content_bytes: 1024,
+    }
 }
 
 pub(crate) fn message(seq: u64, clock: &str, who: &str, content: &str) -> Message {
