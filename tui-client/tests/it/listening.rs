@@ -1,5 +1,7 @@
 //! `tail`, `wait` and `who`: what scripts hear of a room.
 
+use std::io::{BufRead, BufReader};
+use std::process::Child;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -22,6 +24,22 @@ pub(crate) async fn told(socket: &mut ServerSocket, word: &str) -> String {
     }
 }
 
+/// What a program prints, up to the line that holds `word`.
+async fn printed(child: &mut Child, word: &'static str) -> String {
+    let out = BufReader::new(child.stdout.take().unwrap());
+    let reading = spawn_blocking(move || {
+        let mut read = String::new();
+        for line in out.lines().map_while(Result::ok) {
+            read += &(line + "\n");
+            if read.contains(word) {
+                break;
+            }
+        }
+        read
+    });
+    reading.await.unwrap()
+}
+
 fn types(out: &str) -> Vec<String> {
     let of = |line| serde_json::from_str::<Value>(line).unwrap()["type"].as_str().unwrap().to_owned();
     out.lines().map(of).collect()
@@ -30,7 +48,7 @@ fn types(out: &str) -> Vec<String> {
 #[tokio::test]
 async fn tail_says_that_nobody_sits_on_its_seat_and_tells_of_others_when_asked() {
     let mut server = Scripted::start().await;
-    let child = command(&server.url(), &["tail", "room1", "--json", "--presence"]).spawn().unwrap();
+    let mut child = command(&server.url(), &["tail", "room1", "--json", "--presence"]).spawn().unwrap();
     server.give_token("t1").await;
     let mut socket = server.let_in().await;
     socket.welcome("recent", 1).await;
@@ -43,13 +61,11 @@ async fn tail_says_that_nobody_sits_on_its_seat_and_tells_of_others_when_asked()
     drop(socket);
     let mut socket = server.let_in().await;
     socket.welcome("complete", 1).await;
-    // The answer to this message says that it was printed.
     socket.message(2, "two").await;
-    told(&mut socket, "\"delivered\":2").await;
+    let out = printed(&mut child, "two").await;
     signal(&child, "-INT");
     while socket.next().await.is_some() {}
-    let output = spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
-    let out = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(spawn_blocking(move || child.wait().unwrap().code()).await.unwrap(), Some(0));
     assert_eq!(types(&out), ["welcome", "presence", "message", "lost", "welcome", "message"], "{out}");
 }
 
@@ -71,8 +87,7 @@ async fn tail_begins_where_it_is_told_and_misses_nothing_after_it() {
     request.ok(page(5, 3..=5));
     let out = child.stdout.take().unwrap();
     let read = spawn_blocking(move || {
-        use std::io::BufRead;
-        let lines = std::io::BufReader::new(out).lines().map_while(Result::ok).take(3);
+        let lines = BufReader::new(out).lines().map_while(Result::ok).take(3);
         lines.map(|line| serde_json::from_str::<Value>(&line).unwrap()["seq"].as_u64().unwrap()).collect::<Vec<_>>()
     });
     assert_eq!(read.await.unwrap(), [3, 4, 5]);
@@ -252,7 +267,7 @@ async fn no_text_of_others_is_an_order_to_a_terminal() {
         out.push(end(program).await.1);
     }
     let arguments = ["tail", "room1", "--presence"];
-    let child = command(&server.url(), &arguments).spawn().unwrap();
+    let mut child = command(&server.url(), &arguments).spawn().unwrap();
     server.give_token("t1").await;
     let mut socket = server.let_in().await;
     socket.welcome("live", 0).await;
@@ -261,11 +276,10 @@ async fn no_text_of_others_is_an_order_to_a_terminal() {
         socket.send(frame).await;
     }
     socket.message(1, "last").await;
-    told(&mut socket, "\"delivered\":1").await;
-    signal(&child, "-TERM");
+    out.push(printed(&mut child, "bob  last").await);
+    // Nobody reads any more.
     while socket.next().await.is_some() {}
-    let output = spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
-    out.push(String::from_utf8(output.stdout).unwrap());
+    assert_eq!(spawn_blocking(move || child.wait().unwrap().code()).await.unwrap(), Some(0));
     for out in out {
         assert!(out.len() > 100, "{out}");
         // Programs get every mark there is.
