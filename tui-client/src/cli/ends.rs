@@ -1,23 +1,18 @@
 //! What ends a command that runs on by itself: a signal, a reader that is gone; and the goodbye after it.
 
 use std::io::Write;
-use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::Signal as Posix;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::lines::written;
-use crate::network::{Network, NetworkEvent, Request};
+use crate::network::{Network, NetworkEvent};
 use crate::outbox::Outbox;
-
-/// Between one look for a free seat and the next.
-const LOOK_FOR_A_SEAT: Duration = Duration::from_secs(3);
 
 /// How work came to its end.
 pub(crate) enum End<T> {
@@ -92,18 +87,6 @@ pub(crate) async fn print(out: String) -> Result<bool, Failure> {
         stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush())
     });
     written(writing.await.map_err(|e| Failure::new(Exit::Unexpected, e.to_string()))?)
-}
-
-/// Tries a full room again after a while, as long as the network is wanted by somebody else.
-pub(crate) fn look_for_a_seat(requests: &mpsc::Sender<Request>) {
-    let requests = requests.downgrade();
-    tokio::spawn(async move {
-        sleep(LOOK_FOR_A_SEAT).await;
-        if let Some(requests) = requests.upgrade() {
-            // A network that has ended needs no seat.
-            _ = requests.send(Request::RetryNow).await;
-        }
-    });
 }
 
 /// Closes the connection properly. What is accepted meanwhile the outbox need not keep.

@@ -4,7 +4,7 @@ use shared::frames::{AttentionState, Gap, Presence, Resume, Welcome};
 use shared::message::Message;
 use shared::names::RoomId;
 
-use crate::cli::ends::{leave, look_for_a_seat};
+use crate::cli::ends::leave;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::say;
 use crate::network::{Membership, Network, NetworkEvent, Request, start};
@@ -89,7 +89,8 @@ impl Listener {
                 if !std::mem::replace(&mut self.is_full, true) {
                     say(&format!("room {} holds two other users, waiting for a seat", self.room));
                 }
-                look_for_a_seat(&self.network.requests);
+                // The channel holds one of ours at the most.
+                _ = self.network.requests.try_send(Request::WaitForSeat);
             }
             NetworkEvent::RoomFull => {
                 let words = format!("room {} holds two other users", self.room);

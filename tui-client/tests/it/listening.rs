@@ -2,7 +2,6 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::Child;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
@@ -22,6 +21,20 @@ pub(crate) async fn told(socket: &mut ServerSocket, word: &str) -> String {
             return text.to_owned();
         }
     }
+}
+
+/// Turns somebody away at a full room who then waits for a seat, and lets them in when one is free.
+pub(crate) async fn full_for_a_while(server: &mut Scripted) -> ServerSocket {
+    server.give_token("t1").await;
+    server.let_in().await.close(4001).await;
+    for users in [&["bob", "carol"][..], &["bob"]] {
+        let since = "2026-11-22T14:02:11.125Z";
+        let occupants: Vec<Value> =
+            users.iter().map(|user| json!({"user": user, "state": "here", "since": since})).collect();
+        let answer = json!({"room_id": "room1", "head": 0, "occupants": occupants});
+        server.expect("GET /rooms/room1").await.ok(answer);
+    }
+    server.let_in().await
 }
 
 /// What a program prints, up to the line that holds `word`.
@@ -196,9 +209,7 @@ async fn wait_ends_with_5_in_time_with_3_in_a_full_room_with_2_for_no_expression
     assert!(err.contains("it is no regular expression"), "{err}");
 
     let child = command(&server.url(), &["wait", "room1", "--wait"]).spawn().unwrap();
-    server.give_token("t1").await;
-    server.let_in().await.close(4001).await;
-    let mut socket = server.let_in().await;
+    let mut socket = full_for_a_while(&mut server).await;
     socket.welcome("live", 0).await;
     signal(&child, "-INT");
     while socket.next().await.is_some() {}
@@ -292,10 +303,7 @@ async fn no_text_of_others_is_an_order_to_a_terminal() {
 async fn a_tail_in_a_full_room_waits_when_told() {
     let mut server = Scripted::start().await;
     let program = run(&server, &["tail", "room1", "--wait"], b"");
-    server.give_token("t1").await;
-    server.let_in().await.close(4001).await;
-    assert!(!server.is_asked_within(Duration::from_secs(1)).await, "it leaves the server in peace");
-    let mut socket = server.let_in().await;
+    let mut socket = full_for_a_while(&mut server).await;
     socket.welcome("live", 0).await;
     socket.send(json!({"type": "bye", "reason": "enough"})).await;
     socket.close(1000).await;

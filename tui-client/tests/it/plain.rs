@@ -137,9 +137,7 @@ async fn a_full_room_ends_it_with_3_or_is_waited_for() {
     assert_eq!(state.files(), 0);
 
     let mut child = state.join(&server, &["--wait"]).spawn().unwrap();
-    server.give_token("t1").await;
-    server.let_in().await.close(4001).await;
-    let mut socket = server.let_in().await;
+    let mut socket = crate::listening::full_for_a_while(&mut server).await;
     socket.welcome("live", 0).await;
     drop(child.stdin.take());
     while socket.next().await.is_some() {}

@@ -18,7 +18,7 @@ use shared::frames::AttentionState;
 use shared::message::Seq;
 use tokio::time::{Instant, sleep_until};
 
-use crate::cli::ends::{End, leave, look_for_a_seat, print, until_the_end};
+use crate::cli::ends::{End, leave, print, until_the_end};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::plain::conversation::{Conversation, Deed};
 use crate::network::{Membership, Network, NetworkEvent, Request, new_message_id, start};
@@ -118,7 +118,7 @@ impl Plain<'_> {
             let flow = tokio::select! { biased;
                 count = network.events.recv_many(&mut batch, BATCH) => match count {
                     0 => ControlFlow::Break(Err(Failure::new(Exit::Unexpected, "the network task has ended"))),
-                    _ => self.hear(batch.drain(..), network),
+                    _ => self.hear(batch.drain(..)),
                 },
                 permit = network.requests.reserve(), if !self.outgoing.is_empty() => {
                     if let (Ok(permit), Some(request)) = (permit, self.outgoing.pop_front()) {
@@ -127,11 +127,11 @@ impl Plain<'_> {
                     ControlFlow::Continue(())
                 }
                 line = input.recv(), if takes_input => match line {
-                    Some(line) => self.take(line, network),
+                    Some(line) => self.take(line),
                     None => {
                         ends_by = Some(Instant::now() + LAST_ANSWERS);
                         let last = self.conversation.finish();
-                        last.map_or(ControlFlow::Continue(()), |deed| self.perform(deed, network))
+                        last.map_or(ControlFlow::Continue(()), |deed| self.perform(deed))
                     }
                 },
                 () = sleep_until(ends_by.unwrap_or_else(Instant::now)), if ends_by.is_some() => {
@@ -172,16 +172,16 @@ impl Plain<'_> {
         }
     }
 
-    fn hear(&mut self, events: impl Iterator<Item = NetworkEvent>, network: &Network) -> Flow {
+    fn hear(&mut self, events: impl Iterator<Item = NetworkEvent>) -> Flow {
         for event in events {
             if let Some(deed) = self.conversation.hear(event) {
-                self.perform(deed, network)?;
+                self.perform(deed)?;
             }
         }
         ControlFlow::Continue(())
     }
 
-    fn take(&mut self, line: input::Line, network: &Network) -> Flow {
+    fn take(&mut self, line: input::Line) -> Flow {
         if self.reader == Reader::Idle {
             self.outgoing.push_back(Request::Attention(AttentionState::Here));
         }
@@ -189,14 +189,14 @@ impl Plain<'_> {
             self.reader = Reader::HereSince(Instant::now());
         }
         match line.map(|line| self.conversation.typed(&line)) {
-            Ok(Some(deed)) => return self.perform(deed, network),
+            Ok(Some(deed)) => return self.perform(deed),
             Ok(None) => {}
             Err(reason) => self.conversation.not_sent(reason),
         }
         ControlFlow::Continue(())
     }
 
-    fn perform(&mut self, deed: Deed, network: &Network) -> Flow {
+    fn perform(&mut self, deed: Deed) -> Flow {
         match deed {
             Deed::Adopt => self.adopt(),
             Deed::Send(content) => self.send(content),
@@ -206,7 +206,7 @@ impl Plain<'_> {
             Deed::Retry => self.outgoing.push_back(Request::RetryNow),
             Deed::Full if self.waits => {
                 self.conversation.say_once("the room holds two other users, waiting for a seat");
-                look_for_a_seat(&network.requests);
+                self.outgoing.push_back(Request::WaitForSeat);
             }
             Deed::Full => {
                 return ControlFlow::Break(Err(Failure::new(Exit::RoomFull, "the room holds two other users")));
