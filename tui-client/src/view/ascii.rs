@@ -45,8 +45,8 @@ mod tests {
 
     #[test]
     fn an_ellipsis_is_three_dots_where_there_is_room() {
-        let mut buffer = Buffer::with_lines(["ali… · bob", "asking…   ", "so│ 你…  x", "the end… "]);
+        let mut buffer = Buffer::with_lines(["ali… · bob", "asking…   ", "so│ 你…  x", "the ends… "]);
         replace_our_own(&mut buffer);
-        assert_eq!(buffer, Buffer::with_lines(["ali. - bob", "asking... ", "so| 你.  x", "the end. "]));
+        assert_eq!(buffer, Buffer::with_lines(["ali. - bob", "asking... ", "so| 你.  x", "the ends. "]));
     }
 }
