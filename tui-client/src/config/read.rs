@@ -33,6 +33,11 @@ pub(crate) const COLOURS: [&str; 16] = [
     "white",
 ];
 
+/// How toml says that quotes are missing, which is what is forgotten most.
+const UNQUOTED: &str = "string values must be quoted";
+/// The longest list of what there is that stands beside what was probably meant.
+const MAX_LIST: usize = 60;
+
 /// A file that was understood.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Read {
@@ -60,9 +65,13 @@ pub(crate) struct Change {
 /// Everything that is wrong, in the order of the file.
 pub(crate) fn read(text: &str) -> Result<Read, Vec<Problem>> {
     let (document, errors) = DeTable::parse_recoverable(text);
-    let broken = |error: toml::de::Error| Problem {
-        at: error.span().unwrap_or(0..0),
-        words: error.message().replace('\n', ", "),
+    let broken = |error: toml::de::Error| {
+        let at = error.span().unwrap_or(0..0);
+        let words = match text.get(at.clone()) {
+            Some(word) if error.message().starts_with(UNQUOTED) => format!("a text stands in quotes: write {word:?}"),
+            Some(_) | None => error.message().replace('\n', ", "),
+        };
+        Problem { at, words }
     };
     let mut problems: Vec<Problem> = errors.into_iter().map(broken).collect();
     let broken_rows: Vec<usize> = problems.iter().map(|problem| problem.row(text)).collect();
@@ -295,6 +304,7 @@ fn no_choice(choices: &[table::Choice], text: &str) -> String {
 /// The end of a sentence that says that there is no `word`.
 fn meant<'a>(word: &str, candidates: impl Iterator<Item = &'a str>, all: &str) -> String {
     match nearest(word, candidates) {
+        Some(near) if all.len() > MAX_LIST => format!(": did you mean {near:?}?"),
         Some(near) => format!(": did you mean {near:?}? ({all})"),
         None => format!(": {all}"),
     }
@@ -412,6 +422,7 @@ mod tests {
     #[test]
     fn what_has_the_wrong_type_or_value_says_what_is_right() {
         check("[colors]\n", "colors", "did you mean [colours]?");
+        check("[screen]\ntheme = dark\n", "dark", "a text stands in quotes: write \"dark\"");
         check("screen = 3\n", "screen", "screen is a section: write [screen]");
         check("[screen]\nascii = \"yes\"\n", "\"yes\"", "ascii is true or false, not a text");
         check("[screen]\ntheme = 3\n", "3", "theme is dark, light, high-contrast or none in quotes, not a number");

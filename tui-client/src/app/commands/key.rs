@@ -43,6 +43,8 @@ const NAMES: [(KeyCode, &str); 20] = [
     (KeyCode::Left, "Left"),
     (KeyCode::Right, "Right"),
 ];
+/// Below this likeness, from 0 to 1, a text was not meant for a key.
+const MIN_LIKENESS: f64 = 0.75;
 /// The highest function key that keyboards have.
 const LAST_F: u8 = 12;
 
@@ -165,9 +167,10 @@ impl NoKey {
             NAMES.iter().map(|(_, name)| (*name).to_owned()).chain(functions).chain(letters).collect();
         let all = modifiers.iter().flat_map(|before| keys.iter().map(move |key| format!("{before}{key}")));
         let likeness = |key: &String| strsim::jaro_winkler(&key.to_lowercase(), &text.to_lowercase());
-        let nearest = all.filter(|key| key.parse::<Key>().is_ok()).max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-        let nearest = nearest.unwrap_or_default();
-        Self(format!("{text:?} is no key: did you mean {nearest}? Keys are written like Ctrl+Q, Alt+Enter, PgUp or F2"))
+        let near = all.filter(|key| likeness(key) >= MIN_LIKENESS && key.parse::<Key>().is_ok());
+        let nearest = near.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        let meant = nearest.map_or_else(String::new, |key| format!("did you mean {key}? Otherwise "));
+        Self(format!("{text:?} is no key: {meant}write one like Ctrl+Q, Alt+Enter, PgUp or F2"))
     }
 }
 
@@ -217,7 +220,10 @@ mod tests {
             let NoKey(words) = text.parse::<Key>().unwrap_err();
             assert!(words.contains(&format!("did you mean {nearest}")), "{words}");
         }
-        assert!("".parse::<Key>().is_err());
+        assert_eq!(
+            "".parse::<Key>(),
+            Err(NoKey("\"\" is no key: write one like Ctrl+Q, Alt+Enter, PgUp or F2".into()))
+        );
         assert!("Ctrl+".parse::<Key>().is_err());
     }
 
