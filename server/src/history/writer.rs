@@ -34,8 +34,11 @@ const UPKEEP_NO_OFTENER: Duration = Duration::from_secs(2);
 /// How long messages wait to be indexed, so that many are together. A search looks through them meanwhile.
 const INDEX_WITHIN: Duration = Duration::from_secs(10);
 
-/// How much longer than its last step the indexing rests before the next. Under load it then has a tenth of the time.
-const INDEX_RESTS: u32 = 9;
+/// How much longer than its last step the indexing rests before the next, ...
+const INDEX_RESTS: u32 = 3;
+
+/// ... and where messages have come meanwhile. Under load it then has a fortieth of the time, for nobody waits for it.
+const INDEX_RESTS_UNDER_LOAD: u32 = 39;
 
 /// When upkeep that failed is tried again. On a full disk it may be what makes room.
 const UPKEEP_AGAIN: Duration = Duration::from_secs(60);
@@ -71,6 +74,8 @@ pub(super) struct Writer {
     indexing: Indexing,
     /// When to index, if there is anything.
     index_at: Option<Instant>,
+    /// Whether messages have come since the last step of that.
+    is_under_load: bool,
     /// How often upkeep begins anew.
     upkeep_every: Duration,
     /// Whether the log says already that upkeep fails.
@@ -94,6 +99,7 @@ impl Writer {
             upkeep,
             indexing: Indexing::new(),
             index_at: Some(clock::now().instant),
+            is_under_load: false,
             upkeep_every,
             is_failure_said: false,
             is_index_failure_said: false,
@@ -157,6 +163,7 @@ impl Writer {
         self.sync(self.durability)?;
         let placed = placing::append(&mut self.connection, &mut self.rooms, messages)?;
         self.indexing.written(&mut self.rooms.written);
+        self.is_under_load = true;
         self.index_at = self.index_at.or_else(|| Some(clock::now().instant + INDEX_WITHIN));
         Ok(placed)
     }
@@ -198,10 +205,11 @@ impl Writer {
         }
         let step = self.sync(Durability::Relaxed).and_then(|()| self.indexing.step(&mut self.connection));
         let now = clock::now().instant;
+        let rests = if std::mem::take(&mut self.is_under_load) { INDEX_RESTS_UNDER_LOAD } else { INDEX_RESTS };
         match step {
             Ok(()) => {
                 self.is_index_failure_said = false;
-                self.indexing.is_there().then(|| now + (now - began) * INDEX_RESTS)
+                self.indexing.is_there().then(|| now + (now - began) * rests)
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.is_index_failure_said, true) {
