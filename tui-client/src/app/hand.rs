@@ -61,6 +61,10 @@ pub(crate) fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>
     let is_typed = !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
     match (&state.hand, key.code) {
         (Hand::Free, _) => return Meant::ForTheRest,
+        (Hand::Selected { .. }, _) if state.selected().is_none() => {
+            state.hand = Hand::Free;
+            return Meant::ForTheRest;
+        }
         (Hand::Selected { .. }, code) => match state.preferences.keymap.action_on_selected(key) {
             Some(deed) => act(state, deed, effects),
             // Not to be taken for a text, and no reason to lose one's place.
@@ -236,7 +240,8 @@ impl State {
     #[must_use]
     pub fn selected(&self) -> Option<Slot> {
         match self.hand {
-            Hand::Selected { slot, .. } => Some(slot),
+            // Another history may have come meanwhile.
+            Hand::Selected { slot, .. } => self.text_of(slot).map(|_| slot),
             Hand::Free | Hand::Numbered | Hand::Asked(_) => None,
         }
     }

@@ -1,6 +1,7 @@
 //! Pictures and effects: a message selected, copied, quoted; a link opened.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use shared::frames::Resume;
 use tui_client::app::{Effect, Event};
 
 use crate::stage::Stage;
@@ -90,6 +91,12 @@ fn keys_that_mean_nothing_to_a_selected_message_write_nothing_and_others_let_go_
     assert_eq!(stage.state.selected(), None);
     let stage = with_three().selects().press(KeyCode::PageUp);
     assert_eq!(stage.state.selected(), None);
+}
+
+#[test]
+fn what_is_gone_is_no_longer_selected() {
+    let stage = with_three().selects().welcome(0, &["alice", "bob"], Resume::Reset).types("ok");
+    assert_eq!((stage.state.selected(), stage.state.composer.text()), (None, "ok"));
 }
 
 #[test]
