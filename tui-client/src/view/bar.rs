@@ -4,7 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
-use crate::app::client::{Client, Room, Standing};
+use crate::app::client::Client;
+use crate::app::client::room::{Room, Standing};
 use crate::app::commands::keymap::Keymap;
 use crate::app::commands::{Action, RoomAction};
 use crate::app::wrap;

@@ -457,3 +457,13 @@ fn a_hidden_room_calls_only_who_looks_at_another_window() {
     let house = house.types("x").at("14:01").bob_says("ops", 2, "hi");
     assert!(!calls(&house));
 }
+
+#[test]
+fn a_room_with_messages_that_nobody_keeps_is_left_on_asking_twice() {
+    let house = House::joined(80, 10, &THREE).sends("hello");
+    let Some((key, Effect::Keep(kept))) = house.effects.first().cloned() else { panic!("{:?}", house.effects) };
+    let house = house.happens_in(key, Event::NoOutbox { id: kept.id, reason: "the disk is full".to_owned() });
+    let house = house.sends("/leave").expect_shown("room1");
+    let house = house.expect_text("1 message is nowhere but here, for the outbox does not work. /leave again leaves.");
+    house.sends("/leave").expect_shown("build");
+}

@@ -4,16 +4,20 @@
 //! network tells goes to the room it is about. A hidden room is one that nobody looks at. With one room nothing of this is
 //! seen; from two on the last row of the terminal is the bar of rooms.
 
+mod leaving;
+pub mod room;
+
 use crossterm::event::{KeyEvent, KeyEventKind};
 use jiff::Timestamp;
 use ratatui::layout::Size;
 use shared::names::{MessageId, RoomId};
 
+use crate::app::client::room::Room;
 use crate::app::commands::{Action, Draft, RoomAction};
 use crate::app::receipts::Focus;
 use crate::app::switcher::{Choice, Pressed, Switcher};
 use crate::app::update::update;
-use crate::app::{Connection, Effect, Event, Look, Screen, State, drafts, sanitize};
+use crate::app::{Effect, Event, Look, Screen, State, drafts, sanitize};
 use crate::config;
 use crate::network::{Membership, NetworkEvent};
 
@@ -45,35 +49,8 @@ pub struct Client {
     now: Timestamp,
     /// How many messages in hidden rooms were not sent when the person asked to quit in spite of it.
     quit_in_spite_of: usize,
-}
-
-/// A room that is open.
-#[derive(Debug, Clone)]
-pub struct Room {
-    /// Which.
-    pub key: RoomKey,
-    /// Its name.
-    pub id: RoomId,
-    /// What is in it.
-    pub state: State,
-    draft: drafts::Draft,
-    /// Whether it was joined in this run.
-    is_joined: bool,
-}
-
-/// How it stands with a room's connection, for the bar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
-    /// We are in.
-    In,
-    /// An attempt is under way.
-    Connecting,
-    /// There is no connection.
-    Lost,
-    /// It holds two others, and we wait for a seat.
-    Full,
-    /// The server will not have us.
-    Refused,
+    /// The room that was to be left, and how many messages would be lost with it.
+    leaves_in_spite_of: Option<(RoomKey, usize)>,
 }
 
 impl Client {
@@ -92,6 +69,7 @@ impl Client {
             opened: 0,
             now,
             quit_in_spite_of: 0,
+            leaves_in_spite_of: None,
         };
         for id in std::iter::once(&membership.room).chain(more) {
             if client.position(id).is_none() {
@@ -366,43 +344,6 @@ impl Client {
         key
     }
 
-    /// Leaves the room that is shown, or the program where it is the only one.
-    fn leave(&mut self, effects: &mut Effects) {
-        if self.rooms.len() == 1 {
-            let mut caused = Vec::new();
-            self.shown_mut().state.leave(&mut caused);
-            let key = self.shown().key;
-            effects.extend(caused.into_iter().map(|effect| (key, effect)));
-            return self.draw(effects);
-        }
-        let mut left = self.rooms.remove(self.shown);
-        effects.extend(left.unkept_draft());
-        effects.push((left.key, Effect::Close));
-        self.shown = self.shown.min(self.rooms.len() - 1);
-        self.fit(effects);
-        self.tell_focus(effects);
-        self.say(what_was_left(&left.state), effects);
-    }
-
-    /// Quits, or asks once while hidden rooms hold messages that are not sent. The shown one has asked by itself.
-    fn quit(&mut self, effects: &mut Effects) {
-        let hidden = self.rooms.iter().filter(|room| room.key != self.shown().key);
-        let unsent: Vec<(&str, usize)> = hidden
-            .map(|room| (room.state.room.as_str(), room.state.log.unsent().count()))
-            .filter(|(_, count)| *count > 0)
-            .collect();
-        let count = unsent.iter().map(|(_, count)| count).sum();
-        if count <= self.quit_in_spite_of {
-            effects.push((self.shown().key, Effect::Quit));
-            return;
-        }
-        self.quit_in_spite_of = count;
-        let rooms = unsent.iter().map(|(room, _)| *room).collect::<Vec<_>>().join(", ");
-        let messages = if count == 1 { "1 message is" } else { &format!("{count} messages are") };
-        let way = self.shown().state.preferences.way(Action::Quit);
-        self.say(format!("{messages} not sent yet in other rooms: {rooms}. {way} again leaves all rooms."), effects);
-    }
-
     fn show(&mut self, index: usize, effects: &mut Effects) {
         if index != self.shown {
             let hidden = self.shown_mut();
@@ -446,45 +387,4 @@ impl Client {
     fn position(&self, id: &RoomId) -> Option<usize> {
         self.rooms.iter().position(|room| room.id == *id)
     }
-}
-
-impl Room {
-    /// How it stands with its connection.
-    #[must_use]
-    pub fn standing(&self) -> Standing {
-        match self.state.connection {
-            Connection::Live => Standing::In,
-            Connection::Connecting | Connection::Reconnecting => Standing::Connecting,
-            Connection::Lost { .. } => Standing::Lost,
-            Connection::Full { .. } => Standing::Full,
-            Connection::Refused(_) => Standing::Refused,
-        }
-    }
-
-    /// What is to be kept of the draft at once.
-    fn unkept_draft(&mut self) -> Option<(RoomKey, Effect)> {
-        Some((self.key, Effect::KeepDraft(self.draft.keep(self.state.composer.text())?)))
-    }
-
-    /// What is to be kept of the draft because it has rested.
-    fn rested_draft(&mut self, now: Timestamp) -> Option<(RoomKey, Effect)> {
-        self.draft.due().filter(|due| *due <= now)?;
-        self.unkept_draft()
-    }
-
-    /// What the bar tells of it.
-    fn in_the_bar(&self) -> (usize, Standing) {
-        (self.state.unread(), self.standing())
-    }
-}
-
-/// What a person is told of a room that was left.
-fn what_was_left(state: &State) -> String {
-    let unsent = state.log.unsent();
-    let kept = match unsent.waiting + unsent.refused {
-        0 => String::new(),
-        1 => " 1 message was not sent; the outbox keeps it until you are back.".to_owned(),
-        count => format!(" {count} messages were not sent; the outbox keeps them until you are back."),
-    };
-    format!("You left {}.{kept}", state.room)
 }

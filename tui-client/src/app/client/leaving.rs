@@ -1,0 +1,65 @@
+//! Pure. A room is left, or all of them; and what is asked before that.
+
+use crate::app::client::{Client, Effects};
+use crate::app::commands::Action;
+use crate::app::{Effect, State};
+
+impl Client {
+    /// Leaves the room that is shown, or the program where it is the only one.
+    pub(super) fn leave(&mut self, effects: &mut Effects) {
+        if self.rooms.len() == 1 {
+            let mut caused = Vec::new();
+            self.shown_mut().state.leave(&mut caused);
+            let key = self.shown().key;
+            effects.extend(caused.into_iter().map(|effect| (key, effect)));
+            return self.draw(effects);
+        }
+        let shown = self.shown();
+        let unkept = shown.state.log.unsent().unkept;
+        if unkept > 0 && self.leaves_in_spite_of != Some((shown.key, unkept)) {
+            self.leaves_in_spite_of = Some((shown.key, unkept));
+            let messages = if unkept == 1 { "1 message is" } else { &format!("{unkept} messages are") };
+            return self.say(
+                format!("{messages} nowhere but here, for the outbox does not work. /leave again leaves."),
+                effects,
+            );
+        }
+        let mut left = self.rooms.remove(self.shown);
+        effects.extend(left.unkept_draft());
+        effects.push((left.key, Effect::Close));
+        self.shown = self.shown.min(self.rooms.len() - 1);
+        self.fit(effects);
+        self.tell_focus(effects);
+        self.say(what_was_left(&left.state), effects);
+    }
+
+    /// Quits, or asks once while hidden rooms hold messages that are not sent. The shown one has asked by itself.
+    pub(super) fn quit(&mut self, effects: &mut Effects) {
+        let hidden = self.rooms.iter().filter(|room| room.key != self.shown().key);
+        let unsent: Vec<(&str, usize)> = hidden
+            .map(|room| (room.state.room.as_str(), room.state.log.unsent().count()))
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        let count = unsent.iter().map(|(_, count)| count).sum();
+        if count <= self.quit_in_spite_of {
+            effects.push((self.shown().key, Effect::Quit));
+            return;
+        }
+        self.quit_in_spite_of = count;
+        let rooms = unsent.iter().map(|(room, _)| *room).collect::<Vec<_>>().join(", ");
+        let messages = if count == 1 { "1 message is" } else { &format!("{count} messages are") };
+        let way = self.shown().state.preferences.way(Action::Quit);
+        self.say(format!("{messages} not sent yet in other rooms: {rooms}. {way} again leaves all rooms."), effects);
+    }
+}
+
+/// What a person is told of a room that was left.
+fn what_was_left(state: &State) -> String {
+    let unsent = state.log.unsent();
+    let kept = match unsent.waiting + unsent.refused {
+        0 => String::new(),
+        1 => " 1 message was not sent; the outbox keeps it until you are back.".to_owned(),
+        count => format!(" {count} messages were not sent; the outbox keeps them until you are back."),
+    };
+    format!("You left {}.{kept}", state.room)
+}
