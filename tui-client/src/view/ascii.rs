@@ -4,7 +4,7 @@
 use ratatui::buffer::Buffer;
 
 /// What we draw with, each one column wide, and what stands in its place.
-const REPLACED: [(&str, &str); 11] = [
+const REPLACED: [(&str, &str); 12] = [
     ("·", "-"),
     ("…", "."),
     ("│", "|"),
@@ -15,6 +15,7 @@ const REPLACED: [(&str, &str); 11] = [
     ("↑", "^"),
     ("↓", "v"),
     ("→", ">"),
+    ("‹", "<"),
     ("›", ">"),
 ];
 

@@ -32,6 +32,10 @@ pub(crate) struct House {
 impl House {
     /// alice opens these rooms; nothing is known of the server yet.
     pub(crate) fn opens(width: u16, height: u16, rooms: &[&str]) -> Self {
+        Self::opens_with(width, height, rooms, Preferences::default())
+    }
+
+    pub(crate) fn opens_with(width: u16, height: u16, rooms: &[&str], preferences: Preferences) -> Self {
         let [first, more @ ..] = rooms else { panic!("no room") };
         let membership = Membership {
             server: "http://127.0.0.1:8000".parse().unwrap(),
@@ -41,7 +45,7 @@ impl House {
             last: 50,
         };
         let more: Vec<_> = more.iter().map(|room| room.parse().unwrap()).collect();
-        let (size, preferences) = (Size::new(width, height), Preferences::default());
+        let size = Size::new(width, height);
         let look = Look { size, palette: Palette::Sixteen, preferences, zone: TimeZone::UTC };
         let now = time("14:00");
         let client = Client::new(&membership, &more, MessageId::new("run").unwrap(), look, now);

@@ -1,12 +1,15 @@
 //! The themes and plain ASCII, at every size.
 
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
-use tui_client::app::preferences::{Glyphs, ThemeName};
+use tui_client::app::Event;
+use tui_client::app::preferences::{Glyphs, Preferences, ThemeName};
 use tui_client::view::view;
 
+use crate::rooms::House;
 use crate::stage::Stage;
 
 const SIZES: [(u16, u16); 3] = [(20, 5), (80, 24), (200, 50)];
@@ -85,6 +88,24 @@ fn with_ascii_everything_that_we_draw_is_ascii() {
         }
     }
     assert!(replaced > 0, "there was nothing to replace");
+}
+
+#[test]
+fn with_ascii_the_bar_of_rooms_is_ascii_too() {
+    let names: Vec<String> = (1..=9).map(|number| format!("a-room-of-a-long-name-{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for (width, height) in SIZES {
+        let bar = |glyphs| {
+            let opened = House::opens_with(width, height, &names, Preferences { glyphs, ..Preferences::default() });
+            let next = Event::Key(KeyEvent::new(KeyCode::PageDown, KeyModifiers::CONTROL));
+            let middle = (0..4).fold(opened, |house, _| house.happens(next.clone()));
+            let terminal = middle.terminal();
+            let buffer = terminal.backend().buffer();
+            (0..width).map(|x| buffer[(x, height - 1)].symbol().to_owned()).collect::<String>()
+        };
+        let [unicode, ascii] = [Glyphs::Unicode, Glyphs::Ascii].map(bar);
+        assert!(ascii.is_ascii() && !unicode.is_ascii(), "{unicode}\n{ascii}");
+    }
 }
 
 #[test]
