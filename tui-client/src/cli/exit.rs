@@ -32,11 +32,7 @@ pub const EXITS: &[(&str, &str)] = &[
     ("2", "the command line or the configuration file is not understood"),
     ("3", "the room holds two other users"),
     ("4", "the server refused"),
-    (
-        "5",
-        "no connection, or no answer in time; for wait: no message that matches in time; for outbox --send also: a client \
-         that is running has what waits",
-    ),
+    ("5", "no connection, or no answer or match in time; outbox --send: a running client has it"),
     ("128+N", "ended by the signal N: 130 after Ctrl+C; tail ends with 0 then, for it has no other end"),
 ];
 

@@ -27,8 +27,8 @@ pub(crate) struct Wait {
     settings: Settings,
 
     /// A regular expression that the message has to match somewhere; (?i) before it takes capitals and small letters for
-    /// the same
-    #[arg(long = "match", value_name = "RE", value_parser = expression, default_value = "")]
+    /// the same [default: any message]
+    #[arg(long = "match", value_name = "RE", value_parser = expression, default_value = "", hide_default_value = true)]
     expression: Regex,
 
     /// Only messages of this user
