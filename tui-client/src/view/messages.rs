@@ -5,6 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::app::layout::{self, Columns, Shape};
+use crate::app::markup::Ink;
 use crate::app::people::Peer;
 use crate::app::rows::{self, Block, Body, Message, Row};
 use crate::app::{State, times, wrap};
@@ -100,6 +101,11 @@ impl Canvas<'_> {
         let x = self.columns.text + bar.chars().count();
         let text = message.shown.text.get(bytes.clone()).unwrap_or_default().trim_end_matches([' ', '\t']);
         let spans = &message.shown.spans;
+        if spans.is_empty() && message.marked.is_empty() {
+            // Most text is plain: no need to ask at every character.
+            self.text(x, text, self.theme.ink(*kind, Ink::default()));
+            return x + wrap::columns(text);
+        }
         let first = spans.partition_point(|span| span.bytes.end <= bytes.start);
         let mut spans = spans.get(first..).unwrap_or_default().iter().peekable();
         let mut marked = message.marked.iter().skip_while(|marked| marked.end <= bytes.start).peekable();

@@ -70,9 +70,11 @@ pub(crate) fn styled(
             }
             cell.set_style(style);
         }
-        // Where the terminal draws otherwise than ratatui measures, it has to be told.
+        // Where the terminal draws otherwise than ratatui measures, it has to be told. A single byte, of which a tab is
+        // several, both know.
         let start = (area.x.saturating_add(cells(x + at)), row);
-        if let Some(cell) = buffer.cell_mut(start).filter(|cell| usize::from(cell.cell_width()) != wide) {
+        let cell = if symbol.len() > 1 { buffer.cell_mut(start) } else { None };
+        if let Some(cell) = cell.filter(|cell| usize::from(cell.cell_width()) != wide) {
             cell.set_diff_option(NonZero::new(cells(wide)).map_or(CellDiffOption::None, CellDiffOption::ForcedWidth));
         }
         at += wide;

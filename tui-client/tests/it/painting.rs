@@ -29,7 +29,7 @@ fn turns() -> impl Strategy<Value = Turn> {
         KeyCode::Char('x'),
     ];
     prop_oneof![
-        6 => (prop::sample::select(vec!["alice", "bob", "-"]), "[a-c ]{0,90}(\n[a-c]{0,9}){0,3}").prop_map(|(who, text)| Turn::Says(who, text)),
+        6 => (prop::sample::select(vec!["alice", "bob", "-"]), "[a-c \t]{0,90}(\n[a-c\t]{0,9}){0,3}").prop_map(|(who, text)| Turn::Says(who, text)),
         6 => prop::sample::select(keys.to_vec()).prop_map(Turn::Press),
         1 => (4_u16..100, 1_u16..30).prop_map(|(width, height)| Turn::Resize(width, height)),
     ]
