@@ -120,7 +120,7 @@ impl Painter {
 fn changed_rows<'a>(shown: &'a Buffer, next: &'a Buffer) -> impl Iterator<Item = (Buffer, Buffer)> + 'a {
     let width = usize::from(next.area.width).max(1);
     let rows = (0..).zip(shown.content.chunks(width).zip(next.content.chunks(width)));
-    rows.filter(|(_, (before, after))| before != after).map(|(y, (before, after))| {
+    rows.filter(|(_, (before, after))| !scroll::is_same_row(before, after)).map(|(y, (before, after))| {
         let area = Rect { y, height: 1, ..next.area };
         (Buffer { area, content: before.to_vec() }, Buffer { area, content: after.to_vec() })
     })

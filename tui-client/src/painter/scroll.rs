@@ -33,7 +33,7 @@ impl Scroll {
             return None;
         }
         let [shown, next] = [shown, next].map(|buffer| buffer.content.chunks(width).collect::<Vec<_>>());
-        let changed: Vec<bool> = shown.iter().zip(&next).map(|(before, after)| before != after).collect();
+        let changed: Vec<bool> = shown.iter().zip(&next).map(|(before, after)| !is_same_row(before, after)).collect();
         let first = changed.iter().position(|changed| *changed)?;
         let last = changed.iter().rposition(|changed| *changed)?;
         let from = |to: usize, by: usize, direction| match direction {
@@ -41,7 +41,9 @@ impl Scroll {
             Direction::Down => to.checked_sub(by),
         };
         let is_moved = |to: usize, by, direction| {
-            from(to, by, direction).and_then(|from| shown.get(from)).is_some_and(|before| next.get(to) == Some(before))
+            from(to, by, direction)
+                .and_then(|from| shown.get(from))
+                .is_some_and(|before| next.get(to).is_some_and(|after| is_same_row(before, after)))
         };
         // Most of what changes is no scroll: two rows tell whether it is worth looking at all.
         let probes = [first + (last - first) / 3, last - (last - first) / 3];
@@ -101,6 +103,21 @@ impl Scroll {
             Direction::Down => position.y.saturating_add(by),
         };
     }
+}
+
+/// Whether two rows look the same. Most cells hold one byte, and are compared without a call.
+pub(crate) fn is_same_row(before: &[Cell], after: &[Cell]) -> bool {
+    before.iter().zip(after).all(|(a, b)| match (a.symbol().as_bytes(), b.symbol().as_bytes()) {
+        ([x], [y]) => {
+            x == y
+                && a.modifier == b.modifier
+                && a.fg == b.fg
+                && a.bg == b.bg
+                && a.underline_color == b.underline_color
+                && a.diff_option == b.diff_option
+        }
+        _ => a == b,
+    })
 }
 
 fn longest_run(rows: Range<usize>, is_in: impl Fn(usize) -> bool) -> Option<Range<usize>> {
