@@ -1,7 +1,7 @@
 //! Pure. What is being written: a text of several lines and a caret in it.
 //!
 //! `places` are where the caret may go, `rows` how the draft is wrapped and scrolled, `undo` what was changed, `recall` what
-//! was sent before. Every change of the text is one of [`Composer::replace`].
+//! was sent before. Every change of the text is one of `Composer::replace`.
 
 mod places;
 mod recall;
