@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use clap::Args;
+use shared::frames::Gap;
 use shared::message::{Message, Seq};
 use shared::rest::{HistoryPage, MAX_PAGE, SearchPage};
 
@@ -72,15 +73,18 @@ pub(crate) struct Reader {
 impl Reader {
     pub(crate) async fn print_after(&self, after: Seq, to: Option<Seq>) -> Result<(), Failure> {
         let mut walk = self.pages.walk(after, to);
+        let mut at = after;
         loop {
-            let before = walk.after;
             let messages = walk.next().await?;
-            if messages.is_empty() {
-                tell_of_missing(before, walk.head.unwrap_or(before).min(to.unwrap_or(Seq(u64::MAX))));
+            if let Some(last) = messages.last() {
+                if !self.print(at, &messages)? {
+                    return Ok(());
+                }
+                at = last.seq;
+                continue;
             }
-            if messages.is_empty() || !self.print(&messages)? {
-                return Ok(());
-            }
+            let end = walk.head.unwrap_or(at).min(to.unwrap_or(Seq(u64::MAX)));
+            return self.write(&self.missing(at, end.next())).map(|_| ());
         }
     }
 
@@ -91,8 +95,10 @@ impl Reader {
         while missing > 0 {
             let HistoryPage { messages: page, head, .. } = self.pages.page(range, missing.min(MAX_PAGE)).await?;
             let Some(oldest) = page.first().map(|message| message.seq) else {
-                if pages.is_empty() {
-                    tell_of_missing(Seq::START, to.unwrap_or(head).min(head));
+                let next = pages.last().and_then(|page: &Vec<Message>| page.first()).map(|message| message.seq);
+                let next = next.unwrap_or_else(|| to.unwrap_or(head).min(head).next());
+                if !self.write(&self.missing(Seq::START, next))? {
+                    return Ok(());
                 }
                 break;
             };
@@ -104,7 +110,8 @@ impl Reader {
             }
         }
         for page in pages.iter().rev() {
-            if !self.print(page)? {
+            let begin = page.first().map_or(Seq::START, |message| message.seq.back(1));
+            if !self.print(begin, page)? {
                 break;
             }
         }
@@ -134,29 +141,37 @@ impl Reader {
             say("nothing found");
         }
         for page in pages.iter().rev() {
-            if !self.print(page)? {
+            let mut out = String::new();
+            page.iter().for_each(|message| self.style.message(&self.pages.api.who.room_id, message, &mut out));
+            if !self.write(&out)? {
                 break;
             }
         }
         Ok(())
     }
 
-    /// Prints the messages; false when nobody reads them any more.
-    fn print(&self, messages: &[Message]) -> Result<bool, Failure> {
-        let mut out = String::new();
+    /// Prints messages that follow on a place, and what is missing between; false when nobody reads them any more.
+    fn print(&self, after: Seq, messages: &[Message]) -> Result<bool, Failure> {
+        let (mut out, mut at) = (String::new(), after);
         for message in messages {
+            out += &self.missing(at, message.seq);
             self.style.message(&self.pages.api.who.room_id, message, &mut out);
+            at = message.seq;
         }
+        self.write(&out)
+    }
+
+    /// What is missing between two places, as a line, if anything.
+    fn missing(&self, after: Seq, before: Seq) -> String {
+        let (mut out, gap) = (String::new(), Gap { from: after.next(), to: before.back(1) });
+        if gap.from <= gap.to {
+            self.style.gap(&self.pages.api.who.room_id, gap, &mut out);
+        }
+        out
+    }
+
+    fn write(&self, out: &str) -> Result<bool, Failure> {
         let mut stdout = std::io::stdout();
         written(stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush()))
-    }
-}
-
-/// An empty page says as well that something was there.
-fn tell_of_missing(after: Seq, head: Seq) {
-    match head.0.saturating_sub(after.0) {
-        0 => {}
-        1 => say("1 message is no longer kept"),
-        missing => say(&format!("{missing} messages are no longer kept")),
     }
 }

@@ -53,7 +53,7 @@ impl Style {
         let Gap { from, to } = gap;
         match self {
             Self::Json => json(&Line::Gap { v: VERSION, room, from, to }, out),
-            Self::Words { .. } => line(out, &format!("-- messages {from} to {to} are no longer kept --")),
+            Self::Words { .. } => line(out, &format!("-- {} --", gap_in_words(gap))),
         }
     }
 
@@ -138,6 +138,14 @@ impl Style {
             }
         }
     }
+}
+
+/// Which messages are missing.
+pub(crate) fn gap_in_words(Gap { from, to }: Gap) -> String {
+    if from == to {
+        return format!("message {from} is no longer kept");
+    }
+    format!("messages {from} to {to} are no longer kept")
 }
 
 /// How somebody is there, after their name.

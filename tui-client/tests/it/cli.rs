@@ -219,16 +219,52 @@ const NOTHING: std::ops::RangeInclusive<u64> = 1..=0;
 async fn history_of_which_nothing_is_kept_says_so() {
     let mut server = Scripted::start().await;
     for (arguments, head, words) in [
-        (&[][..], 7, "tui-client: 7 messages are no longer kept\n"),
-        (&["--all"], 1, "tui-client: 1 message is no longer kept\n"),
-        (&["--after", "5"], 7, "tui-client: 2 messages are no longer kept\n"),
+        (&[][..], 7, "-- messages 1 to 7 are no longer kept --\n"),
+        (&["--all"], 1, "-- message 1 is no longer kept --\n"),
+        (&["--after", "5"], 7, "-- messages 6 to 7 are no longer kept --\n"),
         (&["--after", "7"], 7, ""),
         (&[], 0, ""),
     ] {
         let program = run(&server, &[&["history", "room1"], arguments].concat(), b"");
         server.give_token("t1").await;
         server.expect("GET /rooms/room1/messages").await.ok(page(head, NOTHING));
-        assert_eq!(end(program).await, (0, String::new(), words.to_owned()), "{arguments:?}");
+        assert_eq!(end(program).await, (0, words.to_owned(), String::new()), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_longer_kept_is_told_before_what_is() {
+    let mut server = Scripted::start().await;
+    for arguments in [
+        &["history", "room1", "--all"][..],
+        &["history", "room1", "--after", "0"],
+        &["history", "room1", "--last", "3"],
+        &["tail", "room1", "--after", "0", "--no-follow"],
+        &["tail", "room1", "--last", "3", "--no-follow"],
+        &["tail", "room1", "--after", "0"],
+    ] {
+        for (style, expected) in [
+            (&["--json"][..], r#"{"type":"gap","v":1,"room":"room1","from":1,"to":10}"#),
+            (&[], "-- messages 1 to 10 are no longer kept --"),
+        ] {
+            let mut child = command(&server.url(), &[arguments, style].concat()).spawn().unwrap();
+            server.give_token("t1").await;
+            if arguments.first() == Some(&"tail") && !arguments.contains(&"--no-follow") {
+                let mut socket = server.let_in().await;
+                socket.welcome("live", 12).await;
+                server.give_token("t1").await;
+            }
+            server.expect("GET /rooms/room1/messages").await.ok(page(12, 11..=12));
+            if arguments.contains(&"--last") {
+                server.expect("GET /rooms/room1/messages").await.ok(page(12, NOTHING));
+            }
+            let out = child.stdout.take().unwrap();
+            let read = spawn_blocking(move || BufReader::new(out).lines().map_while(Result::ok).next());
+            assert_eq!(read.await.unwrap().as_deref(), Some(expected), "{arguments:?}");
+            // One that follows would go on.
+            _ = child.kill();
+            child.wait().unwrap();
+        }
     }
 }
 

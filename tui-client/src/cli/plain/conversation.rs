@@ -12,7 +12,7 @@ use shared::rest::MAX_CONTENT_BYTES;
 
 use crate::app::receipts::Receipts;
 use crate::app::{invitation, sanitize};
-use crate::cli::lines::voice;
+use crate::cli::lines::{gap_in_words, voice};
 use crate::network::{Membership, NetworkEvent};
 use crate::outbox::lines::Held;
 
@@ -149,7 +149,7 @@ impl Conversation {
             }
             NetworkEvent::Gap(gap) => {
                 self.seen = self.seen.max(gap.to);
-                self.say(&format!("messages {} to {} are no longer kept", gap.from, gap.to));
+                self.say(&gap_in_words(gap));
             }
             NetworkEvent::Receipt(receipt) => self.receipts.take(&receipt, &self.user),
             NetworkEvent::Lost { reason, .. } => {
