@@ -45,3 +45,22 @@ fn shells_read_their_completions() {
     let Some(output) = fed("bash", &["-n"], &script) else { return println!("skipped: there is no bash") };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn bash_completes_what_follows_a_command() {
+    let script = printed(&["completions", "bash"]);
+    for (typed, expected) in [("tail --pre", "--presence"), ("config check --con", "--config"), ("hist", "history")] {
+        // As bash calls it: the command, the word at the cursor, the one before it.
+        let words: Vec<&str> = typed.split(' ').collect();
+        let ask = format!(
+            "\nCOMP_WORDS=(tui-client {typed})\nCOMP_CWORD={}\n\
+             $(complete -p tui-client | sed 's/.*-F //; s/ .*//') tui-client '{}' x\n\
+             echo \"${{COMPREPLY[*]}}\"",
+            words.len(),
+            words.last().unwrap()
+        );
+        let input = [script.as_slice(), ask.as_bytes()].concat();
+        let Some(output) = fed("bash", &["--norc"], &input) else { return println!("skipped: there is no bash") };
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), expected, "{typed}");
+    }
+}

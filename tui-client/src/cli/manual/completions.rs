@@ -7,6 +7,8 @@ use crate::cli::Cli;
 use crate::cli::exit::Failure;
 use crate::cli::manual::print;
 
+const NAME: &str = "tui-client";
+
 /// The arguments of `completions`.
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
@@ -17,7 +19,17 @@ pub(crate) struct Completions {
 impl Completions {
     pub(crate) fn run(&self) -> Result<(), Failure> {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "tui-client", &mut script);
+        clap_complete::generate(self.shell, &mut Cli::command(), NAME, &mut script);
+        if self.shell == Shell::Bash {
+            script = with_one_spelling(&script);
+        }
         print(&script)
     }
+}
+
+/// The generator writes a hyphen in the program's name in two ways, and so never finds what follows a command
+/// (https://github.com/clap-rs/clap/issues/6421).
+fn with_one_spelling(script: &[u8]) -> Vec<u8> {
+    let [wrong, right] = ["__subcmd__", "__"].map(|hyphen| NAME.replace('-', hyphen));
+    String::from_utf8_lossy(script).replace(&wrong, &right).into_bytes()
 }
