@@ -1,15 +1,22 @@
 //! Pure. What the person has in hand: a message that is selected, or a link that may be opened.
 
+use std::ops::Range;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::layout::Size;
 
 use crate::app::log::{Entry, Item, Slot};
 use crate::app::markup::{Link, Markup, Target};
 use crate::app::scroll::{Foot, Scroll};
 use crate::app::update::size_in_words;
-use crate::app::{Effect, State, rows, wrap};
+use crate::app::{Effect, State, layout, rows, wrap};
 
-/// The longest address that is shown in full when it is asked about, in columns.
-const MAX_ADDRESS: usize = 120;
+/// How much of an address is shown behind its host when it is asked about, in columns: the first that there is room for.
+const ADDRESS_COLUMNS: [usize; 4] = [120, 60, 30, 15];
+/// What the question begins with. The host stands behind it.
+const OPEN_ON: &str = "Open on ";
+/// Nobody agrees to what is not seen.
+const NO_ROOM: &str = "The link is not opened: there is no room here to show all of its host.";
 
 /// What the person has in hand.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -79,8 +86,14 @@ pub(crate) fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>
             ask(state, c.to_digit(10).and_then(|number| usize::try_from(number).ok()).unwrap_or_default());
         }
         (Hand::Asked(link), KeyCode::Enter) => {
-            effects.push(Effect::Open(link.url.clone()));
-            state.notice = Some(format!("Opening {}.", link.host));
+            let sentence = match question_about(link, state.size) {
+                Some(_) => {
+                    effects.push(Effect::Open(link.url.clone()));
+                    format!("Opening {}.", link.host)
+                }
+                None => NO_ROOM.to_owned(),
+            };
+            state.notice = Some(sentence);
             state.hand = Hand::Free;
         }
         (Hand::Numbered | Hand::Asked(_), KeyCode::Esc) => state.hand = Hand::Free,
@@ -137,9 +150,20 @@ fn ask(state: &mut State, number: usize) {
 
 fn ask_about(state: &mut State, link: &Link) {
     match link.target() {
+        Some(target) if question_about(&target, state.size).is_none() => state.notice = Some(NO_ROOM.to_owned()),
         Some(target) => state.hand = Hand::Asked(target),
         None => state.notice = Some("That only looks like an address, and leads nowhere.".to_owned()),
     }
+}
+
+/// The question before a link opens, where all of its host can be shown. The rest of the address has what room is left.
+fn question_about(link: &Target, size: Size) -> Option<String> {
+    let addresses = ADDRESS_COLUMNS.map(|columns| format!("{}  ", wrap::fitted(&link.url, columns)));
+    let mut questions = addresses
+        .into_iter()
+        .chain([String::new()])
+        .map(|address| format!("{OPEN_ON}{}? {address}Enter opens · Esc not", link.host));
+    questions.find(|question| layout::has_room_for_all_of(question, size))
 }
 
 fn select(state: &mut State, step: i64, effects: &mut Vec<Effect>) {
@@ -220,18 +244,14 @@ impl State {
         match &self.hand {
             Hand::Free | Hand::Selected { .. } => None,
             Hand::Numbered => Some("Which link? Press its number, Esc goes back.".to_owned()),
-            Hand::Asked(link) => {
-                let address = wrap::fitted(&link.url, MAX_ADDRESS);
-                Some(format!("Open {address} on {}? Enter opens, Esc not", link.host))
-            }
+            Hand::Asked(link) => Some(question_about(link, self.size).unwrap_or_else(|| NO_ROOM.to_owned())),
         }
     }
 
-    /// Where the link leads that is asked about.
-    #[must_use]
-    pub fn host_in_question(&self) -> Option<&str> {
+    /// Where in the question the host stands that is asked about.
+    pub(crate) fn host_in_question(&self) -> Option<Range<usize>> {
         match &self.hand {
-            Hand::Asked(link) => Some(&link.host),
+            Hand::Asked(link) => Some(OPEN_ON.len()..OPEN_ON.len() + link.host.len()),
             Hand::Free | Hand::Selected { .. } | Hand::Numbered => None,
         }
     }
@@ -277,7 +297,7 @@ impl State {
 
     /// The rows from the beginning of an entry to the foot of the window.
     fn rows_from(&self, slot: Slot) -> usize {
-        let columns = crate::app::layout::columns(self);
+        let columns = layout::columns(self);
         let foot = self.foot();
         let heights = (slot.0..=foot.slot.0).filter_map(|slot| rows::block(self, &columns, Slot(slot)));
         heights.map(|block| block.height()).sum::<usize>().saturating_sub(foot.hidden)

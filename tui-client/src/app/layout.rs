@@ -133,19 +133,33 @@ pub fn has_room_for_notices(size: Size) -> bool {
     size.width >= TINY.width && size.height >= TINY.height
 }
 
+/// The room for a row of the sentence above the composer.
+fn notice_width(size: Size) -> usize {
+    usize::from(size.width).saturating_sub(2).max(1)
+}
+
+/// Whether a sentence is shown to its end above the composer, if it may take all the rows there are for one.
+#[must_use]
+pub fn has_room_for_all_of(notice: &str, size: Size) -> bool {
+    has_room_for_notices(size) && wrap::rows(notice, notice_width(size)).len() <= usize::from(size.height / 3).max(1)
+}
+
 /// The rows of the sentence above the composer.
 #[must_use]
 pub fn notice_rows(state: &State) -> Vec<String> {
-    let width = usize::from(state.size.width).saturating_sub(2).max(1);
+    let width = notice_width(state.size);
+    let in_rows = |notice: &str, most: usize| -> Vec<String> {
+        wrap::rows(notice, width).into_iter().filter_map(|row| notice.get(row).map(str::to_owned)).take(most).collect()
+    };
+    // Enter would mean it, so nothing may stand in its place.
+    if let Some(question) = state.question_of_hand() {
+        return in_rows(&question, usize::MAX);
+    }
     if let (Some(pasted), None) = (&state.pasted, &state.notice) {
         return pasted.rows(width);
     }
     let notice = question(state, width).unwrap_or_else(|| notice(state));
-    let mut rows: Vec<String> = wrap::rows(&notice, width)
-        .into_iter()
-        .filter_map(|row| notice.get(row).map(str::to_owned))
-        .take(MAX_NOTICE_ROWS + 1)
-        .collect();
+    let mut rows = in_rows(&notice, MAX_NOTICE_ROWS + 1);
     if rows.len() > MAX_NOTICE_ROWS {
         rows.truncate(MAX_NOTICE_ROWS);
         if let Some(last) = rows.last_mut() {
@@ -165,9 +179,6 @@ fn question(state: &State, width: usize) -> Option<String> {
 
 /// What a person needs to know now.
 fn notice(state: &State) -> String {
-    if let Some(question) = state.question_of_hand() {
-        return question;
-    }
     match (&state.notice, &state.connection) {
         (Some(notice), _) => notice.clone(),
         (None, Connection::Full { .. }) => seats::sentence(state).unwrap_or_default(),

@@ -20,17 +20,15 @@ const LEAST_PREVIEW: usize = 8;
 /// Paints it. Whatever it says, it takes the rows that are there anyway.
 pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let rows = layout::notice_rows(state);
-    let shows_paste = state.pasted.is_some() && state.notice.is_none();
+    let shows_paste = state.pasted.is_some() && state.notice.is_none() && state.question_of_hand().is_none();
+    // Where a link leads is not to be overlooked.
+    let host = state.host_in_question().unwrap_or_default();
+    let mut start = 0;
     for (y, row) in (0..).zip(&rows) {
-        // Where a link leads is not to be overlooked in a long address.
-        let host = state.host_in_question().and_then(|host| {
-            let start = row.rfind(&format!(" on {host}?"))? + " on ".len();
-            Some(start..start + host.len())
-        });
-        let is_host = |at: usize| host.as_ref().is_some_and(|host| host.contains(&at));
         let style = if shows_paste && y > 0 { theme.quiet() } else { theme.urgent() };
-        let style_at = |at| if is_host(at) { style.patch(theme.found()) } else { style };
+        let style_at = |at| if host.contains(&(start + at)) { style.patch(theme.found()) } else { style };
         paint::styled(buffer, area, (1, y), row.trim_end(), style_at);
+        start += row.len();
     }
     if rows.iter().any(|row| !row.is_empty()) {
         return;

@@ -1,6 +1,7 @@
 //! Pictures and effects: a message selected, copied, quoted; a link opened.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::layout::Size;
 use shared::frames::Resume;
 use tui_client::app::{Effect, Event};
 
@@ -117,22 +118,22 @@ fn a_link_is_asked_about_with_its_host_and_opened_by_enter_alone() {
     let open = Effect::Open("http://example.org/a".to_owned());
     let stage = with_three()
         .alt('o')
-        .expect_text("Open http://example.org/a on example.org? Enter opens, Esc not")
+        .expect_text("Open on example.org? http://example.org/a Enter opens · Esc not")
         .expect_done_nothing();
     assert!(stage.press(KeyCode::Enter).effects.contains(&open));
     with_three().alt('o').expect_styles(
         9,
         "
- Open http://example.org/a on example.org? Enter opens, Esc not
- bbbbbbbbbbbbbbbbbbbbbbbbbbbbb###########bbbbbbbbbbbbbbbbbbbbbb
- rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr
+ Open on example.org? http://example.org/a  Enter opens · Esc not
+ bbbbbbbb###########bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+ rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr
 ",
     );
     let stage = with_three().alt('o').press(KeyCode::Esc).press(KeyCode::Enter);
-    stage.expect_done_nothing().expect_no_text("Open http");
+    stage.expect_done_nothing().expect_no_text("Open on");
     let stage = with_three().selects().press(KeyCode::Char('o')).press(KeyCode::Enter);
     assert!(stage.effects.contains(&open));
-    with_three().sends("/open 1").expect_text("Open http://example.org/a on example.org?");
+    with_three().sends("/open 1").expect_text("Open on example.org? http://example.org/a");
     with_three().sends("/open 7").expect_text("There is no link [7] in the window.");
 }
 
@@ -143,7 +144,45 @@ fn of_several_links_one_is_chosen_by_its_number() {
         .alt('o')
         .expect_text("Which link? Press its number, Esc goes back.")
         .press(KeyCode::Char('2'))
-        .expect_text("Open http://evil.example/b on evil.example?")
+        .expect_text("Open on evil.example? http://evil.example/b")
         .press(KeyCode::Enter);
     assert!(stage.effects.contains(&Effect::Open("http://evil.example/b".to_owned())));
+}
+
+/// A host of 240 characters that looks like another one at its beginning.
+fn long_host() -> String {
+    let (start, end) = ("accounts.google.com.", ".evil.com");
+    let labels = "a".repeat(59) + ".";
+    let middle = labels.repeat(4).chars().take(240 - start.len() - end.len()).collect::<String>();
+    format!("{start}{middle}{end}")
+}
+
+#[test]
+fn a_link_is_asked_about_with_all_of_its_host_or_not_opened() {
+    let host = long_host();
+    assert_eq!(host.len(), 240);
+    let asked = |width, height, host: &str| {
+        Stage::joined(width, height, 1).says(1, "14:01", "bob", &format!("http://{host}/x")).alt('o')
+    };
+    let opened =
+        |stage: Stage| stage.press(KeyCode::Enter).effects.iter().any(|effect| matches!(effect, Effect::Open(_)));
+    let shows = |stage: &Stage, text: &str| stage.screen().split_whitespace().collect::<String>().contains(text);
+    let stage = asked(80, 24, &host);
+    assert!(shows(&stage, &format!("Openon{host}?http://accounts")), "{}", stage.screen());
+    assert!(opened(stage));
+    for (width, height) in [(40, 8), (20, 5), (10, 3)] {
+        let stage = asked(width, height, &host);
+        assert!(!shows(&stage, "opens"), "{}", stage.screen());
+        assert!(!opened(stage), "{width}x{height}");
+    }
+    asked(40, 8, &host).expect_text("The link is not opened");
+    assert!(opened(asked(40, 8, "example.org").expect_text("Open on example.org?")));
+    assert!(!opened(asked(20, 5, "example.org")));
+}
+
+#[test]
+fn a_link_that_was_asked_about_is_not_opened_by_an_enter_that_no_longer_shows_its_host() {
+    let stage = Stage::joined(80, 24, 1).says(1, "14:01", "bob", &format!("http://{}/x", long_host())).alt('o');
+    let stage = stage.happens(Event::Resized(Size::new(40, 8))).expect_text("The link is not opened");
+    stage.press(KeyCode::Enter).expect_done_nothing();
 }

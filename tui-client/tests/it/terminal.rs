@@ -276,7 +276,7 @@ async fn what_is_copied_can_be_pasted_and_a_link_opens_in_the_persons_browser() 
     .await;
     assert!(find_last(&tmux.written(), b"\x1b]52;c;Kip0d28qKgpodHRwOi8vZXhhbXBsZS5vcmcvYTti").is_some());
     tmux.keys(&["M-o"]);
-    tmux.expect("Open http://example.org/a;b on example.org? Enter opens, Esc not").await;
+    tmux.expect("Open on example.org? http://example.org/a;b").await;
     assert!(!opened.exists(), "nothing opens before it is answered");
     tmux.keys(&["Enter"]);
     tmux.expect("Opening example.org.").await;
