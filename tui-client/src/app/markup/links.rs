@@ -20,7 +20,7 @@ pub struct Link {
 /// Where a link leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// The whole of it: http, https or mailto, and ASCII.
+    /// What is opened: http, https or mailto, and ASCII. Of a mail no more than whom it is for.
     pub url: String,
     /// The host, or the address of a mail, as it is and not as it looks: `xn--` where it is not ASCII.
     pub host: String,
@@ -49,15 +49,26 @@ pub(super) struct Found {
 
 /// Where an address leads, if it is one that is opened at all.
 fn target(address: &str) -> Option<Target> {
-    let url = Url::parse(address).ok().filter(|_| address.len() <= MAX_URL_BYTES)?;
+    let mut url = Url::parse(address).ok().filter(|_| address.len() <= MAX_URL_BYTES)?;
+    if url.scheme() == "mailto" {
+        // What is behind the address may attach files of the person who opens it: `attach` of xdg-email, CVE-2020-27748.
+        url.set_query(None);
+        url.set_fragment(None);
+    }
     let host = match url.scheme() {
         "http" | "https" => url.host_str()?.to_owned(),
-        "mailto" => url.path().to_owned(),
+        // Programs that are handed it have taken a quote in it for the end of it.
+        "mailto" if url.path().bytes().all(is_of_a_mailbox) => url.path().to_owned(),
         _ => return None,
     };
     // What is told of an address is shown and asked about, so it is held to what cannot deceive.
     let is_ascii = url.as_str().bytes().chain(host.bytes()).all(|byte| byte.is_ascii_graphic());
     (is_ascii && !host.is_empty()).then(|| Target { url: url.to_string(), host })
+}
+
+/// What stands in the addresses of people, and has no other meaning to anybody.
+fn is_of_a_mailbox(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"@.,+-_=~".contains(&byte)
 }
 
 /// The addresses that stand in a line as they are, in order.

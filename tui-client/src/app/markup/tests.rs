@@ -178,3 +178,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn of_a_mail_no_more_is_opened_than_whom_it_is_for() {
+    let opened = |address: &str| Link { address: address.to_owned(), number: 0 }.target().map(|target| target.url);
+    let to = Some("mailto:x@y.org".to_owned());
+    for end in ["", "?attach=/etc/passwd", "?subject=a&body=b&attach=%2Fetc%2Fpasswd", "?", "#a?attach=b", "??attach=b"]
+    {
+        assert_eq!(opened(&format!("mailto:x@y.org{end}")), to, "{end}");
+    }
+    for hostile in
+        ["mailto:a',attachment='/etc/passwd", "mailto:x%3Fattach=b@y.org", "mailto:a%27@b.c", "mailto:?attach=b"]
+    {
+        assert_eq!(opened(hostile), None, "{hostile}");
+    }
+}
