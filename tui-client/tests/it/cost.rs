@@ -68,7 +68,7 @@ fn a_hundred_thousand_messages_are_drawn_as_fast_as_a_hundred() {
 }
 
 /// What this thread has used so far, by the system's own count: the machine has other things to do as well.
-fn processor_time() -> Duration {
+pub(crate) fn processor_time() -> Duration {
     let counts = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
     Duration::from_nanos(counts.split_whitespace().next().unwrap().parse().unwrap())
 }
