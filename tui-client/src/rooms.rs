@@ -21,6 +21,9 @@ use crate::network::{self, Membership, Network, NetworkEvent, Request};
 use crate::outbox::lines::{Kept, Whose};
 use crate::outbox::{Left, Outbox, OutboxError, Remains};
 
+/// The most that is taken from the network before a key gets its turn.
+const BATCH: usize = 256;
+
 /// The open rooms, and those that are left and not closed yet.
 #[derive(Debug)]
 pub struct Rooms {
@@ -166,8 +169,21 @@ impl Rooms {
         }
     }
 
-    /// What was told already.
-    pub(crate) fn try_next(&mut self) -> Result<Option<Told>, NetworkEnded> {
+    /// What [`Rooms::next`] has told, and what has happened since, as much as is taken at once.
+    ///
+    /// # Errors
+    /// When the network task of an open room has ended.
+    pub(crate) fn with_more(&mut self, first: Option<Told>) -> Result<Vec<Told>, NetworkEnded> {
+        let mut batch = Vec::from_iter(first);
+        while (1..BATCH).contains(&batch.len()) {
+            // What is taken here is in no queue any more, so all of it is in the batch.
+            let Some(told) = self.try_next()? else { break };
+            batch.push(told);
+        }
+        Ok(batch)
+    }
+
+    fn try_next(&mut self) -> Result<Option<Told>, NetworkEnded> {
         let mut ready = (0..).zip(&mut self.rooms).map(|(index, room)| (index, room.events.try_recv()));
         match ready.find(|(_, event)| *event != Err(TryRecvError::Empty)) {
             Some((index, event)) => self.told(index, event.ok()),
@@ -248,4 +264,47 @@ async fn first_event(rooms: &mut [Room]) -> (usize, Option<NetworkEvent>) {
         Poll::Pending
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc::channel;
+
+    use super::*;
+
+    fn room(key: RoomKey, name: &str, events: usize) -> Room {
+        let whose = Whose {
+            server: "http://127.0.0.1:8000/".to_owned(),
+            room: name.parse().unwrap(),
+            user: "alice".parse().unwrap(),
+        };
+        let (told, queue) = channel(events.max(1));
+        for number in 0..events {
+            told.try_send(NetworkEvent::PostDelayed(number.to_string())).unwrap();
+        }
+        let (requests, _) = channel(1);
+        // The sender stays with the task, as it does with that of a network.
+        let task = tokio::spawn(async move { told.closed().await });
+        let outbox = Outbox::new(None, whose.clone());
+        Room { key, whose, outbox, requests: Some(requests), outgoing: VecDeque::new(), events: queue, task }
+    }
+
+    #[tokio::test]
+    async fn what_is_queued_in_several_rooms_is_all_told_and_in_order() {
+        let keys = [1, 2].map(RoomKey);
+        let mut rooms = Rooms::new(None, Memory::new(None));
+        rooms.rooms = vec![room(keys[0], "one", 200), room(keys[1], "two", 200)];
+        let mut all = Vec::new();
+        let mut batches = 0;
+        while let Some(first) = rooms.next().now_or_never() {
+            all.extend(rooms.with_more(first.unwrap()).unwrap());
+            batches += 1;
+        }
+        for key in keys {
+            let of_it: Vec<_> = all.iter().filter(|(of, _)| *of == key).map(|(_, event)| event.clone()).collect();
+            let expected = (0..200).map(|number| Event::Network(NetworkEvent::PostDelayed(number.to_string())));
+            assert_eq!(of_it, expected.collect::<Vec<_>>());
+        }
+        assert_eq!(batches, 2);
+    }
 }

@@ -30,8 +30,6 @@ use crate::rooms::{NetworkEnded, Rooms, Told};
 use crate::signals::Signals;
 use crate::terminal::{self, Terminal};
 
-/// The most that is taken from the network before a key gets its turn.
-const NETWORK_BATCH: usize = 256;
 /// How long the close of the connection may take after the person has left.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// A shell has stopped us by then, or there is none.
@@ -204,14 +202,11 @@ impl Program<'_> {
     }
 
     fn told(&mut self, first: Option<Told>) -> Result<Flow, RunError> {
-        let mut next = first;
-        for _ in 0..NETWORK_BATCH {
-            let Some((key, event)) = next else { break };
+        for (key, event) in self.rooms.with_more(first)? {
             let effects = self.client.update_room(Timestamp::now(), key, event);
             if let ended @ ControlFlow::Break(_) = self.perform(effects, Haste::NextFrame)? {
                 return Ok(ended);
             }
-            next = self.rooms.try_next()?;
         }
         Ok(ControlFlow::Continue(()))
     }

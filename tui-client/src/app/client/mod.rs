@@ -25,7 +25,7 @@ use crate::network::{Membership, NetworkEvent};
 const BAR_FROM: u16 = 4;
 /// Which room, for as long as it is open. A room that is opened again is another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RoomKey(u32);
+pub struct RoomKey(pub(crate) u32);
 
 /// Effects, each with the room it comes from.
 pub type Effects = Vec<(RoomKey, Effect)>;
