@@ -25,6 +25,11 @@ const MAX_CLIPBOARD_BYTES: usize = 74_994;
 const PUT_TITLE_ASIDE: &[u8] = b"\x1b[22;2t";
 const TAKE_TITLE_BACK: &[u8] = b"\x1b[23;2t";
 
+/// The wheel as the keys Up and Down on the alternate screen, which is not so everywhere by itself: what is set is saved, and
+/// restored as it was (XTSAVE and XTRESTORE, see above).
+const TAKE_WHEEL: &str = "\x1b[?1007s\x1b[?1007h";
+const WHEEL_AS_EVER: &str = "\x1b[?1007r";
+
 /// Whether the terminal is in our hands. Global, for a panic hook has nothing else to go by.
 static IS_OURS: AtomicBool = AtomicBool::new(false);
 /// Whether its title is ours, and the one before put aside.
@@ -123,12 +128,13 @@ impl Terminal {
     /// When the terminal cannot be written to.
     pub fn copy(&mut self, text: &str) -> io::Result<bool> {
         let fits = text.len().div_ceil(3) * 4 <= MAX_CLIPBOARD_BYTES;
-        if fits {
-            let mut bytes = Vec::new();
-            queue!(bytes, CopyToClipboard::to_clipboard_from(text))?;
-            write(&bytes)?;
+        if !fits || !IS_OURS.load(Ordering::SeqCst) {
+            return Ok(false);
         }
-        Ok(fits)
+        let mut bytes = Vec::new();
+        queue!(bytes, CopyToClipboard::to_clipboard_from(text))?;
+        write(&bytes)?;
+        Ok(true)
     }
 
     /// Gives the terminal back for a while.
@@ -145,7 +151,7 @@ impl Terminal {
         self.title.clear();
         terminal::enable_raw_mode()?;
         let mut bytes = Vec::new();
-        queue!(bytes, EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange)?;
+        queue!(bytes, EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange, Print(TAKE_WHEEL))?;
         queue!(bytes, PushKeyboardEnhancementFlags(TELLING_KEYS_APART), Print(TELL_KEYS_APART))?;
         // Terminals that know neither may take the latter for an underline.
         queue!(bytes, SetAttribute(Attribute::Reset))?;
@@ -185,6 +191,7 @@ pub(crate) fn put_back() {
         SetAttribute(Attribute::Reset),
         DisableBracketedPaste,
         DisableFocusChange,
+        Print(WHEEL_AS_EVER),
         cursor::Show,
         LeaveAlternateScreen
     )

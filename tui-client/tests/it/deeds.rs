@@ -9,7 +9,8 @@ use vte::{Params, Parser, Perform};
 const OF_A_FRAME: &[&str] = &["[H", "[m", "[J", "[r", "[M", "[L", "[?25h", "[?25l", "[?2026h", "[?2026l"];
 /// And when it takes the terminal and gives it back.
 const AROUND: &[&str] = &[
-    "[n", "[?1049h", "[?1049l", "[?2004h", "[?2004l", "[?1004h", "[?1004l", "[>5u", "[<1u", "[>4m", "[22;2t", "[23;2t",
+    "[n", "[?1049h", "[?1049l", "[?2004h", "[?2004l", "[?1004h", "[?1004l", "[?1007s", "[?1007h", "[?1007r", "[>5u",
+    "[<1u", "[>4m", "[22;2t", "[23;2t",
 ];
 
 /// Everything a terminal would do on some bytes besides showing text.
@@ -18,6 +19,7 @@ pub(crate) struct Deeds {
     pub(crate) text: String,
     pub(crate) foreign: Vec<String>,
     modes: BTreeMap<String, i32>,
+    saved: BTreeMap<String, i32>,
 }
 
 /// Where bytes go to, which says what may be among them.
@@ -82,6 +84,18 @@ impl Deeds {
             ("?", 'h' | 'l') if first == 25 => self.set("hidden cursor", action == 'l'),
             ("?", 'h' | 'l') => params.iter().for_each(|mode| self.set(format!("?{mode}"), action == 'h')),
             ("", 'h' | 'l') => self.set(format!("{first}"), action == 'h'),
+            ("?", 's') => {
+                let mode = format!("?{first}");
+                let before = self.modes.get(&mode).copied().unwrap_or(0);
+                self.saved.insert(mode, before);
+            }
+            ("?", 'r') => {
+                let mode = format!("?{first}");
+                // Where nothing was saved there is nothing to restore.
+                if let Some(before) = self.saved.remove(&mode) {
+                    self.modes.insert(mode, before);
+                }
+            }
             (">", 'u') => self.push("kitty keyboard", 1),
             ("<", 'u') => self.push("kitty keyboard", -i32::from(first.max(1))),
             ("=", 'u') => self.set("kitty keyboard flags", first != 0),
@@ -159,6 +173,9 @@ fn a_mode_that_stays_on_is_seen() {
         left_on("\u{1b}[?1049h\u{1b}[?25l\u{1b}[>5u\u{1b}[>5u\u{1b}[<1u\u{1b}[?25h\u{1b}[?1049l"),
         "kitty keyboard"
     );
+    assert_eq!(left_on("\u{1b}[?1007s\u{1b}[?1007h"), "?1007");
+    assert_eq!(left_on("\u{1b}[?1007h\u{1b}[?1007r"), "?1007");
+    assert_eq!(left_on("\u{1b}[?1007s\u{1b}[?1007h\u{1b}[?1007r"), "");
     assert_eq!(left_on("\u{1b}[22;0t\u{1b}[>4;1m\u{1b}[1m\u{1b}[m\u{1b}[>4m\u{1b}[23;0t"), "");
 }
 

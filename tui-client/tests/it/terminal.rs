@@ -55,7 +55,7 @@ pub(crate) async fn expect_as_before(tmux: &Tmux, words: &str) {
 fn expect_modes_as_before(tmux: &Tmux) {
     let deeds = Deeds::of(&tmux.written());
     assert_eq!(deeds.modes_left_on(), [""; 0]);
-    for mode in ["?1049", "?2004", "?1004", "?2026", "kitty keyboard", "modify keys 4"] {
+    for mode in ["?1049", "?2004", "?1004", "?1007", "?2026", "kitty keyboard", "modify keys 4"] {
         assert!(deeds.modes_used().contains(mode), "{mode} was never on");
     }
 }
