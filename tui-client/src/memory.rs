@@ -1,7 +1,7 @@
 //! What the client remembers between runs: a draft for each room, and the rooms that were joined.
 //!
 //! None of it is ever needed, so where it cannot be read or written nobody is bothered. A file is written beside the old one
-//! and put in its place: a crash leaves the one or the other, and of two clients that write, the last one's stays.
+//! and put in its place: a client that is killed leaves the one or the other, and of two that write, the last one's stays.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -130,9 +130,8 @@ fn write<T: Serialize>(path: &Path, contents: &T) -> io::Result<()> {
     let beside = path.with_extension(format!("{}.new", std::process::id()));
     let written =
         (OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)).and_then(|mut file| {
-            file.write_all(&serde_json::to_vec(contents)?)?;
-            // Otherwise a power cut may leave the new name with nothing behind it.
-            file.sync_data()
+            // Not synced: the loop waits for it. What a power cut leaves of it is passed over.
+            file.write_all(&serde_json::to_vec(contents)?)
         });
     let placed = written.and_then(|()| std::fs::rename(&beside, path));
     if placed.is_err() {
