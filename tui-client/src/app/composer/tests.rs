@@ -217,6 +217,18 @@ const EDITS: [Edit; 19] = [
     Edit::Later,
 ];
 
+#[test]
+fn what_can_be_taken_back_holds_no_more_than_some_mebibytes() {
+    const LONG: usize = 3 * 1024 * 1024;
+    let mut composer = Composer::default();
+    composer.insert("first");
+    (0..3).for_each(|_| composer.insert(&"x".repeat(LONG)));
+    assert_eq!(composer.after(&[Edit::Undo; 10]).text.len(), "first".len() + LONG);
+    let mut composer = Composer::default();
+    composer.insert(&"x".repeat(3 * LONG));
+    assert_eq!(composer.after(&[Edit::Undo]).text, "");
+}
+
 proptest! {
     #[test]
     fn no_edit_leaves_the_text_or_its_rows(

@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-/// How many steps can be taken back. What they hold is no more than was typed and pasted.
+/// How many steps can be taken back.
 const MAX_STEPS: usize = 500;
+/// How much they may hold; of one step, whatever it holds. Clearing and bringing back a long text each hold all of it.
+const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// How the text was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,11 +61,16 @@ impl Undo {
                 caret_before: caret,
             };
             self.past.push_back(step);
-            if self.past.len() > MAX_STEPS {
-                self.past.pop_front();
-            }
+            self.forget_what_is_too_much();
         }
         removed
+    }
+
+    fn forget_what_is_too_much(&mut self) {
+        let mut bytes: usize = self.past.iter().map(Step::bytes).sum();
+        while self.past.len() > MAX_STEPS || bytes > MAX_BYTES && self.past.len() > 1 {
+            bytes -= self.past.pop_front().map_or(0, |step| step.bytes());
+        }
     }
 
     /// Takes back the last step, and says where the caret was.
@@ -86,6 +93,10 @@ impl Undo {
 }
 
 impl Step {
+    fn bytes(&self) -> usize {
+        self.removed.len() + self.inserted.len()
+    }
+
     /// Takes a further change into this step where both are of one kind, side by side, and within one word.
     fn joins(&mut self, at: usize, removed: &str, inserted: &str, change: Change) -> bool {
         if self.change != change {
