@@ -43,10 +43,11 @@ impl Draft {
         if is_due || text.is_empty() { self.keep(text) } else { None }
     }
 
-    /// The same, without waiting.
+    /// The same, without waiting. A text is written down though it is: another client of the same person may have sent its
+    /// own meanwhile, and removed what was.
     pub(crate) fn keep(&mut self, text: &str) -> Option<String> {
         self.due = None;
-        if text == self.kept {
+        if text.is_empty() && self.kept.is_empty() {
             return None;
         }
         text.clone_into(&mut self.kept);

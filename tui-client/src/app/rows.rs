@@ -111,7 +111,7 @@ pub fn block<'a>(state: &'a State, columns: &Columns, slot: Slot) -> Option<Bloc
         Body::Message(Message { marked: state.marked_in(&message.shown.text), ..message })
     };
     let body = match entry {
-        Entry::Item(Item::Gap { from, to }) => Body::Line(gap(to.0.saturating_sub(from.0) + 1)),
+        Entry::Item(Item::Gap { from, to }) => Body::Line(gap(to.0.saturating_sub(from.0).saturating_add(1))),
         Entry::Item(Item::Said(said)) => message(MessageOf::said(state, said)),
         Entry::Outgoing(post) => message(MessageOf::outgoing(state, post)),
     };

@@ -29,7 +29,7 @@ impl State {
 
     /// A moment came that [`State::next_tick`] named; the event before it was at `before`.
     pub(crate) fn tick(&mut self, before: Timestamp, effects: &mut Vec<Effect>) -> Picture {
-        let counts_down = matches!(self.connection, Connection::Lost { .. });
+        let counts_down = matches!(self.connection, Connection::Lost { .. }) && self.is_seen();
         let figures = if counts_down || self.figures_change(before) { Picture::Changed } else { Picture::Same };
         self.notification_tick(effects);
         let all = [figures, self.typing_tick(effects), self.attention_tick(effects)];
@@ -47,7 +47,7 @@ impl State {
 
     /// What is told by how long it is past: since when the other person is idle, and messages where the person wants that.
     fn figures(&self) -> impl Iterator<Item = Timestamp> {
-        let is_shown = self.screen == Screen::Chat && self.focus != Focus::OtherRoom;
+        let is_shown = self.is_seen();
         let idle = self.peer.as_ref().and_then(|peer| match peer.presence {
             PeerPresence::IdleSince(since) if is_shown => Some(since),
             PeerPresence::IdleSince(_) | PeerPresence::Here | PeerPresence::GoneSince(_) => None,
@@ -61,9 +61,17 @@ impl State {
         idle.into_iter().chain(entries.filter_map(Entry::at))
     }
 
+    /// Whether the room is on the screen, if there is anybody to see that.
+    fn is_seen(&self) -> bool {
+        self.screen == Screen::Chat && self.focus != Focus::OtherRoom
+    }
+
     /// The next second of the countdown to the next attempt.
     fn next_second(&self) -> Option<Timestamp> {
         let Connection::Lost { retry_at, .. } = &self.connection else { return None };
+        if !self.is_seen() {
+            return None;
+        }
         let left = retry_at.duration_since(self.now).as_millis();
         // The figure shown is rounded up, so it changes when a whole number of seconds is left.
         let until_next = u64::try_from(left).ok().filter(|left| *left > 0)?;

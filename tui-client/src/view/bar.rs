@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
 use crate::app::client::Client;
-use crate::app::client::room::{Room, Standing};
+use crate::app::client::room::{self, Room, Standing};
 use crate::app::commands::keymap::Keymap;
 use crate::app::commands::{Action, RoomAction};
 use crate::app::wrap;
@@ -100,7 +100,7 @@ fn around_the_shown(client: &Client, theme: Theme, width: usize) -> Vec<Run> {
 }
 
 fn arrow(arrow: &str, left_out: &[Room], theme: Theme) -> Run {
-    match left_out.iter().map(|room| room.state.unread()).sum::<usize>() {
+    match room::unread(left_out) {
         0 => Run::new(arrow, theme.quiet()),
         unread => Run::new(format!("{arrow}({unread})"), theme.strong()),
     }

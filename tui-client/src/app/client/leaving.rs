@@ -33,6 +33,12 @@ impl Client {
         self.say(what_was_left(&left.state), effects);
     }
 
+    /// Whether what is written is the beginning of the command that leaves.
+    pub(super) fn is_typing_leave(&self) -> bool {
+        let text = self.shown().state.composer.text().trim_end();
+        !text.is_empty() && "/leave".starts_with(text)
+    }
+
     /// Quits, or asks once while hidden rooms hold messages that are not sent. The shown one has asked by itself.
     pub(super) fn quit(&mut self, effects: &mut Effects) {
         let hidden = self.rooms.iter().filter(|room| room.key != self.shown().key);

@@ -134,7 +134,7 @@ impl Client {
             (None, _) => self.shown().state.title(),
             (Some(room), None) => room.state.title(),
             (Some(_), Some(_)) => {
-                let count: usize = self.rooms.iter().map(|room| room.state.unread()).sum();
+                let count = room::unread(&self.rooms);
                 format!("({count}) {} rooms", 2 + unread.count())
             }
         }
@@ -264,6 +264,15 @@ impl Client {
             }
             return self.draw(effects);
         }
+        let asked = self.leaves_in_spite_of;
+        self.press_in_room(key, effects);
+        // Whoever does something else meanwhile has not answered.
+        if self.leaves_in_spite_of == asked && !self.is_typing_leave() {
+            self.leaves_in_spite_of = None;
+        }
+    }
+
+    fn press_in_room(&mut self, key: KeyEvent, effects: &mut Effects) {
         let state = &self.shown().state;
         let draft = match state.screen {
             Screen::Chat => state.composer.draft(),

@@ -35,6 +35,12 @@ pub enum Standing {
     Refused,
 }
 
+/// How much is not read in these rooms.
+#[must_use]
+pub fn unread<'a>(rooms: impl IntoIterator<Item = &'a Room>) -> usize {
+    rooms.into_iter().fold(0, |sum, room| sum.saturating_add(room.state.unread()))
+}
+
 impl Room {
     /// How it stands with its connection.
     #[must_use]
