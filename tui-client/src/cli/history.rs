@@ -1,6 +1,5 @@
 //! `history`: what was said, page by page.
 
-use std::io::Write;
 use std::time::Duration;
 
 use clap::Args;
@@ -8,8 +7,9 @@ use shared::frames::Gap;
 use shared::message::{Message, Seq};
 use shared::rest::{HistoryPage, MAX_PAGE, SearchPage};
 
+use crate::cli::ends::print;
 use crate::cli::exit::{self, Failure};
-use crate::cli::lines::{Style, written};
+use crate::cli::lines::Style;
 use crate::cli::pages::{Pages, Span};
 use crate::cli::{block_on, duration, say};
 use crate::config::Settings;
@@ -77,14 +77,14 @@ impl Reader {
         loop {
             let messages = walk.next().await?;
             if let Some(last) = messages.last() {
-                if !self.print(at, &messages)? {
+                if !self.print(at, &messages).await? {
                     return Ok(());
                 }
                 at = last.seq;
                 continue;
             }
             let end = walk.head.unwrap_or(at).min(to.unwrap_or(Seq(u64::MAX)));
-            return self.write(&self.missing(at, end.next())).map(|_| ());
+            return print(self.missing(at, end.next())).await.map(|_| ());
         }
     }
 
@@ -97,7 +97,7 @@ impl Reader {
             let Some(oldest) = page.first().map(|message| message.seq) else {
                 let next = pages.last().and_then(|page: &Vec<Message>| page.first()).map(|message| message.seq);
                 let next = next.unwrap_or_else(|| to.unwrap_or(head).min(head).next());
-                if !self.write(&self.missing(Seq::START, next))? {
+                if !print(self.missing(Seq::START, next)).await? {
                     return Ok(());
                 }
                 break;
@@ -111,7 +111,7 @@ impl Reader {
         }
         for page in pages.iter().rev() {
             let begin = page.first().map_or(Seq::START, |message| message.seq.back(1));
-            if !self.print(begin, page)? {
+            if !self.print(begin, page).await? {
                 break;
             }
         }
@@ -143,7 +143,7 @@ impl Reader {
         for page in pages.iter().rev() {
             let mut out = String::new();
             page.iter().for_each(|message| self.style.message(&self.pages.api.who.room_id, message, &mut out));
-            if !self.write(&out)? {
+            if !print(out).await? {
                 break;
             }
         }
@@ -151,14 +151,14 @@ impl Reader {
     }
 
     /// Prints messages that follow on a place, and what is missing between; false when nobody reads them any more.
-    fn print(&self, after: Seq, messages: &[Message]) -> Result<bool, Failure> {
+    async fn print(&self, after: Seq, messages: &[Message]) -> Result<bool, Failure> {
         let (mut out, mut at) = (String::new(), after);
         for message in messages {
             out += &self.missing(at, message.seq);
             self.style.message(&self.pages.api.who.room_id, message, &mut out);
             at = message.seq;
         }
-        self.write(&out)
+        print(out).await
     }
 
     /// What is missing between two places, as a line, if anything.
@@ -168,10 +168,5 @@ impl Reader {
             self.style.gap(&self.pages.api.who.room_id, gap, &mut out);
         }
         out
-    }
-
-    fn write(&self, out: &str) -> Result<bool, Failure> {
-        let mut stdout = std::io::stdout();
-        written(stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush()))
     }
 }

@@ -1,7 +1,7 @@
 //! The program as scripts use it: arguments and standard input in; standard output, standard error and exit code out.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use serde_json::{Value, json};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -351,17 +351,42 @@ async fn tail_ends_on_a_signal_while_its_pipe_is_full() {
         socket.message(seq, &"x".repeat(60_000)).await;
     }
     let reading = tokio::spawn(async move { while socket.next().await.is_some() {} });
-    // The writing has begun, and nobody reads the rest.
-    let mut out = child.stdout.take().unwrap();
-    let (_out, read) = spawn_blocking(move || {
-        let read = out.read(&mut [0; 10]).unwrap();
-        (out, read)
-    })
-    .await
-    .unwrap();
-    assert_eq!(read, 10);
+    let _out = begin_to_read(&mut child).await;
     signal(&child, "-INT");
     let status = tokio::time::timeout(SOON, spawn_blocking(move || child.wait().unwrap())).await;
     assert_eq!(status.expect("it ends").unwrap().code(), Some(0));
     reading.await.unwrap();
+}
+
+#[tokio::test]
+async fn tail_ends_on_a_signal_while_its_pipe_is_full_of_what_was_said_before() {
+    let mut server = Scripted::start().await;
+    let mut child = command(&server.url(), &["tail", "room1", "--after", "0"]).spawn().unwrap();
+    server.give_token("t1").await;
+    let mut socket = server.let_in().await;
+    socket.welcome("live", 4).await;
+    server.give_token("t1").await;
+    let mut said = page(4, 1..=4);
+    for message in said["messages"].as_array_mut().unwrap() {
+        message["content"] = "x".repeat(60_000).into();
+    }
+    server.expect("GET /rooms/room1/messages").await.ok(said);
+    let reading = tokio::spawn(async move { while socket.next().await.is_some() {} });
+    let _out = begin_to_read(&mut child).await;
+    signal(&child, "-TERM");
+    let status = tokio::time::timeout(SOON, reading).await;
+    // One that hears no signal would hold up the end of the test as well.
+    child.kill().unwrap();
+    status.expect("it leaves").unwrap();
+    spawn_blocking(move || child.wait().unwrap()).await.unwrap();
+}
+
+/// Reads so little that the writing of the rest has begun and cannot end.
+async fn begin_to_read(child: &mut Child) -> ChildStdout {
+    let mut out = child.stdout.take().unwrap();
+    let reading = spawn_blocking(move || {
+        out.read_exact(&mut [0; 10]).unwrap();
+        out
+    });
+    reading.await.unwrap()
 }
