@@ -32,8 +32,7 @@ pub struct Search {
     at: usize,
     /// Before which place there may be more.
     earlier: Option<Seq>,
-    /// The server was asked and has not answered.
-    is_asked: bool,
+    asked: Asked,
     /// The one after the last that was found is to be shown when it comes.
     wants_next: bool,
     /// The window is to be brought to the one that is shown when it is loaded.
@@ -42,6 +41,14 @@ pub struct Search {
     trouble: Option<String>,
     /// Where the window was before.
     came_from: Scroll,
+}
+
+/// Whether an answer is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    No,
+    /// The server was asked for what is before this place, or for the newest.
+    Before(Option<Seq>),
 }
 
 impl Search {
@@ -53,7 +60,7 @@ impl Search {
         match (&self.trouble, self.place()) {
             (Some(trouble), _) => trouble.clone(),
             (None, _) if self.query.is_none() => "words to look for".to_owned(),
-            (None, None) if self.is_asked => "looking".to_owned(),
+            (None, None) if self.asked != Asked::No => "looking".to_owned(),
             (None, None) => "nothing found".to_owned(),
             (None, Some(place)) if self.is_going => {
                 let left = first_loaded.map_or(0, |first| first.0.saturating_sub(place.0));
@@ -72,6 +79,19 @@ impl Search {
     /// The place that is shown.
     fn place(&self) -> Option<Seq> {
         self.found.get(self.at).copied()
+    }
+
+    fn ask_before(&mut self, before: Option<Seq>, effects: &mut Vec<Effect>) {
+        self.asked = Asked::Before(before);
+        effects.push(Effect::Request(Request::Search { query: self.text.clone(), before }));
+    }
+
+    /// Before which place the server was asked for what it has found with these words now, if it was.
+    fn takes(&self, query: &str) -> Option<Option<Seq>> {
+        match self.asked {
+            Asked::Before(before) if self.text == query => Some(before),
+            Asked::Before(_) | Asked::No => None,
+        }
     }
 
     fn cut_word(&mut self) {
@@ -98,7 +118,7 @@ impl State {
             found: Vec::new(),
             at: 0,
             earlier: None,
-            is_asked: false,
+            asked: Asked::No,
             wants_next: false,
             is_going: false,
             trouble: None,
@@ -130,34 +150,33 @@ impl State {
         search.query = Query::new(&search.text);
         search.found.clear();
         (search.at, search.earlier, search.wants_next, search.is_going) = (0, None, false, false);
-        search.is_asked = search.query.is_some() && is_live;
+        search.asked = Asked::No;
         search.trouble = (!is_live).then(|| "no connection to look by".to_owned());
-        if search.is_asked {
-            effects.push(Effect::Request(Request::Search { query: search.text.clone(), before: None }));
+        if search.query.is_some() && is_live {
+            search.ask_before(None, effects);
         }
     }
 
     /// Asks anew after a welcome: what was asked may be lost, and the history another one.
     pub(crate) fn search_again(&mut self, effects: &mut Vec<Effect>) {
-        if self.search.as_ref().is_some_and(|search| search.trouble.is_some() || search.is_asked || search.is_going) {
+        if self.search.as_ref().is_some_and(|search| search.trouble.is_some() || search.asked != Asked::No || search.is_going) {
             self.ask(effects);
         }
     }
 
     /// The server has looked.
     pub(crate) fn take_found(&mut self, query: &str, page: &SearchPage, effects: &mut Vec<Effect>) -> Picture {
-        let Some(search) = self.search.as_mut().filter(|search| search.is_asked && search.text == query) else {
-            return Picture::Same;
-        };
+        let Some(search) = &mut self.search else { return Picture::Same };
+        let Some(before) = search.takes(query) else { return Picture::Same };
         let is_first = search.found.is_empty();
-        search.is_asked = false;
+        search.asked = Asked::No;
         search.found.extend(page.messages.iter().rev().map(|message| message.seq));
-        search.earlier = page.earlier;
+        // A server that does not get on would be asked without end.
+        search.earlier = page.earlier.filter(|earlier| before.is_none_or(|before| *earlier < before));
         let is_nothing_new = page.messages.is_empty();
-        if let Some(earlier) = page.earlier.filter(|_| is_nothing_new && (is_first || search.wants_next)) {
+        if let Some(earlier) = search.earlier.filter(|_| is_nothing_new && (is_first || search.wants_next)) {
             // It has looked at what it looks at in one go, and there is more.
-            search.is_asked = true;
-            effects.push(Effect::Request(Request::Search { query: search.text.clone(), before: Some(earlier) }));
+            search.ask_before(Some(earlier), effects);
         } else if std::mem::take(&mut search.wants_next) && !is_nothing_new {
             search.at += 1;
             self.show_found(effects);
@@ -169,10 +188,10 @@ impl State {
 
     /// The server could not look.
     pub(crate) fn take_search_failed(&mut self, query: &str, reason: &str) -> Picture {
-        let Some(search) = self.search.as_mut().filter(|search| search.is_asked && search.text == query) else {
+        let Some(search) = self.search.as_mut().filter(|search| search.takes(query).is_some()) else {
             return Picture::Same;
         };
-        (search.is_asked, search.wants_next) = (false, false);
+        (search.asked, search.wants_next) = (Asked::No, false);
         search.trouble = Some(sanitize::line(reason));
         Picture::Changed
     }
@@ -212,9 +231,9 @@ impl State {
         if search.at + 1 < search.found.len() {
             search.at += 1;
             self.show_found(effects);
-        } else if let Some(earlier) = search.earlier.filter(|_| !search.is_asked) {
-            (search.is_asked, search.wants_next) = (true, true);
-            effects.push(Effect::Request(Request::Search { query: search.text.clone(), before: Some(earlier) }));
+        } else if let Some(earlier) = search.earlier.filter(|_| search.asked == Asked::No) {
+            search.wants_next = true;
+            search.ask_before(Some(earlier), effects);
         }
     }
 

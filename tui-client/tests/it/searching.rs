@@ -116,3 +116,11 @@ fn a_paste_is_looked_for_and_the_line_takes_what_the_server_takes() {
     assert_eq!(query.len(), 256);
     stage.expect_text("xxxx▏ looking");
 }
+
+#[test]
+fn a_server_that_does_not_get_on_is_not_asked_without_end() {
+    let stage = Stage::joined(80, 10, 60).bob_counts_to(60).types("/search mess").press(KeyCode::Enter);
+    let stage = stage.hears(found("mess", &[], Some(40))).expect_requests(&[search("mess", Some(40))]);
+    let stage = stage.hears(found("mess", &[], Some(40))).expect_requests(&[]).expect_text("nothing found");
+    stage.press(KeyCode::Up).expect_requests(&[]);
+}
