@@ -15,6 +15,9 @@ use crate::cli::{block_on, duration, say};
 use crate::config::Settings;
 use crate::network::api::{Api, Range};
 
+/// How many messages with the words looked for are held until all are there, for they are found backwards: some megabytes.
+const MAX_FOUND_IN_ALL: u32 = 10_000;
+
 #[derive(Debug, Args)]
 #[command(after_help = exit::help())]
 pub(crate) struct History {
@@ -126,16 +129,23 @@ impl Reader {
         (after, to): (Option<Seq>, Option<Seq>),
     ) -> Result<(), Failure> {
         let after = after.unwrap_or(Seq::START);
+        let is_bounded = wanted > MAX_FOUND_IN_ALL;
+        wanted = wanted.min(MAX_FOUND_IN_ALL);
         let (mut pages, mut before) = (vec![], to.map(Seq::next));
         while wanted > 0 {
             let SearchPage { messages: mut page, earlier, .. } = self.pages.search(words, before, wanted).await?;
             page.retain(|message| message.seq > after);
             wanted = wanted.saturating_sub(u32::try_from(page.len()).unwrap_or(u32::MAX));
             pages.push(page);
-            before = earlier.filter(|earlier| *earlier > after.next());
+            // A server that does not get on would be asked without end.
+            let is_further = |earlier: &Seq| *earlier > after.next() && before.is_none_or(|before| *earlier < before);
+            before = earlier.filter(is_further);
             if before.is_none() {
                 break;
             }
+        }
+        if let Some(before) = before.filter(|_| is_bounded) {
+            say(&format!("these are the newest {MAX_FOUND_IN_ALL}: there may be more with --before {before}"));
         }
         if pages.iter().all(Vec::is_empty) {
             say("nothing found");

@@ -210,6 +210,24 @@ async fn history_looks_for_words_as_far_back_as_wanted_and_prints_forwards() {
     assert_eq!(request.line, "GET /rooms/room1/search?q=x&limit=100&before=9");
     request.ok(found(1..=2, Some(1)));
     assert_eq!(end(program).await, (0, String::new(), "tui-client: nothing found\n".to_owned()));
+
+    // A server that does not get on.
+    let program = run(&server, &["history", "room1", "--search", "x", "--all"], b"");
+    server.give_token("t1").await;
+    server.expect("GET /rooms/room1/search").await.ok(found(NOTHING, Some(7)));
+    server.expect("GET /rooms/room1/search").await.ok(found(NOTHING, Some(7)));
+    assert_eq!(end(program).await, (0, String::new(), "tui-client: nothing found\n".to_owned()));
+
+    // One that has no end of it.
+    let program = run(&server, &["history", "room1", "--json", "--search", "x", "--all"], b"");
+    server.give_token("t1").await;
+    for page in (1..=100).rev() {
+        let first = page * 100 + 1;
+        server.expect("GET /rooms/room1/search").await.ok(found(first..=first + 99, Some(first)));
+    }
+    let (code, out, err) = end(program).await;
+    let words = "tui-client: these are the newest 10000: there may be more with --before 101\n";
+    assert_eq!((code, out.lines().count(), err.as_str()), (0, 10_000, words));
 }
 
 #[expect(clippy::reversed_empty_ranges, reason = "a page without a message")]
