@@ -13,7 +13,7 @@ use icu_normalizer::properties::CanonicalCombiningClassMapBorrowed;
 pub const MAX_QUERY_BYTES: usize = 256;
 
 /// How much of a message is searched, in bytes: all of it, unless the server takes longer ones than by default.
-pub const SEARCHED_BYTES: usize = 64 * 1024;
+const SEARCHED_BYTES: usize = 64 * 1024;
 
 /// A word of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]

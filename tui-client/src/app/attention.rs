@@ -6,7 +6,7 @@ use shared::frames::AttentionState;
 use crate::app::arrivals::Picture;
 use crate::app::receipts::Focus;
 use crate::app::scroll::Scroll;
-use crate::app::typing::later;
+use crate::app::times::later;
 use crate::app::{Effect, Screen, State};
 use crate::network::Request;
 

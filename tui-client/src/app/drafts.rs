@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::app::typing::later;
+use crate::app::times::later;
 
 /// A draft that nobody changes for so long is written down.
 const RESTS: Duration = Duration::from_secs(1);

@@ -8,7 +8,7 @@ use shared::message::Seq;
 use crate::app::log::{Said, Voice};
 use crate::app::preferences::Notifications as Wanted;
 use crate::app::receipts::Focus;
-use crate::app::typing::later;
+use crate::app::times::later;
 use crate::app::{Effect, State, rows, wrap};
 
 /// Between one notification and the next.

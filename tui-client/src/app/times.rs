@@ -1,6 +1,8 @@
-//! Pure. How moments are told: by the clock, or by how long they are past.
+//! Pure. Moments, and how they are told: by the clock, or by how long they are past.
 //!
 //! How long is counted in minutes of the clock, so that everything told this way changes at full minutes and together.
+
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -12,6 +14,11 @@ const HOUR: i64 = 60;
 const DAY: i64 = 24 * HOUR;
 /// From here on days are told, not hours.
 const DAYS_FROM: i64 = 2 * DAY;
+
+/// The moment so much later.
+pub(crate) fn later(at: Timestamp, by: Duration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
 
 /// The time, and the day where it is another one.
 #[must_use]

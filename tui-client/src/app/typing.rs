@@ -8,6 +8,7 @@ use shared::frames::{self, TYPING_LASTS, TypingState};
 
 use crate::app::arrivals::Picture;
 use crate::app::log::Voice;
+use crate::app::times::later;
 use crate::app::{Connection, Effect, State, sanitize};
 use crate::network::Request;
 
@@ -142,9 +143,4 @@ impl State {
         let theirs = self.typing.theirs.as_ref().map(|theirs| theirs.until);
         ours.into_iter().chain(theirs).min()
     }
-}
-
-/// The moment so much later.
-pub(crate) fn later(at: Timestamp, by: Duration) -> Timestamp {
-    at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -7,21 +7,21 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::app::widths;
 
 /// How far apart tab stops are, in columns.
-pub const TAB_STOP: usize = 4;
+const TAB_STOP: usize = 4;
 
 /// One grapheme of a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Piece<'a> {
+pub(crate) struct Piece<'a> {
     /// Where it begins, in bytes.
-    pub start: usize,
+    pub(crate) start: usize,
     /// The grapheme itself.
-    pub text: &'a str,
+    pub(crate) text: &'a str,
 }
 
 impl Piece<'_> {
     /// The columns it takes when it begins at column `at`; a tab reaches to the next stop.
     #[must_use]
-    pub fn columns(&self, at: usize) -> usize {
+    pub(crate) fn columns(&self, at: usize) -> usize {
         if self.text == "\t" {
             return TAB_STOP - at % TAB_STOP;
         }
@@ -30,7 +30,7 @@ impl Piece<'_> {
 
     /// Where it ends, in bytes.
     #[must_use]
-    pub fn end(&self) -> usize {
+    pub(crate) fn end(&self) -> usize {
         self.start + self.text.len()
     }
 
@@ -44,14 +44,14 @@ impl Piece<'_> {
 /// Two ASCII characters in a row are two graphemes, and most text is such, so that the segmentation tables are asked
 /// only about the rest: a visible message of 64 KiB is walked anew for every frame.
 #[derive(Debug, Clone)]
-pub struct Pieces<'a> {
+pub(crate) struct Pieces<'a> {
     text: &'a str,
     at: usize,
 }
 
 /// Walks the graphemes of `text`, which holds no newline.
 #[must_use]
-pub fn pieces(text: &str) -> Pieces<'_> {
+pub(crate) fn pieces(text: &str) -> Pieces<'_> {
     Pieces { text, at: 0 }
 }
 

@@ -15,7 +15,7 @@ pub struct Key {
 /// Why a text names no key: a sentence, with the nearest key where one is near.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NoKey(pub String);
+pub struct NoKey(String);
 
 const MODIFIERS: [(KeyModifiers, &str); 3] =
     [(KeyModifiers::CONTROL, "Ctrl"), (KeyModifiers::ALT, "Alt"), (KeyModifiers::SHIFT, "Shift")];
