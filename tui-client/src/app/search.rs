@@ -4,8 +4,10 @@
 //! so that the log stays without holes; any key ends that.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use jiff::Timestamp;
 use shared::message::Seq;
 use shared::rest::SearchPage;
 use shared::search::{MAX_QUERY_BYTES, Query};
@@ -16,8 +18,12 @@ use crate::app::composer::Edit;
 use crate::app::hand::Meant;
 use crate::app::log::Older;
 use crate::app::scroll::Scroll;
+use crate::app::times::later;
 use crate::app::{Connection, Effect, State, sanitize};
 use crate::network::Request;
+
+/// How long after the last key the server is asked.
+const RESTS: Duration = Duration::from_millis(150);
 
 /// A search that is open.
 #[derive(Debug, Clone)]
@@ -47,6 +53,8 @@ pub struct Search {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Asked {
     No,
+    /// The server is to be asked when the keys have rested until then.
+    At(Timestamp),
     /// The server was asked for what is before this place, or for the newest.
     Before(Option<Seq>),
 }
@@ -90,7 +98,7 @@ impl Search {
     fn takes(&self, query: &str) -> Option<Option<Seq>> {
         match self.asked {
             Asked::Before(before) if self.text == query => Some(before),
-            Asked::Before(_) | Asked::No => None,
+            Asked::Before(_) | Asked::At(_) | Asked::No => None,
         }
     }
 
@@ -136,30 +144,60 @@ impl State {
     }
 
     /// Takes a paste while a search is open, and says whether one is.
-    pub(crate) fn paste_into_search(&mut self, text: &str, effects: &mut Vec<Effect>) -> bool {
+    pub(crate) fn paste_into_search(&mut self, text: &str) -> bool {
         let Some(search) = &mut self.search else { return false };
         search.write(&sanitize::line(text));
-        self.ask(effects);
+        self.ask_soon();
         true
     }
 
     /// Asks for what is written now, from the newest message on.
     fn ask(&mut self, effects: &mut Vec<Effect>) {
+        self.ask_soon();
+        self.ask_now(effects);
+    }
+
+    /// What is written has changed, and is asked for once the keys rest.
+    fn ask_soon(&mut self) {
         let is_live = self.connection == Connection::Live;
         let Some(search) = &mut self.search else { return };
         search.query = Query::new(&search.text);
         search.found.clear();
         (search.at, search.earlier, search.wants_next, search.is_going) = (0, None, false, false);
-        search.asked = Asked::No;
+        let is_to_be_asked = search.query.is_some() && is_live;
+        search.asked = if is_to_be_asked { Asked::At(later(self.now, RESTS)) } else { Asked::No };
         search.trouble = (!is_live).then(|| "no connection to look by".to_owned());
-        if search.query.is_some() && is_live {
-            search.ask_before(None, effects);
+    }
+
+    /// Asks what is to be asked, and says whether anything was.
+    fn ask_now(&mut self, effects: &mut Vec<Effect>) -> bool {
+        let Some(search) = self.search.as_mut().filter(|search| matches!(search.asked, Asked::At(_))) else {
+            return false;
+        };
+        search.ask_before(None, effects);
+        true
+    }
+
+    pub(crate) fn next_search_tick(&self) -> Option<Timestamp> {
+        match self.search.as_ref()?.asked {
+            Asked::At(due) => Some(due),
+            Asked::Before(_) | Asked::No => None,
+        }
+    }
+
+    pub(crate) fn search_tick(&mut self, effects: &mut Vec<Effect>) {
+        if self.next_search_tick().is_some_and(|due| due <= self.now) {
+            self.ask_now(effects);
         }
     }
 
     /// Asks anew after a welcome: what was asked may be lost, and the history another one.
     pub(crate) fn search_again(&mut self, effects: &mut Vec<Effect>) {
-        if self.search.as_ref().is_some_and(|search| search.trouble.is_some() || search.asked != Asked::No || search.is_going) {
+        if self
+            .search
+            .as_ref()
+            .is_some_and(|search| search.trouble.is_some() || search.asked != Asked::No || search.is_going)
+        {
             self.ask(effects);
         }
     }
@@ -227,6 +265,9 @@ impl State {
     }
 
     fn older_found(&mut self, effects: &mut Vec<Effect>) {
+        if self.ask_now(effects) {
+            return;
+        }
         let Some(search) = &mut self.search else { return };
         if search.at + 1 < search.found.len() {
             search.at += 1;
@@ -262,19 +303,19 @@ pub(crate) fn press(state: &mut State, key: &KeyEvent, action: Option<Action>, e
     match (key.code, action) {
         (KeyCode::Char(c), _) if is_plain => {
             search.write(&sanitize::typed(c).into_iter().collect::<String>());
-            state.ask(effects);
+            state.ask_soon();
         }
         (KeyCode::Backspace, _) if is_plain => {
             search.text.pop();
-            state.ask(effects);
+            state.ask_soon();
         }
         (_, Some(Action::Edit(Edit::CutWord))) => {
             search.cut_word();
-            state.ask(effects);
+            state.ask_soon();
         }
         (_, Some(Action::Edit(Edit::CutToLineStart))) => {
             search.text.clear();
-            state.ask(effects);
+            state.ask_soon();
         }
         (KeyCode::Up, _) if key.modifiers.is_empty() => state.older_found(effects),
         (KeyCode::Down, _) if key.modifiers.is_empty() => state.newer_found(effects),
@@ -282,6 +323,7 @@ pub(crate) fn press(state: &mut State, key: &KeyEvent, action: Option<Action>, e
         (_, Some(Action::Edit(Edit::Later))) => state.newer_found(effects),
         // On the way there is nowhere to stay yet.
         (_, Some(Action::Send)) if was_going => search.is_going = true,
+        (_, Some(Action::Send)) if state.ask_now(effects) => {}
         (_, Some(Action::Send)) => {
             state.search = None;
             state.settle_scroll();

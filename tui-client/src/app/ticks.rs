@@ -22,6 +22,7 @@ impl State {
             self.next_typing_tick(),
             self.next_attention_tick(),
             self.next_notification_tick(),
+            self.next_search_tick(),
             self.next_figure(),
         ];
         moments.into_iter().flatten().min()
@@ -32,6 +33,7 @@ impl State {
         let counts_down = matches!(self.connection, Connection::Lost { .. }) && self.is_seen();
         let figures = if counts_down || self.figures_change(before) { Picture::Changed } else { Picture::Same };
         self.notification_tick(effects);
+        self.search_tick(effects);
         let all = [figures, self.typing_tick(effects), self.attention_tick(effects)];
         if all.contains(&Picture::Changed) { Picture::Changed } else { Picture::Same }
     }

@@ -34,7 +34,7 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         }
         Event::Paste(text) => {
             state.note_person(&mut effects);
-            if !state.paste_into_search(&text, &mut effects) {
+            if !state.paste_into_search(&text) {
                 pasting::paste(state, &text);
             }
             state.note_writing(&mut effects);

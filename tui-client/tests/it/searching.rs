@@ -20,11 +20,12 @@ fn search(query: &str, before: Option<u64>) -> Request {
 }
 
 #[test]
-fn what_is_typed_is_asked_at_once_and_marked_where_it_stands() {
+fn what_is_typed_is_asked_once_the_keys_rest_and_marked_where_it_stands() {
     let stage = Stage::joined(80, 12, 20).bob_counts_to(20).ctrl('f').expect_requests(&[]);
     let stage = stage.expect_row(10, " search: ▏  words to look for · Esc back");
-    let stage = stage.types("1").expect_requests(&[search("1", None)]).types("7");
-    let stage = stage.expect_requests(&[search("17", None)]).expect_text("looking");
+    let stage = stage.types("1").expect_requests(&[]).types("7").expect_requests(&[]);
+    let stage = stage.expect_text("looking").rests().expect_requests(&[search("17", None)]).expect_text("looking");
+    assert_eq!(stage.state.next_tick(), None);
     // An answer to what stands there no more changes nothing.
     let stage = stage.hears(found("1", &[1, 10], None)).expect_requests(&[]).expect_text("looking");
     stage
@@ -52,7 +53,7 @@ fn what_is_typed_is_asked_at_once_and_marked_where_it_stands() {
 fn up_goes_to_the_one_before_and_esc_back_to_where_one_was() {
     let stage = Stage::joined(80, 8, 60).bob_counts_to(60).press(KeyCode::PageUp);
     let before = stage.screen();
-    let stage = stage.press(KeyCode::F(3)).types("mess").hears(found("mess", &[5, 30, 58], Some(5)));
+    let stage = stage.press(KeyCode::F(3)).types("mess").rests().hears(found("mess", &[5, 30, 58], Some(5)));
     let stage = stage.expect_text("message 58").expect_text("1 of 3+");
     let stage = stage.press(KeyCode::Up).expect_text("message 30").expect_text("2 of 3+");
     let stage = stage.press(KeyCode::F(3)).expect_text("message 5 ").expect_text("3 of 3+");
@@ -68,7 +69,7 @@ fn up_goes_to_the_one_before_and_esc_back_to_where_one_was() {
 #[test]
 fn enter_stays_where_it_was_found_and_the_draft_is_still_there() {
     let stage = Stage::joined(80, 10, 60).bob_counts_to(60).types("half a thought").press(KeyCode::F(3));
-    let stage = stage.expect_no_text("half a thought").types("12").hears(found("12", &[12], None));
+    let stage = stage.expect_no_text("half a thought").types("12").rests().hears(found("12", &[12], None));
     let stage =
         stage.press(KeyCode::Enter).expect_text("message 12").expect_text("> half a thought").expect_requests(&[]);
     stage.press(KeyCode::End).expect_text("message 60");
@@ -88,7 +89,7 @@ fn what_is_not_loaded_is_fetched_until_it_is_there() {
     let stage =
         stage.hears(page(751..951)).expect_requests(&[Request::PageBefore(Seq(751))]).expect_text("fetching 51");
     let stage = stage.hears(page(551..751)).expect_requests(&[]).expect_text("message 700").expect_text("1 of 1 ·");
-    let stage = stage.press(KeyCode::Backspace).types("1").hears(found("message 701", &[400], None));
+    let stage = stage.press(KeyCode::Backspace).types("1").rests().hears(found("message 701", &[400], None));
     let stage = stage.expect_requests(&[Request::PageBefore(Seq(551))]);
     // Any key ends it.
     let stage = stage.press(KeyCode::PageUp).hears(page(351..551)).expect_requests(&[]);
@@ -103,15 +104,16 @@ fn without_a_connection_it_says_so_and_looks_when_that_is_back() {
     let stage = stage.welcome(3, &["alice"], Resume::Complete).expect_requests(&[search("mess", None)]);
     let failed = NetworkEvent::SearchFailed { query: "mess".into(), reason: "the server is \u{1b}[31mbusy".into() };
     let stage = stage.hears(failed).expect_text("the server is").expect_no_text("\u{1b}");
-    let stage = stage.types("!").hears(found("mess!", &[], None)).expect_text("nothing found");
+    let stage = stage.types("!").rests().hears(found("mess!", &[], None)).expect_text("nothing found");
     stage.ctrl('u').expect_requests(&[]).expect_text("words to look for").ctrl('c').expect_no_text("search:");
 }
 
 #[test]
 fn a_paste_is_looked_for_and_the_line_takes_what_the_server_takes() {
-    let stage = Stage::joined(60, 10, 3).bob_counts_to(3).ctrl('f').happens(Event::Paste("two\nwords".into()));
-    let stage = stage.expect_requests(&[search("two words", None)]).ctrl('w').expect_requests(&[search("two ", None)]);
-    let stage = stage.happens(Event::Paste("x".repeat(300)));
+    let stage = Stage::joined(60, 10, 3).bob_counts_to(3).ctrl('f').happens(Event::Paste("two\nwords".into())).rests();
+    let stage = stage.expect_requests(&[search("two words", None)]);
+    let stage = stage.ctrl('w').rests().expect_requests(&[search("two ", None)]);
+    let stage = stage.happens(Event::Paste("x".repeat(300))).rests();
     let Some(Request::Search { query, .. }) = stage.requests().first().cloned() else { panic!() };
     assert_eq!(query.len(), 256);
     stage.expect_text("xxxx▏ looking");
@@ -123,4 +125,13 @@ fn a_server_that_does_not_get_on_is_not_asked_without_end() {
     let stage = stage.hears(found("mess", &[], Some(40))).expect_requests(&[search("mess", Some(40))]);
     let stage = stage.hears(found("mess", &[], Some(40))).expect_requests(&[]).expect_text("nothing found");
     stage.press(KeyCode::Up).expect_requests(&[]);
+}
+
+#[test]
+fn enter_and_up_ask_without_a_pause() {
+    let stage = Stage::joined(80, 10, 60).bob_counts_to(60).ctrl('f').types("2");
+    let stage = stage.press(KeyCode::Enter).expect_requests(&[search("2", None)]).expect_text("search: 2");
+    let stage = stage.types("2").press(KeyCode::Up).expect_requests(&[search("22", None)]);
+    let stage = stage.hears(found("22", &[22], None)).expect_text("message 22").press(KeyCode::Enter);
+    stage.expect_text("message 22").expect_no_text("search:");
 }

@@ -117,6 +117,12 @@ impl Stage {
         text.chars().fold(self, |stage, c| stage.press(KeyCode::Char(c)))
     }
 
+    /// Nobody does anything until what the client waits for has come.
+    pub(crate) fn rests(mut self) -> Self {
+        self.now = self.state.next_tick().expect("it waits for something");
+        self.happens(Event::Tick)
+    }
+
     pub(crate) fn sends(self, text: &str) -> Self {
         self.types(text).press(KeyCode::Enter)
     }
