@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use crate::app::commands::Action;
 use crate::app::log::Voice;
 use crate::app::people::PeerPresence;
+use crate::app::preferences::Glyphs;
 use crate::app::times::{how_long, moment};
 use crate::app::{Connection, State, wrap};
 use crate::view::paint::{self, Run};
@@ -16,7 +17,11 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer
     let room = vec![Run::new(format!(" {}", state.room), theme.strong())];
     let mut room_and_people = vec![Run::new(format!(" {}   ", state.room), theme.strong())];
     room_and_people.extend(people(state, theme));
-    let connections = connection(state);
+    let mut connections = connection(state);
+    if state.preferences.glyphs == Glyphs::Ascii {
+        // They end at the edge, where there is no room for the dots later.
+        connections.iter_mut().for_each(|words| *words = words.replace('…', "..."));
+    }
     // The people go first, then the words on the connection, then the name of the room.
     let fitting = [room_and_people, room].into_iter().find_map(|left| {
         let room_left = width.checked_sub(paint::columns(&left) + 3)?;

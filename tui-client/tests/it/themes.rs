@@ -109,6 +109,13 @@ fn with_ascii_the_bar_of_rooms_is_ascii_too() {
 }
 
 #[test]
+fn with_ascii_an_ellipsis_at_the_edge_is_three_dots() {
+    let mut stage = Stage::opens(80, 24);
+    stage.state.preferences.glyphs = Glyphs::Ascii;
+    stage.expect_text("connecting...");
+}
+
+#[test]
 fn with_ascii_what_people_write_stays_as_it_is() {
     let mut stage = Stage::joined(80, 24, 0).says(1, "14:01", "bob", "Grüße 你好");
     stage.state.preferences.glyphs = Glyphs::Ascii;
