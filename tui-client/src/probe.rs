@@ -1,8 +1,13 @@
-//! The question how wide the terminal draws, asked once behind the first frame.
+//! The question how wide the terminal draws, asked behind the first frame, and behind that after a stop.
 
+use std::io;
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc::Receiver;
+use tokio::time::timeout;
+
 use crate::app::widths::{SAMPLES, Widths};
+use crate::keys::Input;
 
 /// A terminal answers by then or not at all. An answer that comes later is no answer, and no timer waits for one.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -22,9 +27,26 @@ impl Probe {
         Self { asked: now, columns: Vec::new() }
     }
 
+    /// Waits for the answers that are still to come, for they are not meant for the shell. What is typed behind them is.
+    pub(crate) async fn wait(mut self, inputs: &mut Receiver<io::Result<Input>>) {
+        while let Some(left) = self.patience(Instant::now()) {
+            let Ok(Some(Ok(input))) = timeout(left, inputs.recv()).await else { return };
+            if let Input::CursorAt { row, column } = input
+                && self.answer(Instant::now(), row, column).is_some()
+            {
+                return;
+            }
+        }
+    }
+
+    /// How long an answer may still come.
+    fn patience(&self, now: Instant) -> Option<Duration> {
+        PATIENCE.checked_sub(now.duration_since(self.asked)).filter(|left| !left.is_zero())
+    }
+
     /// Takes an answer, row and column being counted from 1, and tells what is known when it is the last one.
     pub(crate) fn answer(&mut self, now: Instant, row: u16, column: u16) -> Option<Widths> {
-        if row != ROW + 1 || now.duration_since(self.asked) > PATIENCE {
+        if row != ROW + 1 || self.patience(now).is_none() {
             return None;
         }
         self.columns.push(column.saturating_sub(1));
@@ -47,5 +69,27 @@ mod tests {
         let widths = Widths { selected: Drawn::Parts, toned: Drawn::Parts, joined: Drawn::Whole };
         assert_eq!(probe.answer(start, 2, 3), Some(widths));
         assert_eq!(Probe::asked(start).answer(start + 2 * PATIENCE, 2, 2), None);
+    }
+
+    #[tokio::test]
+    async fn who_leaves_waits_for_the_last_answer_and_for_nothing_behind_it() {
+        let (sender, mut inputs) = tokio::sync::mpsc::channel(8);
+        let late = tokio::spawn(async move {
+            for column in [2, 5, 3] {
+                tokio::task::yield_now().await;
+                sender.send(Ok(Input::CursorAt { row: 2, column })).await.unwrap();
+            }
+            sender.send(Ok(Input::Paste("typed".to_owned()))).await.unwrap();
+        });
+        Probe::asked(Instant::now()).wait(&mut inputs).await;
+        late.await.unwrap();
+        assert!(matches!(inputs.recv().await, Some(Ok(Input::Paste(_)))));
+        // No answer, no wait beyond the patience; and none for a terminal that is gone.
+        let (sender, mut inputs) = tokio::sync::mpsc::channel::<io::Result<Input>>(1);
+        let start = Instant::now();
+        Probe::asked(start).wait(&mut inputs).await;
+        assert!((PATIENCE..10 * PATIENCE).contains(&start.elapsed()), "{:?}", start.elapsed());
+        drop(sender);
+        Probe::asked(Instant::now()).wait(&mut inputs).await;
     }
 }

@@ -121,9 +121,17 @@ type Keys = Receiver<io::Result<Input>>;
 type Flow = ControlFlow<Ended>;
 
 impl Program<'_> {
-    async fn run(&mut self, mut signals: Signals) -> Result<Ended, RunError> {
+    async fn run(&mut self, signals: Signals) -> Result<Ended, RunError> {
         let mut keys = keys::read()?;
         self.ask_for_widths()?;
+        let ended = self.run_until_the_end(&mut keys, signals).await;
+        if let Some(probe) = self.probe.take() {
+            probe.wait(&mut keys).await;
+        }
+        ended
+    }
+
+    async fn run_until_the_end(&mut self, keys: &mut Keys, mut signals: Signals) -> Result<Ended, RunError> {
         for (key, id) in self.client.open_rooms() {
             if let ControlFlow::Break(ended) = self.perform(vec![(key, Effect::Enter(id))], Haste::AtOnce)? {
                 return Ok(ended);
@@ -137,7 +145,7 @@ impl Program<'_> {
                 _ = signals.interrupt.recv() => ControlFlow::Break(Ended::Signal(Posix::INT.as_raw())),
                 _ = signals.proceed.recv() => self.proceed(Event::Continued)?,
                 _ = signals.resize.recv() => self.happened(Event::Resized(terminal::size()), Haste::AtOnce)?,
-                event = keys.recv() => self.typed(event, &mut keys)?,
+                event = keys.recv() => self.typed(event, keys)?,
                 Some(sentence) = self.errands.told() => self.happened(Event::Told(sentence), Haste::AtOnce)?,
                 told = self.rooms.next() => self.told(told?)?,
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.woken()?,
@@ -193,7 +201,7 @@ impl Program<'_> {
             return Ok(ControlFlow::Continue(()));
         };
         self.probe = None;
-        if widths == Widths::default() {
+        if widths == Widths::held() {
             return Ok(ControlFlow::Continue(()));
         }
         widths.hold();
@@ -221,7 +229,7 @@ impl Program<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Takes the terminal again after a stop. It may have another size and other settings, whoever stopped us.
+    /// Takes the terminal again after a stop. It may have another size and other settings, whoever stopped us, and be another.
     fn proceed(&mut self, event: Event) -> Result<Flow, RunError> {
         self.stopping_since = None;
         self.terminal.leave();
@@ -229,7 +237,9 @@ impl Program<'_> {
         if let ended @ ControlFlow::Break(_) = self.happened(Event::Resized(terminal::size()), Haste::AtOnce)? {
             return Ok(ended);
         }
-        self.happened(event, Haste::AtOnce)
+        let flow = self.happened(event, Haste::AtOnce);
+        self.ask_for_widths()?;
+        flow
     }
 
     /// Changes the client by what the person or the terminal did, and does what is to be done then.

@@ -2,7 +2,7 @@
 //!
 //! Terminals draw them as one of two columns, as Unicode wants it, or part by part. There is one terminal, so what is
 //! known of it holds for the thread that draws, as the tables of Unicode do, and need not be handed to whatever measures
-//! a text; it changes once, before anything else is laid out by it.
+//! a text; when it changes, everything is laid out anew.
 
 use std::cell::Cell;
 
@@ -55,6 +55,12 @@ impl Widths {
     /// Measures like this from now on, in this thread.
     pub fn hold(self) {
         HERE.set(self);
+    }
+
+    /// What this thread measures by.
+    #[must_use]
+    pub fn held() -> Self {
+        HERE.get()
     }
 
     fn columns(self, grapheme: &str) -> u16 {

@@ -140,6 +140,9 @@ async fn it_stops_for_the_shell_and_comes_back() {
     let shell_is_back = || (tmux.modes() == "0 1").then_some(());
     tmux.text("half a thought");
     tmux.expect("half a thought").await;
+    let questions = || tmux.written().windows(4).filter(|bytes| *bytes == b"\x1b[6n").count();
+    let asked = questions();
+    assert!(asked > 0);
     tmux.keys(&["C-z"]);
     tmux.until("shell".to_owned(), shell_is_back).await;
     tmux.shell("echo still $((6 * 7))");
@@ -150,6 +153,7 @@ async fn it_stops_for_the_shell_and_comes_back() {
     let screen = tmux.expect("said meanwhile").await;
     assert!(screen.contains("> half a thought"), "{screen}");
     assert_eq!(tmux.modes(), "1 1");
+    assert_eq!(questions(), 2 * asked, "it may be another terminal, which draws otherwise");
     tmux.keys(&["C-c", "C-c"]);
     tmux.until("shell".to_owned(), shell_is_back).await;
     // What is typed while the client says goodbye is for the shell.
