@@ -2,9 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use tui_client::cli::Cli;
 
 fn main() -> ExitCode {
-    Cli::parse().run()
+    match Cli::read() {
+        Ok(cli) => cli.run(),
+        Err(end) => end,
+    }
 }

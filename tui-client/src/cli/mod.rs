@@ -2,6 +2,7 @@
 //!
 //! What programs read goes to standard output, words for people to standard error, and how it ended is the exit code.
 
+mod arguments;
 mod bench;
 mod config;
 mod delivery;

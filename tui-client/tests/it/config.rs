@@ -145,3 +145,20 @@ async fn a_key_that_was_given_away_works_and_is_the_one_the_screen_names() {
     tmux.keys(&["C-q"]);
     tmux.expect("ended with 0").await;
 }
+
+#[test]
+fn a_variable_that_is_empty_is_none_and_one_that_is_wrong_is_named() {
+    let with = |variables: &[(&str, &str)], arguments: &[&str]| {
+        let mut command = command("http://127.0.0.1:1", &[&["who", "room1", "--timeout", "0"], arguments].concat());
+        let output = command.env("USER", "alice").envs(variables.iter().copied()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, err) = with(&[("DUET_USER", ""), ("DUET_EMAIL", ""), ("DUET_SERVER", "http://127.0.0.1:2")], &[]);
+    assert!(code == Some(5) && err.contains("127.0.0.1:2"), "{err}");
+    let (code, err) = with(&[("DUET_SERVER", "")], &[]);
+    assert!(code == Some(5) && err.contains("127.0.0.1:8000"), "{err}");
+    let (code, err) = with(&[("DUET_SERVER", "ftp://a")], &[]);
+    assert!(code == Some(2) && err.ends_with("\n  that is the value of DUET_SERVER\n"), "{err}");
+    let (code, err) = with(&[("DUET_SERVER", "ftp://a")], &["--server", "ftp://a"]);
+    assert!(code == Some(2) && !err.contains("DUET_SERVER"), "{err}");
+}

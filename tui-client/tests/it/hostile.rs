@@ -18,7 +18,7 @@ use tui_client::outbox::lines::{Held, Kept, Refused};
 use tui_client::painter::Painter;
 use tui_client::view::view;
 
-use crate::cli::{end, run};
+use crate::cli::{command, end, run};
 use crate::corpus::{self, corpus};
 use crate::deeds::{Deeds, Place, expect_harmless};
 use crate::scripted::Scripted;
@@ -83,6 +83,18 @@ const NAMES: &[(&str, Way<Username>)] = &[
 
 /// The ways of a page of history to standard output.
 const LINES: &[&[&str]] = &[&["history", "room1", "--last", "500"]];
+
+/// The ways of a text that was pasted into a command line that is not understood.
+const COMMAND_LINES: &[&[&str]] = &[
+    &["TEXT"],
+    &["--TEXT"],
+    &["who", "room1", "TEXT"],
+    &["send", "room1", "hello", "--TEXT"],
+    &["history", "room1", "--last", "TEXT"],
+    &["tail", "room1", "--since", "TEXT"],
+    &["join", "room1", "--theme", "TEXT"],
+    &["who", "room1", "--server", "http://TEXT"],
+];
 
 fn wide() -> Stage {
     Stage::joined(100, 10, 1)
@@ -186,6 +198,22 @@ async fn no_words_of_a_server_reach_the_terminal_of_a_command_as_an_order() {
         Deeds::of(format!("{out}{err}").as_bytes()).expect_only_ours(Place::Lines);
         assert!(format!("{out}{err}").contains("a␛b"), "{arguments:?} says why: {out}{err}");
     }
+}
+
+#[test]
+fn no_command_line_that_is_not_understood_is_repeated_as_an_order() {
+    let words: String = corpus::short().join(" ").replace('\0', "");
+    for arguments in COMMAND_LINES {
+        let arguments: Vec<String> = arguments.iter().map(|argument| argument.replace("TEXT", &words)).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let output = command("http://127.0.0.1:1", &arguments).output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), output.stdout.as_slice()), (Some(2), &b""[..]), "{err}");
+        Deeds::of(err.replace(['\n', '\t'], " ").as_bytes()).expect_only_ours(Place::Lines);
+    }
+    let output = command("http://127.0.0.1:1", &["send", "room1", "--a\u{1b}]0;X\u{7}b"]).output().unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(err.starts_with("error: unexpected argument '--a␛]0;X␇b' found\n"), "what was typed is seen: {err}");
 }
 
 /// What the terminal of this environment would do that is told of `notification`.
