@@ -102,6 +102,23 @@ fn what_is_wrong_is_named_with_what_to_do_and_ends_with_1() {
     assert!(verdict == "warn" && words.starts_with("1 waiting"), "{words}");
 }
 
+#[test]
+fn a_folder_that_cannot_be_made_is_wrong_and_one_that_can_is_not_made() {
+    let home = Home::new("folder");
+    std::fs::write(home.0.join("file"), "").unwrap();
+    std::os::unix::fs::symlink("/nonexistent/nowhere", home.0.join("link")).unwrap();
+    for (state, verdict, words) in [
+        ("file/duet", "fail", "Not a directory"),
+        ("link/duet", "fail", "No such file"),
+        ("new/duet", "ok", "is made with the first message"),
+    ] {
+        let mut command = home.doctor("http://127.0.0.1:1", &["--state-dir", state]);
+        let (is, said) = on(&command.current_dir(&home.0).output().unwrap(), "state");
+        assert!(is == verdict && said.contains(words), "{state}: {is} {said}");
+    }
+    assert_eq!(std::fs::read_dir(&home.0).unwrap().count(), 2);
+}
+
 #[tokio::test]
 async fn a_clock_that_is_off_and_a_server_that_is_not_ready_are_told_and_no_token_is() {
     let (mut server, home) = (Scripted::start().await, Home::new("clock"));

@@ -1,6 +1,7 @@
 //! What the client reads and keeps on disk.
 
 use std::fs::OpenOptions;
+use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
@@ -37,11 +38,11 @@ pub(super) fn outbox(state: &StateDir, report: &mut Report) -> Result<(), Failur
         return report.say("state", Fail, words);
     };
     let shown = folder.display();
-    if !folder.exists() {
-        report.say("state", Fine, &format!("{shown} is made with the first message"))?;
-        return report.say("outbox", Fine, "nothing waits to be sent");
-    }
     match trouble_with(&folder) {
+        Some(Trouble::Missing) => {
+            report.say("state", Fine, &format!("{shown} is made with the first message"))?;
+            return report.say("outbox", Fine, "nothing waits to be sent");
+        }
         Some(Trouble::Open(mode)) => {
             let words = format!("others may look into {shown} (its mode is {mode:o}): chmod 700 '{shown}'");
             report.say("state", Warn, &words)?;
@@ -73,6 +74,8 @@ pub(super) fn outbox(state: &StateDir, report: &mut Report) -> Result<(), Failur
 
 /// What is wrong with a folder.
 enum Trouble {
+    /// It is not there, and can be made.
+    Missing,
     /// Others than its owner get in, by this mode.
     Open(u32),
     Broken(std::io::Error),
@@ -81,16 +84,29 @@ enum Trouble {
 fn trouble_with(folder: &Path) -> Option<Trouble> {
     let metadata = match folder.metadata() {
         Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Some(probed(existing(folder)).map_or_else(Trouble::Broken, |()| Trouble::Missing));
+        }
         Err(error) => return Some(Trouble::Broken(error)),
     };
-    let name = folder.join(format!("doctor-{}", std::process::id()));
-    if let Err(error) = OpenOptions::new().write(true).create_new(true).open(&name) {
-        return Some(Trouble::Broken(error));
-    }
-    if let Err(error) = std::fs::remove_file(&name) {
+    if let Err(error) = probed(folder) {
         return Some(Trouble::Broken(error));
     }
     let mode = metadata.permissions().mode() & 0o777;
     let is_ours = metadata.uid() == rustix::process::getuid().as_raw();
     (mode & 0o077 != 0 || !is_ours).then_some(Trouble::Open(mode))
+}
+
+/// The nearest folder above one that is not there.
+fn existing(folder: &Path) -> &Path {
+    // A link to nowhere is there, and nothing can be made in it.
+    let above = folder.ancestors().find(|above| above.symlink_metadata().is_ok());
+    above.unwrap_or(Path::new("."))
+}
+
+/// Makes something in a folder, and takes it away again.
+fn probed(folder: &Path) -> std::io::Result<()> {
+    let name = folder.join(format!("doctor-{}", std::process::id()));
+    OpenOptions::new().write(true).create_new(true).open(&name)?;
+    std::fs::remove_file(&name)
 }
