@@ -97,6 +97,62 @@ async fn what_is_refused_is_said_and_ends_with_4() {
 }
 
 #[tokio::test]
+async fn a_line_that_is_no_command_and_one_that_was_not_ended_are_not_sent_and_it_says_so() {
+    let (mut server, state) = (Scripted::start().await, State::new("lines"));
+    let program = state.pipe(&server, b"/etc/hosts is gone\n/quit\n");
+    server.give_token("t1").await;
+    let mut socket = server.let_in().await;
+    socket.welcome("live", 0).await;
+    while socket.next().await.is_some() {}
+    let (code, out, err) = end(program).await;
+    assert_eq!((code, err.as_str()), (4, "tui-client: not everything was sent\n"));
+    assert!(out.contains("-- not sent: there is no command /etc/hosts is gone: "), "{out}");
+
+    let tmux = Tmux::start().await;
+    let client = env!("CARGO_BIN_EXE_tui-client");
+    tmux.shell(&format!("TERM=dumb {client} join room1 --user alice --server {}; echo ended with $?", server.url()));
+    server.give_token("t1").await;
+    let mut socket = server.let_in().await;
+    socket.welcome("live", 0).await;
+    tmux.expect("nobody else is here").await;
+    tmux.text("half");
+    tmux.keys(&["C-d", "C-d"]);
+    while socket.next().await.is_some() {}
+    tmux.expect("-- not sent: the input ended within the line").await;
+    tmux.expect("ended with 4").await;
+}
+
+#[tokio::test]
+async fn quit_ends_as_the_end_of_the_input_does() {
+    let (mut server, state) = (Scripted::start().await, State::new("quit"));
+    let program = state.pipe(&server, b"one\n/quit\ntwo\n");
+    server.give_token("t1").await;
+    let mut socket = server.let_in().await;
+    socket.welcome("live", 0).await;
+    server.expect("POST /message").await.problem(422, "invalid_body", "not that");
+    while socket.next().await.is_some() {}
+    let (code, _, err) = end(program).await;
+    assert_eq!(code, 4, "{err}");
+
+    // Of a person, without a connection: what waits is in the outbox, and they need not wait.
+    let tmux = Tmux::start().await;
+    let client = env!("CARGO_BIN_EXE_tui-client");
+    tmux.shell(&format!("TERM=dumb {client} join room1 --user alice --server {}; echo ended with $?", server.url()));
+    server.give_token("t1").await;
+    let mut socket = server.let_in().await;
+    socket.welcome("live", 0).await;
+    tmux.expect("nobody else is here").await;
+    server.stop();
+    drop(socket);
+    tmux.expect("-- no connection").await;
+    tmux.shell("hello");
+    tmux.expect("-- kept").await;
+    tmux.shell("/quit");
+    tmux.expect("ended with 5").await;
+    assert!(tmux.screen().contains("1 message waits to be sent"), "{}", tmux.screen());
+}
+
+#[tokio::test]
 async fn what_a_killed_one_left_goes_out_once_with_its_own_id() {
     let (mut server, state) = (Scripted::start().await, State::new("killed"));
     let mut child = state.join(&server, &[]).spawn().unwrap();

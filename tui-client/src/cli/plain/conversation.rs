@@ -54,7 +54,7 @@ pub(crate) struct Conversation {
     pub(super) invitation: String,
     zone: TimeZone,
     /// Whether a person sees what they type, so that it need not be said again.
-    is_watched: bool,
+    pub(super) is_watched: bool,
     pub(super) link: Link,
     pub(crate) was_in: bool,
     pub(super) others: Vec<(Username, PresenceState)>,
@@ -417,6 +417,9 @@ mod tests {
             "-- not sent: the message is 35 bytes, and the room takes at most 20 bytes: send it in parts\n",
         );
         assert_eq!(talk.unsent, 1);
+        let mut piped = welcomed(false);
+        assert_eq!(piped.typed("/etc/hosts is gone"), None);
+        assert_eq!(piped.unsent, 1, "{}", piped.out);
     }
 
     #[test]

@@ -61,6 +61,7 @@ pub(crate) async fn talk(
         reader: if is_watched { Reader::HereSince(Instant::now()) } else { Reader::Nobody },
         idle_after,
         waits,
+        ends_by: None,
     };
     if !is_watched {
         plain.outgoing.push_back(Request::Attention(AttentionState::Idle));
@@ -85,6 +86,8 @@ struct Plain<'a> {
     /// How long after the last line a person is taken for absent.
     idle_after: Option<Duration>,
     waits: bool,
+    /// When it ends at the latest, once nothing more is to be sent.
+    ends_by: Option<Instant>,
 }
 
 /// Who reads what is printed.
@@ -105,13 +108,12 @@ impl Plain<'_> {
     async fn run(&mut self, network: &mut Network) -> Result<Ended, Failure> {
         let mut input = input::read();
         let mut batch = Vec::with_capacity(BATCH);
-        let mut ends_by = None;
         loop {
             let idle_at = match (self.reader, self.idle_after) {
                 (Reader::HereSince(since), Some(after)) => Some(since + after),
                 (Reader::HereSince(_) | Reader::Nobody | Reader::Idle, _) => None,
             };
-            let takes_input = ends_by.is_none()
+            let takes_input = self.ends_by.is_none()
                 && self.conversation.takes_input()
                 && self.conversation.waits_for() < AHEAD
                 && self.outgoing.is_empty();
@@ -129,12 +131,12 @@ impl Plain<'_> {
                 line = input.recv(), if takes_input => match line {
                     Some(line) => self.take(line),
                     None => {
-                        ends_by = Some(Instant::now() + LAST_ANSWERS);
+                        self.ends_by = Some(Instant::now() + LAST_ANSWERS);
                         let last = self.conversation.finish();
                         last.map_or(ControlFlow::Continue(()), |deed| self.perform(deed))
                     }
                 },
-                () = sleep_until(ends_by.unwrap_or_else(Instant::now)), if ends_by.is_some() => {
+                () = sleep_until(self.ends_by.unwrap_or_else(Instant::now)), if self.ends_by.is_some() => {
                     ControlFlow::Break(self.end())
                 }
                 () = sleep_until(idle_at.unwrap_or_else(Instant::now)), if idle_at.is_some() => {
@@ -156,7 +158,7 @@ impl Plain<'_> {
                 return end;
             }
             let is_done = self.outgoing.is_empty() && self.conversation.waits_for() == 0;
-            if ends_by.is_some() && is_done && self.conversation.is_caught_up() {
+            if self.ends_by.is_some() && is_done && self.conversation.is_caught_up() {
                 return self.end();
             }
         }
@@ -166,9 +168,9 @@ impl Plain<'_> {
     fn end(&self) -> Result<Ended, Failure> {
         match (self.conversation.waits_for(), self.conversation.unsent) {
             (0, 0) if self.conversation.was_in => Ok(Ended::Quit),
-            (0, 0) => Err(Failure::new(Exit::NoConnection, format!("no connection within {LAST_ANSWERS:?}"))),
+            (0, 0) => Err(Failure::new(Exit::NoConnection, "there was no connection")),
             (0, _) => Err(Failure::new(Exit::Refused, "not everything was sent")),
-            _ => Err(Failure::new(Exit::NoConnection, format!("not everything was sent in {LAST_ANSWERS:?}"))),
+            _ => Err(Failure::new(Exit::NoConnection, "not everything was sent in time")),
         }
     }
 
@@ -214,7 +216,11 @@ impl Plain<'_> {
             Deed::TurnedAway(sentence) => {
                 return ControlFlow::Break(Err(Failure::new(Exit::Refused, sentence)));
             }
-            Deed::Quit => return ControlFlow::Break(Ok(Ended::Quit)),
+            Deed::Quit => {
+                // Without a connection a person need not wait for what the outbox keeps.
+                let is_worth_it = self.conversation.is_live() || self.reader == Reader::Nobody;
+                self.ends_by = Some(Instant::now() + if is_worth_it { LAST_ANSWERS } else { Duration::ZERO });
+            }
         }
         ControlFlow::Continue(())
     }

@@ -12,7 +12,7 @@ const HELP: [&str; 6] = [
     "/who tells who is here",
     "/status tells how the connection is, and what became of what you said",
     "/retry connects now instead of waiting",
-    "/quit leaves the room, and so does the end of the input",
+    "/quit leaves the room, and so does the end of the input, when what was said is sent",
 ];
 
 impl Conversation {
@@ -59,7 +59,13 @@ impl Conversation {
                 self.say(&here);
             }
             "status" => self.status(),
-            other => self.say(&format!("there is no command /{other}: /help tells of those there are")),
+            other if self.is_watched => {
+                self.say(&format!("there is no command /{other}: /help tells of those there are"));
+            }
+            // Nobody is there who would write it again.
+            other => {
+                self.not_sent(&format!("there is no command /{other}: a message that begins with / is written with //"))
+            }
         }
         None
     }
