@@ -1,6 +1,7 @@
 //! Turns pictures into the bytes that make a terminal show them, each frame as the difference from the one before.
 
 mod canvas;
+mod row;
 mod scroll;
 
 use std::cell::RefCell;
@@ -11,12 +12,13 @@ use crossterm::style::Print;
 use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
 use crossterm::{cursor, queue};
 use ratatui::backend::{Backend, CrosstermBackend};
-use ratatui::buffer::{Buffer, CellDiffOption, CellWidth};
+use ratatui::buffer::{Buffer, Cell, CellDiffOption, CellWidth};
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::{Frame, TerminalOptions, Viewport};
 
 use crate::app::widths::{SAMPLES, WIDEST};
 use crate::painter::canvas::Canvas;
+use crate::painter::row::Row;
 use crate::painter::scroll::Scroll;
 use crate::probe;
 
@@ -29,8 +31,9 @@ pub struct Painter {
     canvas: ratatui::Terminal<Canvas>,
     pen: CrosstermBackend<Bytes>,
     bytes: Bytes,
-    /// What is on the screen.
-    shown: Buffer,
+    size: Size,
+    /// What is on the screen, from top to bottom.
+    shown: Vec<Row>,
     /// The cells of it that a grapheme of several characters reaches into from the left. A terminal that shows its parts one
     /// by one has drawn into them, which ratatui does not know.
     reached_into: Vec<Position>,
@@ -49,7 +52,10 @@ impl Painter {
         let canvas = ratatui::Terminal::with_options(Canvas::default(), viewport).map_err(io::Error::other)?;
         let bytes = Bytes::default();
         let pen = CrosstermBackend::new(bytes.clone());
-        Ok(Self { canvas, pen, bytes, shown: Buffer::empty(area), reached_into: Vec::new(), is_unknown: true })
+        let blank = Buffer::empty(Rect { height: 1, ..area });
+        let print = row::print(&blank.content);
+        let shown = (0..size.height).map(|_| Row::new(&blank.content, print)).collect();
+        Ok(Self { canvas, pen, bytes, size, shown, reached_into: Vec::new(), is_unknown: true })
     }
 
     /// The bytes of the next frame, of this size and as `view` paints it, bracketed so that a terminal which knows mode 2026
@@ -58,32 +64,43 @@ impl Painter {
     /// # Errors
     /// Never, see [`Painter::new`].
     pub fn frame(&mut self, size: Size, view: impl FnOnce(&mut Frame<'_>)) -> io::Result<Vec<u8>> {
-        if self.shown.area.as_size() != size {
+        if self.size != size {
             *self = Self::new(size)?;
         }
-        let Self { canvas, pen, bytes, shown, reached_into, is_unknown } = self;
+        let Self { canvas, pen, bytes, shown, reached_into, is_unknown, .. } = self;
         let next = canvas.draw(view).map_err(io::Error::other)?.buffer;
         queue!(bytes, BeginSynchronizedUpdate)?;
         if std::mem::take(is_unknown) {
             queue!(bytes, Clear(ClearType::All))?;
         }
-        if let Some(scroll) = Scroll::between(shown, next) {
+        let cells: Vec<&[Cell]> = next.content.chunks(usize::from(size.width).max(1)).collect();
+        let prints: Vec<u64> = cells.iter().map(|cells| row::print(cells)).collect();
+        if let Some(scroll) = Scroll::between(shown, &prints) {
             scroll.queue(bytes)?;
             scroll.apply(shown);
             reached_into.iter_mut().for_each(|position| scroll.follow(position));
         }
         for position in std::mem::take(reached_into) {
-            if let Some(cell) = shown.cell_mut(position) {
+            let row = shown.get_mut(usize::from(position.y));
+            if let Some(cell) = row.and_then(|row| row.cells.cell_mut((position.x, 0))) {
                 // Like no other: what stands there is not known.
                 cell.set_diff_option(CellDiffOption::AlwaysUpdate);
             }
         }
-        let changed: Vec<(Buffer, Buffer)> = changed_rows(shown, next).collect();
-        pen.draw(changed.iter().flat_map(|(before, after)| before.diff_iter(after)))?;
+        let mut changed: Vec<(u16, &mut Row, Row)> = (0..)
+            .zip(shown.iter_mut())
+            .zip(cells.iter().zip(prints))
+            .filter(|((_, before), (cells, print))| !before.is_like(cells, *print))
+            .map(|((y, before), (cells, print))| (y, before, Row::new(cells, print)))
+            .collect();
+        pen.draw(
+            changed
+                .iter()
+                .flat_map(|(y, before, after)| before.cells.diff_iter(&after.cells).map(|(x, _, cell)| (x, *y, cell))),
+        )?;
         reached_into.extend(cells_reached_into(next));
-        for (_, after) in changed {
-            let start = shown.index_of(0, after.area.y);
-            shown.content.splice(start..start + after.content.len(), after.content);
+        for (_, before, after) in &mut changed {
+            std::mem::swap(*before, after);
         }
         let caret = canvas.backend().caret();
         queue!(bytes, cursor::Show, cursor::MoveTo(caret.x, caret.y), EndSynchronizedUpdate)?;
@@ -111,19 +128,9 @@ impl Painter {
     /// # Errors
     /// Never, see [`Painter::new`].
     pub fn repaint(&mut self) -> io::Result<()> {
-        *self = Self::new(self.shown.area.as_size())?;
+        *self = Self::new(self.size)?;
         Ok(())
     }
-}
-
-/// The rows that differ, as they are and as they are to be. ratatui's own comparison of the whole looks at every cell thrice.
-fn changed_rows<'a>(shown: &'a Buffer, next: &'a Buffer) -> impl Iterator<Item = (Buffer, Buffer)> + 'a {
-    let width = usize::from(next.area.width).max(1);
-    let rows = (0..).zip(shown.content.chunks(width).zip(next.content.chunks(width)));
-    rows.filter(|(_, (before, after))| !scroll::is_same_row(before, after)).map(|(y, (before, after))| {
-        let area = Rect { y, height: 1, ..next.area };
-        (Buffer { area, content: before.to_vec() }, Buffer { area, content: after.to_vec() })
-    })
 }
 
 /// The cells behind graphemes that are wide and made of several characters.

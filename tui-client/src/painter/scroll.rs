@@ -4,8 +4,9 @@
 use std::io::{self, Write};
 use std::ops::Range;
 
-use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Position;
+
+use crate::painter::row::Row;
 
 /// It takes so many rows to be worth the orders, which are some twenty bytes.
 const MIN_ROWS_SPARED: usize = 3;
@@ -26,32 +27,24 @@ enum Direction {
 }
 
 impl Scroll {
-    /// The scroll that spares most rows from being drawn, if one spares enough.
-    pub(crate) fn between(shown: &Buffer, next: &Buffer) -> Option<Self> {
-        let width = usize::from(shown.area.width);
-        if width == 0 || shown.area != next.area {
-            return None;
-        }
-        let [shown, next] = [shown, next].map(|buffer| buffer.content.chunks(width).collect::<Vec<_>>());
-        let changed: Vec<bool> = shown.iter().zip(&next).map(|(before, after)| !is_same_row(before, after)).collect();
-        let first = changed.iter().position(|changed| *changed)?;
-        let last = changed.iter().rposition(|changed| *changed)?;
+    /// The scroll that spares most rows from being drawn, if one spares enough. `next` are the prints of the next frame.
+    pub(crate) fn between(shown: &[Row], next: &[u64]) -> Option<Self> {
+        let shown: Vec<u64> = shown.iter().map(|row| row.print).collect();
+        let is_changed = |row: &usize| shown.get(*row) != next.get(*row);
+        let mut rows = 0..shown.len();
+        let first = rows.find(is_changed)?;
+        let last = rows.rev().find(is_changed)?;
         let from = |to: usize, by: usize, direction| match direction {
             Direction::Up => to.checked_add(by),
             Direction::Down => to.checked_sub(by),
         };
         let is_moved = |to: usize, by, direction| {
-            from(to, by, direction)
-                .and_then(|from| shown.get(from))
-                .is_some_and(|before| next.get(to).is_some_and(|after| is_same_row(before, after)))
+            from(to, by, direction).and_then(|from| shown.get(from)).is_some_and(|before| next.get(to) == Some(before))
         };
-        // Most of what changes is no scroll: two rows tell whether it is worth looking at all.
-        let probes = [first + (last - first) / 3, last - (last - first) / 3];
         let moves = (1..=(last - first) / 2).flat_map(|by| [(by, Direction::Up), (by, Direction::Down)]);
-        let likely = moves.filter(|(by, direction)| probes.iter().any(|probe| is_moved(*probe, *by, *direction)));
-        let scrolls = likely.filter_map(|(by, direction)| {
+        let scrolls = moves.filter_map(|(by, direction)| {
             let run = longest_run(first..last + 1, |row| is_moved(row, by, direction))?;
-            let spared = run.clone().filter(|row| changed.get(*row) == Some(&true)).count();
+            let spared = run.clone().filter(is_changed).count();
             let rows = match direction {
                 Direction::Up => run.start..run.end + by,
                 Direction::Down => run.start - by..run.end,
@@ -74,22 +67,20 @@ impl Scroll {
         write!(bytes, "\x1b[{};{end}r\x1b[{};1H\x1b[{by}{order}\x1b[r", start + 1, start + 1)
     }
 
-    /// Does to the buffer what the orders do to the terminal.
-    pub(crate) fn apply(&self, shown: &mut Buffer) {
-        let width = usize::from(shown.area.width);
-        let cells = self.rows.start * width..self.rows.end * width;
-        let Some(cells) = shown.content.get_mut(cells) else { return };
+    /// Does to the rows what the orders do to the terminal.
+    pub(crate) fn apply(&self, shown: &mut [Row]) {
+        let Some(rows) = shown.get_mut(self.rows.clone()) else { return };
         let blank = match self.direction {
             Direction::Up => {
-                cells.rotate_left(self.by * width);
-                cells.len() - self.by * width..cells.len()
+                rows.rotate_left(self.by);
+                rows.len() - self.by..rows.len()
             }
             Direction::Down => {
-                cells.rotate_right(self.by * width);
-                0..self.by * width
+                rows.rotate_right(self.by);
+                0..self.by
             }
         };
-        cells.get_mut(blank).into_iter().flatten().for_each(Cell::reset);
+        rows.get_mut(blank).into_iter().flatten().for_each(Row::clear);
     }
 
     /// Where what was at a position is now.
@@ -103,21 +94,6 @@ impl Scroll {
             Direction::Down => position.y.saturating_add(by),
         };
     }
-}
-
-/// Whether two rows look the same. Most cells hold one byte, and are compared without a call.
-pub(crate) fn is_same_row(before: &[Cell], after: &[Cell]) -> bool {
-    before.iter().zip(after).all(|(a, b)| match (a.symbol().as_bytes(), b.symbol().as_bytes()) {
-        ([x], [y]) => {
-            x == y
-                && a.modifier == b.modifier
-                && a.fg == b.fg
-                && a.bg == b.bg
-                && a.underline_color == b.underline_color
-                && a.diff_option == b.diff_option
-        }
-        _ => a == b,
-    })
 }
 
 fn longest_run(rows: Range<usize>, is_in: impl Fn(usize) -> bool) -> Option<Range<usize>> {
@@ -137,12 +113,19 @@ fn longest_run(rows: Range<usize>, is_in: impl Fn(usize) -> bool) -> Option<Rang
 
 #[cfg(test)]
 mod tests {
+    use ratatui::buffer::{Buffer, Cell};
+
     use super::*;
+    use crate::painter::row::print;
 
     #[track_caller]
     fn check(before: &[&str], after: &[&str], expected: Option<&str>) {
-        let [mut shown, next] = [before, after].map(|rows| Buffer::with_lines(rows.iter().copied()));
-        let scroll = Scroll::between(&shown, &next);
+        let rows = |lines: &[&str]| -> Vec<Row> {
+            let cells = lines.iter().map(|line| Buffer::with_lines([*line]).content);
+            cells.map(|cells| Row::new(&cells, print(&cells))).collect()
+        };
+        let (mut shown, next) = (rows(before), rows(after));
+        let scroll = Scroll::between(&shown, &next.iter().map(|row| row.print).collect::<Vec<_>>());
         let mut orders = Vec::new();
         if let Some(scroll) = &scroll {
             scroll.queue(&mut orders).unwrap();
@@ -162,11 +145,10 @@ mod tests {
             scroll.queue(&mut orders).unwrap();
             terminal.process(&orders);
         }
-        let width = shown.area.width;
-        let seen: Vec<String> =
-            terminal.screen().rows(0, width).map(|row| format!("{row:w$}", w = usize::from(width))).collect();
-        let kept: Vec<String> =
-            shown.content.chunks(usize::from(width)).map(|row| row.iter().map(Cell::symbol).collect()).collect();
+        let width = before[0].len();
+        let columns = u16::try_from(width).unwrap();
+        let seen: Vec<String> = terminal.screen().rows(0, columns).map(|row| format!("{row:width$}")).collect();
+        let kept: Vec<String> = shown.iter().map(|row| row.cells.content.iter().map(Cell::symbol).collect()).collect();
         assert_eq!(seen, kept);
     }
 
