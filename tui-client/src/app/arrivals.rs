@@ -8,6 +8,8 @@ use shared::message::Message;
 use shared::rest::HistoryPage;
 
 use crate::app::commands::Action;
+use crate::app::hand::Hand;
+use crate::app::hints::Hints;
 use crate::app::log::{Item, Older, Said, Voice};
 use crate::app::scroll::Scroll;
 use crate::app::{Connection, Effect, State, rows, sanitize, seats, wrap};
@@ -100,6 +102,9 @@ fn welcomed(state: &mut State, welcome: &Welcome) {
     state.welcome(welcome);
     if welcome.resume == Resume::Reset {
         state.log.reset();
+        state.hand = Hand::Free;
+        state.hints = Hints::default();
+        state.search_another_history();
         state.count_unread();
         state.scroll_to_newest();
         state.notice = Some(ANOTHER_HISTORY.to_owned());
@@ -107,6 +112,7 @@ fn welcomed(state: &mut State, welcome: &Welcome) {
 }
 
 fn message_arrived(state: &mut State, message: Message, effects: &mut Vec<Effect>) {
+    let on_its_way = state.log.slot_of_outgoing(&message.id);
     if state.log.settle(&message.id).is_some() {
         effects.push(Effect::Forget(message.id.clone()));
     }
@@ -114,6 +120,9 @@ fn message_arrived(state: &mut State, message: Message, effects: &mut Vec<Effect
     let (place, is_mine) = (said.seq, said.voice == Voice::Me);
     state.has_written(&said.voice);
     let is_new = state.log.insert(Item::Said(said));
+    if let (Some(before), Some(slot)) = (on_its_way, state.log.slot_of(place)) {
+        state.follow(before, slot);
+    }
     if !is_new || is_mine {
         return;
     }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Size;
 
+use crate::app::commands::Direction;
 use crate::app::log::{Entry, Item, Slot};
 use crate::app::markup::{Link, Markup, Target};
 use crate::app::scroll::{Foot, Scroll};
@@ -107,8 +108,8 @@ pub(crate) fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>
 
 pub(crate) fn act(state: &mut State, deed: Deed, effects: &mut Vec<Effect>) {
     match deed {
-        Deed::Older => select(state, -1, effects),
-        Deed::Newer => select(state, 1, effects),
+        Deed::Older => select(state, Direction::Up, effects),
+        Deed::Newer => select(state, Direction::Down, effects),
         Deed::Copy => copy(state, effects),
         Deed::CopyCode => copy_code(state, effects),
         Deed::Open => open_of_selected(state),
@@ -119,8 +120,7 @@ pub(crate) fn act(state: &mut State, deed: Deed, effects: &mut Vec<Effect>) {
 
 /// Copies the message that is the last one in the window.
 pub(crate) fn copy_last(state: &mut State, effects: &mut Vec<Effect>) {
-    let foot = state.foot().slot.0;
-    let last = (state.log.first().0..=foot).rev().find_map(|slot| state.text_of(Slot(slot)));
+    let last = state.log.up_from(state.foot().slot).find_map(|slot| state.text_of(slot));
     match last.map(str::to_owned) {
         Some(text) => {
             state.notice = Some(format!("Copied the last message, {}.", measure(&text)));
@@ -166,20 +166,21 @@ fn question_about(link: &Target, size: Size) -> Option<String> {
     questions.find(|question| layout::has_room_for_all_of(question, size))
 }
 
-fn select(state: &mut State, step: i64, effects: &mut Vec<Effect>) {
-    let start = match state.hand {
-        Hand::Selected { slot, .. } => slot.0 + step,
-        Hand::Free | Hand::Numbered | Hand::Asked(_) => state.foot().slot.0,
+fn select(state: &mut State, direction: Direction, effects: &mut Vec<Effect>) {
+    let (start, selected) = match state.hand {
+        Hand::Selected { slot, .. } => (slot, Some(slot)),
+        Hand::Free | Hand::Numbered | Hand::Asked(_) => (state.foot().slot, None),
     };
-    let (first, last) = (state.log.first().0, state.log.last().0);
-    let mut slots =
-        std::iter::successors(Some(start), |slot| Some(slot + step)).take_while(|s| (first..=last).contains(s));
-    let found = slots.find(|slot| state.text_of(Slot(*slot)).is_some());
+    let is_other = |slot: &Slot| Some(*slot) != selected && state.text_of(*slot).is_some();
+    let found = match direction {
+        Direction::Up => state.log.up_from(start).find(is_other),
+        Direction::Down => state.log.down_from(start).find(is_other),
+    };
     if let Some(slot) = found {
-        state.hand = Hand::Selected { slot: Slot(slot), copied: 0 };
-        state.bring_into_view(Slot(slot));
+        state.hand = Hand::Selected { slot, copied: 0 };
+        state.bring_into_view(slot);
     }
-    if step < 0 && state.is_near_the_top() {
+    if direction == Direction::Up && state.is_near_the_top() {
         state.fetch_older(effects);
     }
 }
@@ -260,7 +261,7 @@ impl State {
     #[must_use]
     pub fn selected(&self) -> Option<Slot> {
         match self.hand {
-            // Another history may have come meanwhile.
+            // It may have been taken back meanwhile.
             Hand::Selected { slot, .. } => self.text_of(slot).map(|_| slot),
             Hand::Free | Hand::Numbered | Hand::Asked(_) => None,
         }
@@ -299,7 +300,8 @@ impl State {
     fn rows_from(&self, slot: Slot) -> usize {
         let columns = layout::columns(self);
         let foot = self.foot();
-        let heights = (slot.0..=foot.slot.0).filter_map(|slot| rows::block(self, &columns, Slot(slot)));
+        let slots = self.log.down_from(slot).take_while(|slot| *slot <= foot.slot);
+        let heights = slots.filter_map(|slot| rows::block(self, &columns, slot));
         heights.map(|block| block.height()).sum::<usize>().saturating_sub(foot.hidden)
     }
 }

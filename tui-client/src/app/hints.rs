@@ -79,9 +79,8 @@ impl State {
 
     /// Every entry has a row at the least, so no more than that many are looked at.
     fn may_have_links_in_view(&self) -> bool {
-        let last = self.foot().slot.0;
-        let entries = (last - i64::from(self.size.height)..=last).filter_map(|slot| self.log.get(Slot(slot)));
-        entries.into_iter().any(|entry| match entry {
+        let slots = self.log.up_from(self.foot().slot).take(usize::from(self.size.height));
+        slots.filter_map(|slot| self.log.get(slot)).any(|entry| match entry {
             Entry::Item(Item::Said(said)) => markup::may_link(&said.text),
             Entry::Item(Item::Gap { .. }) => false,
             Entry::Outgoing(post) => markup::may_link(&post.text),

@@ -9,12 +9,14 @@ use shared::names::MessageId;
 
 /// The conversation: what the room has, then what it does not have yet.
 ///
-/// Entries are told apart by their [`Slot`], which stays theirs while older ones are put before them and newer ones
-/// behind.
+/// Entries are told apart by their [`Slot`], which stays theirs while others come before and behind them, or go.
 #[derive(Debug, Clone, Default)]
 pub struct Log {
     items: VecDeque<Item>,
-    outgoing: Vec<Outgoing>,
+    /// Each with the number of its slot, in order.
+    outgoing: VecDeque<(u64, Outgoing)>,
+    /// How many messages of ours were ever taken.
+    sent: u64,
     /// The slot of the first item. It goes down as older messages are fetched.
     first: i64,
     /// What is known of messages before the first item.
@@ -23,9 +25,14 @@ pub struct Log {
     last_mine: Option<Seq>,
 }
 
-/// Which entry of the log.
+/// Which entry of the log. They are in the order of the entries, and those of entries that are gone are still among them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Slot(pub i64);
+pub enum Slot {
+    /// That of an item, counted from one that was the first once.
+    Item(i64),
+    /// That of a message of ours that is not in the room, counted as they were sent.
+    Outgoing(u64),
+}
 
 /// An entry that has its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,14 +152,6 @@ pub enum Older {
     None,
 }
 
-impl Slot {
-    /// The one before it.
-    #[must_use]
-    pub fn before(self) -> Self {
-        Self(self.0 - 1)
-    }
-}
-
 impl Item {
     /// The last place it covers.
     #[must_use]
@@ -189,27 +188,78 @@ impl Log {
         self.items.is_empty() && self.outgoing.is_empty()
     }
 
-    /// The oldest entry.
+    /// The oldest entry; meaningless while the log is empty.
     #[must_use]
     pub fn first(&self) -> Slot {
-        Slot(self.first)
+        self.slot_at(0).unwrap_or(Slot::Item(self.first))
     }
 
     /// The newest entry; meaningless while the log is empty.
     #[must_use]
     pub fn last(&self) -> Slot {
-        let entries = self.items.len() + self.outgoing.len();
-        Slot(self.first.saturating_add_unsigned(entries as u64) - 1)
+        self.slot_at((self.items.len() + self.outgoing.len()).saturating_sub(1)).unwrap_or(Slot::Item(self.first))
     }
 
     /// The entry of a slot.
     #[must_use]
     pub fn get(&self, slot: Slot) -> Option<Entry<'_>> {
-        let index = usize::try_from(slot.0 - self.first).ok()?;
-        match index.checked_sub(self.items.len()) {
-            None => self.items.get(index).map(Entry::Item),
-            Some(index) => self.outgoing.get(index).map(Entry::Outgoing),
+        match slot {
+            Slot::Item(number) => self.items.get(usize::try_from(number - self.first).ok()?).map(Entry::Item),
+            Slot::Outgoing(_) => {
+                let at = self.behind(slot).checked_sub(1 + self.items.len())?;
+                self.outgoing
+                    .get(at)
+                    .filter(|(number, _)| Slot::Outgoing(*number) == slot)
+                    .map(|(_, post)| Entry::Outgoing(post))
+            }
         }
+    }
+
+    /// The slots from this one on to older ones.
+    pub fn up_from(&self, slot: Slot) -> impl Iterator<Item = Slot> {
+        let behind = self.behind(slot);
+        (0..behind).rev().map_while(|at| self.slot_at(at))
+    }
+
+    /// The slots from this one on to newer ones.
+    pub fn down_from(&self, slot: Slot) -> impl Iterator<Item = Slot> {
+        let before = self.behind(slot) - usize::from(self.get(slot).is_some());
+        (before..self.items.len() + self.outgoing.len()).map_while(|at| self.slot_at(at))
+    }
+
+    /// The entry before this one.
+    #[must_use]
+    pub fn before(&self, slot: Slot) -> Option<Slot> {
+        self.up_from(slot).find(|before| *before < slot)
+    }
+
+    /// The entry behind this one.
+    #[must_use]
+    pub fn after(&self, slot: Slot) -> Option<Slot> {
+        self.slot_at(self.behind(slot))
+    }
+
+    /// How many entries there are up to this one.
+    fn behind(&self, slot: Slot) -> usize {
+        match slot {
+            Slot::Item(number) => {
+                usize::try_from((number - self.first).saturating_add(1)).unwrap_or(0).min(self.items.len())
+            }
+            Slot::Outgoing(number) => self.items.len() + self.outgoing.partition_point(|(other, _)| *other <= number),
+        }
+    }
+
+    /// The slot of the entry that has so many before it.
+    fn slot_at(&self, index: usize) -> Option<Slot> {
+        match index.checked_sub(self.items.len()) {
+            None => Some(Slot::Item(self.first.saturating_add_unsigned(index as u64))),
+            Some(index) => self.outgoing.get(index).map(|(number, _)| Slot::Outgoing(*number)),
+        }
+    }
+
+    /// The slot of a message of ours that is not in the room.
+    pub(crate) fn slot_of_outgoing(&self, id: &MessageId) -> Option<Slot> {
+        self.outgoing.iter().find(|(_, post)| post.id == *id).map(|(number, _)| Slot::Outgoing(*number))
     }
 
     /// The place of the oldest item, if there is one.
@@ -227,14 +277,14 @@ impl Log {
     /// The newest place among the entries up to this one.
     #[must_use]
     pub fn place_up_to(&self, slot: Slot) -> Option<Seq> {
-        let index = usize::try_from(slot.0 - self.first).ok()?;
-        self.items.get(index).or(self.items.back()).map(Item::last_seq)
+        let up_to = self.behind(slot).min(self.items.len());
+        self.items.get(up_to.checked_sub(1)?).map(Item::last_seq)
     }
 
     /// The entry of a place.
     pub(crate) fn slot_of(&self, place: Seq) -> Option<Slot> {
         let index = self.items.binary_search_by_key(&place, Item::last_seq).ok()?;
-        Some(Slot(self.first.saturating_add_unsigned(index as u64)))
+        self.slot_at(index)
     }
 
     /// The message of a place.
@@ -259,14 +309,18 @@ impl Log {
     pub fn last_accepted(&self) -> Option<&MessageId> {
         // A server that has never named us does not give back what is ours, as far as anybody could tell.
         self.last_mine?;
-        self.outgoing.iter().rfind(|post| post.progress == Progress::Accepted).map(|post| &post.id)
+        self.outgoing
+            .iter()
+            .map(|(_, post)| post)
+            .rfind(|post| post.progress == Progress::Accepted)
+            .map(|post| &post.id)
     }
 
     /// What of ours is not in the room, and not on its way back to us.
     #[must_use]
     pub fn unsent(&self) -> Unsent {
         let mut unsent = Unsent::default();
-        for post in &self.outgoing {
+        for (_, post) in &self.outgoing {
             match (&post.progress, post.origin) {
                 (Progress::Accepted, _) => {}
                 (_, Origin::Unkept) => unsent.unkept += 1,
@@ -303,49 +357,53 @@ impl Log {
 
     /// Takes a message of ours that is to be sent.
     pub fn send(&mut self, post: Outgoing) {
-        self.outgoing.push(post);
+        self.sent += 1;
+        self.outgoing.push_back((self.sent, post));
+    }
+
+    fn outgoing_mut(&mut self, id: &MessageId) -> Option<&mut Outgoing> {
+        self.outgoing.iter_mut().map(|(_, post)| post).find(|post| post.id == *id)
     }
 
     /// Notes that the server keeps a message of ours.
     pub fn accept(&mut self, id: &MessageId) {
-        let Some(at) = self.outgoing.iter().position(|post| post.id == *id) else { return };
-        match self.outgoing.get_mut(at) {
+        match self.outgoing_mut(id) {
             Some(post) if post.origin != Origin::Left => post.progress = Progress::Accepted,
             // Whether it comes back is not known.
-            Some(_) | None => drop(self.outgoing.remove(at)),
+            Some(_) | None => drop(self.settle(id)),
         }
     }
 
     /// Takes out a message of ours that is on its way no more.
     pub fn settle(&mut self, id: &MessageId) -> Option<Outgoing> {
-        let at = self.outgoing.iter().position(|post| post.id == *id)?;
-        Some(self.outgoing.remove(at))
+        let at = self.outgoing.iter().position(|(_, post)| post.id == *id)?;
+        self.outgoing.remove(at).map(|(_, post)| post)
     }
 
     /// Notes that a message of ours will never be in the room, and says whether it is one of those here.
     pub fn refuse(&mut self, id: &MessageId, reason: String) -> bool {
-        let post = self.outgoing.iter_mut().find(|post| post.id == *id);
-        post.map(|post| post.progress = Progress::Refused(reason)).is_some()
+        self.outgoing_mut(id).map(|post| post.progress = Progress::Refused(reason)).is_some()
     }
 
     /// Notes that the outbox could not keep a message of ours, and gives back what it says.
     pub fn unkept(&mut self, id: &MessageId) -> Option<String> {
-        let post = self.outgoing.iter_mut().find(|post| post.id == *id)?;
+        let post = self.outgoing_mut(id)?;
         post.origin = Origin::Unkept;
         Some(post.content.to_string())
     }
 
     /// Takes out the message that was refused last.
     pub fn take_refused(&mut self) -> Option<Outgoing> {
-        let at = self.outgoing.iter().rposition(|post| matches!(post.progress, Progress::Refused(_)))?;
-        Some(self.outgoing.remove(at))
+        let is_refused = |(_, post): &(u64, Outgoing)| matches!(post.progress, Progress::Refused(_));
+        let at = self.outgoing.iter().rposition(is_refused)?;
+        self.outgoing.remove(at).map(|(_, post)| post)
     }
 
     /// Forgets everything but what is not in the room: the history is another one.
     pub fn reset(&mut self) {
         let mut outgoing = std::mem::take(&mut self.outgoing);
-        outgoing.retain(|post| post.progress != Progress::Accepted);
-        *self = Self { outgoing, ..Self::default() };
+        outgoing.retain(|(_, post)| post.progress != Progress::Accepted);
+        *self = Self { outgoing, sent: self.sent, ..Self::default() };
     }
 
     fn note_ours(&mut self, item: &Item) {
@@ -382,15 +440,13 @@ mod tests {
 
     fn picture(log: &Log) -> String {
         let mut picture = Vec::new();
-        let mut slot = log.first();
-        while let Some(entry) = log.get(slot) {
+        for entry in log.down_from(log.first()).map(|slot| log.get(slot).unwrap()) {
             picture.push(match entry {
                 Entry::Item(Item::Said(said)) => said.seq.to_string(),
                 Entry::Item(Item::Gap { from, to }) => format!("({from}-{to})"),
                 Entry::Outgoing(post) if matches!(post.progress, Progress::Refused(_)) => format!("!{}", post.id),
                 Entry::Outgoing(post) => format!("+{}", post.id),
             });
-            slot.0 += 1;
         }
         picture.join(" ")
     }

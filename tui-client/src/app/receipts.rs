@@ -92,7 +92,7 @@ impl State {
             return None;
         }
         let foot = self.foot();
-        let slot = if foot.hidden == 0 { foot.slot } else { foot.slot.before() };
-        self.log.place_up_to(slot)
+        let slot = if foot.hidden == 0 { Some(foot.slot) } else { self.log.before(foot.slot) };
+        self.log.place_up_to(slot?)
     }
 }

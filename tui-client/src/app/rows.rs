@@ -99,7 +99,7 @@ impl Block<'_> {
 #[must_use]
 pub fn block<'a>(state: &'a State, columns: &Columns, slot: Slot) -> Option<Block<'a>> {
     let entry = state.log.get(slot)?;
-    let before = state.log.get(Slot(slot.0 - 1));
+    let before = state.log.before(slot).and_then(|before| state.log.get(before));
     let day = date(state, entry).filter(|day| day_before(state, slot).as_ref() != Some(day));
     let news = match entry {
         Entry::Item(Item::Said(said)) => state.line_before(said),
@@ -123,13 +123,13 @@ pub fn block<'a>(state: &'a State, columns: &Columns, slot: Slot) -> Option<Bloc
 pub fn blocks_in_window<'a>(state: &'a State, columns: &Columns, window: usize) -> VecDeque<Block<'a>> {
     let mut blocks = VecDeque::new();
     let foot = state.foot();
-    let mut slot = foot.slot;
     let mut missing = window + foot.hidden;
-    while missing > 0 {
-        let Some(block) = block(state, columns, slot) else { break };
+    for block in state.log.up_from(foot.slot).map_while(|slot| block(state, columns, slot)) {
+        if missing == 0 {
+            break;
+        }
         missing = missing.saturating_sub(block.height());
         blocks.push_front(block);
-        slot.0 -= 1;
     }
     blocks
 }
@@ -222,8 +222,8 @@ fn voice(entry: Entry<'_>) -> Option<Voice> {
 
 /// The day of the nearest entry before this one that has a day.
 fn day_before(state: &State, slot: Slot) -> Option<Date> {
-    let before = (1..).map_while(|back| state.log.get(Slot(slot.0 - back)));
-    before.filter_map(|entry| date(state, entry)).next()
+    let before = state.log.up_from(slot).skip_while(|before| *before == slot);
+    before.filter_map(|slot| state.log.get(slot)).filter_map(|entry| date(state, entry)).next()
 }
 
 fn date(state: &State, entry: Entry<'_>) -> Option<Date> {

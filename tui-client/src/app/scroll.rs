@@ -1,5 +1,6 @@
 //! Pure. Which part of the log is in the window: by entry and row, never by a count of rows from either end.
 
+use crate::app::hand::Hand;
 use crate::app::layout::{self, Areas, Columns};
 use crate::app::log::{Older, Slot};
 use crate::app::{Connection, Effect, State, rows};
@@ -54,12 +55,12 @@ impl State {
             if foot.hidden < height {
                 break;
             }
-            if foot.slot == self.log.first() {
+            let Some(before) = self.log.before(foot.slot) else {
                 foot.hidden = height.saturating_sub(1);
                 break;
-            }
+            };
             foot.hidden -= height;
-            foot.slot.0 -= 1;
+            foot.slot = before;
         }
         let missing = window.saturating_sub(self.rows_down_to(&columns, foot, window));
         self.scroll = Scroll::At(foot);
@@ -75,8 +76,8 @@ impl State {
             let step = rows.min(foot.hidden);
             foot.hidden -= step;
             rows -= step;
-            if rows > 0 && foot.slot < last {
-                foot.slot.0 += 1;
+            if let Some(after) = self.log.after(foot.slot).filter(|_| rows > 0) {
+                foot.slot = after;
                 foot.hidden = self.height(&columns, foot.slot);
             }
         }
@@ -99,13 +100,14 @@ impl State {
     pub(crate) fn is_in_window(&self, slot: Slot) -> bool {
         let (columns, window) = self.window();
         let foot = self.foot();
-        let mut at = foot.slot;
         let mut rows = 0;
-        while at >= slot && rows <= window + foot.hidden {
+        for at in self.log.up_from(foot.slot).take_while(|at| *at >= slot) {
             rows += self.height(&columns, at);
-            at = at.before();
+            if rows > window + foot.hidden {
+                return false;
+            }
         }
-        at < slot && slot <= foot.slot && rows > foot.hidden && rows - foot.hidden <= window
+        slot <= foot.slot && rows > foot.hidden
     }
 
     /// Asks for the messages before those that are loaded, if there may be some.
@@ -129,10 +131,28 @@ impl State {
             return self.scroll_to_newest();
         }
         let (columns, _) = self.window();
-        foot.slot = foot.slot.clamp(self.log.first(), self.log.last());
+        // What it stood at may have been taken back.
+        foot.slot = self.log.up_from(foot.slot).next().unwrap_or(self.log.first());
         foot.hidden = foot.hidden.min(self.height(&columns, foot.slot).saturating_sub(1));
         self.scroll = Scroll::At(foot);
         self.scroll_up(0);
+    }
+
+    /// An entry has another slot now.
+    pub(crate) fn follow(&mut self, from: Slot, to: Slot) {
+        if let Hand::Selected { slot, .. } = &mut self.hand
+            && *slot == from
+        {
+            *slot = to;
+        }
+        let came_from = self.search.as_mut().map(|search| &mut search.came_from);
+        for scroll in [Some(&mut self.scroll), came_from].into_iter().flatten() {
+            if let Scroll::At(foot) = scroll
+                && foot.slot == from
+            {
+                foot.slot = to;
+            }
+        }
     }
 
     /// Whether there are fewer rows above the window than the window has.
@@ -162,10 +182,11 @@ impl State {
 
     /// How many rows there are from the first one to the foot, counted up to `enough`.
     fn rows_down_to(&self, columns: &Columns, foot: Foot, enough: usize) -> usize {
-        let mut slot = foot.slot;
-        let mut rows = self.height(columns, slot).saturating_sub(foot.hidden);
-        while rows < enough && slot > self.log.first() {
-            slot.0 -= 1;
+        let mut rows = self.height(columns, foot.slot).saturating_sub(foot.hidden);
+        for slot in self.log.up_from(foot.slot).skip_while(|slot| *slot == foot.slot) {
+            if rows >= enough {
+                break;
+            }
             rows += self.height(columns, slot);
         }
         rows

@@ -46,7 +46,7 @@ pub struct Search {
     /// Why nothing comes, in a few words.
     trouble: Option<String>,
     /// Where the window was before.
-    came_from: Scroll,
+    pub(super) came_from: Scroll,
 }
 
 /// Whether an answer is on its way.
@@ -199,6 +199,15 @@ impl State {
             .is_some_and(|search| search.trouble.is_some() || search.asked != Asked::No || search.is_going)
         {
             self.ask(effects);
+        }
+    }
+
+    /// The history is another one: what was found in the old one is looked for anew, and where the window was is no more.
+    pub(crate) fn search_another_history(&mut self) {
+        if let Some(search) = &mut self.search {
+            search.came_from = Scroll::Newest;
+            // So it counts as lost.
+            search.asked = Asked::Before(None);
         }
     }
 

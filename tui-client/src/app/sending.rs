@@ -75,6 +75,7 @@ fn outgoing(kept: &Kept, origin: Origin) -> Outgoing {
 pub(crate) fn make_draft(state: &mut State, id: &MessageId, reason: &str) {
     let Some(post) = state.log.settle(id) else { return };
     state.composer.insert(&as_draft(&post));
+    state.settle_scroll();
     state.notice = Some(format!("Not sent: {}.", sanitize::line(reason)));
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::app::arrivals::Picture;
 use crate::app::layout::{self, Shape};
-use crate::app::log::{Entry, Slot};
+use crate::app::log::Entry;
 use crate::app::people::PeerPresence;
 use crate::app::preferences::Times;
 use crate::app::receipts::Focus;
@@ -57,9 +57,9 @@ impl State {
         let has_times = is_shown && layout::columns(self).shape == Shape::Wide;
         let are_relative = has_times && self.preferences.times == Times::Relative;
         // Each takes a row at the least, so no others are in the window.
-        let rows = if are_relative { i64::from(layout::areas(self).messages.height) } else { 0 };
-        let foot = self.foot().slot;
-        let entries = (0..rows).map_while(move |back| self.log.get(Slot(foot.0 - back)));
+        let rows = if are_relative { usize::from(layout::areas(self).messages.height) } else { 0 };
+        let slots = self.log.up_from(self.foot().slot).take(rows);
+        let entries = slots.filter_map(|slot| self.log.get(slot));
         idle.into_iter().chain(entries.filter_map(Entry::at))
     }
 

@@ -4,8 +4,9 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Size;
 use shared::frames::Resume;
 use tui_client::app::{Effect, Event};
+use tui_client::network::NetworkEvent;
 
-use crate::stage::Stage;
+use crate::stage::{Stage, message};
 
 impl Stage {
     pub(crate) fn selects(self) -> Self {
@@ -96,8 +97,33 @@ fn keys_that_mean_nothing_to_a_selected_message_write_nothing_and_others_let_go_
 
 #[test]
 fn what_is_gone_is_no_longer_selected() {
-    let stage = with_three().selects().welcome(0, &["alice", "bob"], Resume::Reset).types("ok");
-    assert_eq!((stage.state.selected(), stage.state.composer.text()), (None, "ok"));
+    let stage = with_three().selects().welcome(0, &["alice", "bob"], Resume::Reset).bob_counts_to(4);
+    assert_eq!(stage.state.selected(), None);
+    assert_eq!(stage.types("ok").state.composer.text(), "ok");
+}
+
+#[test]
+fn a_message_on_its_way_stays_selected_whatever_comes_and_goes_before_it() {
+    let refused = |number: u64| NetworkEvent::PostRefused {
+        id: format!("run-{number}").parse().unwrap(),
+        reason: "say it shorter".to_owned(),
+    };
+    let copies = |stage: Stage, text: &str| stage.press(KeyCode::Char('y')).expect_copied(text);
+    let stage = with_three().sends("too much").hears(refused(1)).selects().says(4, "14:04", "bob", "hm");
+    let stage = copies(stage, "too much").press(KeyCode::Esc).sends("gone").sends("here").hears(refused(3)).selects();
+    let mut echo = message(5, "14:05", "alice", "gone");
+    echo.id = "run-2".parse().unwrap();
+    let stage = copies(stage.hears(NetworkEvent::Message(echo)), "here").press(KeyCode::Up);
+    // And one that comes back while it is selected.
+    let stage = copies(stage, "too much").press(KeyCode::Esc).sends("back").selects();
+    let mut echo = message(6, "14:06", "alice", "back");
+    echo.id = "run-4".parse().unwrap();
+    let stage = stage.hears(NetworkEvent::Message(echo));
+    copies(stage, "back")
+        .says(7, "14:07", "bob", "well")
+        .press(KeyCode::Up)
+        .press(KeyCode::Char('y'))
+        .expect_copied("gone");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use shared::message::Seq;
 use tui_client::app::Event;
 use tui_client::network::{NetworkEvent, Request};
 
-use crate::stage::{Stage, page};
+use crate::stage::{Stage, message, page};
 
 #[test]
 fn what_history_has_no_more_is_told() {
@@ -43,6 +43,29 @@ fn page_up_keeps_its_place_whatever_comes_before_or_behind() {
         .expect_text("2 new below · bob: more news · End");
     assert!(stage.screen().lines().skip(1).take(6).eq(before));
     stage.press(KeyCode::End).expect_text("more news").expect_no_text("new below");
+}
+
+#[test]
+fn the_foot_stays_at_a_message_on_its_way_whatever_comes_before_it() {
+    let mut stage = Stage::joined(80, 10, 30).bob_counts_to(30);
+    for number in 1..=3 {
+        let id = format!("run-{number}").parse().unwrap();
+        let refusal = NetworkEvent::PostRefused { id, reason: "say it shorter".to_owned() };
+        stage = stage.sends(&format!("mine {number}")).hears(refusal);
+    }
+    // The last one and its reason are below.
+    let stage = stage.press(KeyCode::Esc).press(KeyCode::Up).press(KeyCode::Up);
+    let last_row = |stage: &Stage| stage.screen().lines().nth(6).unwrap_or_default().to_owned();
+    let reason = last_row(&stage);
+    let stage = stage.expect_text("mine 2").expect_no_text("mine 3").says(31, "14:10", "bob", "news");
+    let stage = stage.expect_text("mine 2").expect_no_text("mine 3");
+    assert_eq!(last_row(&stage), reason);
+    // One before it comes back, and one is taken back.
+    let mut echo = message(32, "14:11", "alice", "mine 1");
+    echo.id = "run-1".parse().unwrap();
+    let stage = stage.hears(NetworkEvent::Message(echo)).expect_text("mine 2").expect_no_text("mine 3");
+    assert_eq!(last_row(&stage), reason);
+    stage.ctrl('t').expect_text("mine 2").expect_text("> mine 3▏");
 }
 
 #[test]

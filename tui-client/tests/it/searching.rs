@@ -109,6 +109,15 @@ fn without_a_connection_it_says_so_and_looks_when_that_is_back() {
 }
 
 #[test]
+fn another_history_is_searched_anew() {
+    let stage = Stage::joined(80, 8, 60).bob_counts_to(60).press(KeyCode::PageUp).ctrl('f').types("mess").rests();
+    let stage = stage.hears(found("mess", &[5, 30], None)).welcome(40, &["alice"], Resume::Reset);
+    let stage = stage.expect_requests(&[search("mess", None)]).expect_text("looking").bob_counts_to(40);
+    let stage = stage.hears(found("mess", &[7], None)).expect_text("1 of 1").expect_text("message 7");
+    stage.press(KeyCode::Esc).expect_text("message 40");
+}
+
+#[test]
 fn a_paste_is_looked_for_and_the_line_takes_what_the_server_takes() {
     let stage = Stage::joined(60, 10, 3).bob_counts_to(3).ctrl('f').happens(Event::Paste("two\nwords".into())).rests();
     let stage = stage.expect_requests(&[search("two words", None)]);
