@@ -12,7 +12,6 @@ use tokio::task::spawn_blocking;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::lines::written;
 use crate::network::{Network, NetworkEvent};
-use crate::outbox::Outbox;
 
 /// How work came to its end.
 pub(crate) enum End<T> {
@@ -89,15 +88,15 @@ pub(crate) async fn print(out: String) -> Result<bool, Failure> {
     written(writing.await.map_err(|e| Failure::new(Exit::Unexpected, e.to_string()))?)
 }
 
-/// Closes the connection properly. What is accepted meanwhile the outbox need not keep.
-pub(crate) async fn leave(network: Network, mut outbox: Option<&mut Outbox>) {
+/// Closes the connection properly. Gives what was told and not taken, and what happened meanwhile.
+pub(crate) async fn leave(network: Network) -> Vec<NetworkEvent> {
     let Network { requests, mut events, task } = network;
     drop(requests);
+    let mut rest = vec![];
     while let Some(event) = events.recv().await {
-        if let (NetworkEvent::Posted(id), Some(outbox)) = (event, outbox.as_deref_mut()) {
-            outbox.done(&id);
-        }
+        rest.push(event);
     }
     // A panic of the task is told by its own message.
     _ = task.await;
+    rest
 }

@@ -60,9 +60,15 @@ impl Listener {
         }
     }
 
-    /// Gives the seat back.
-    pub(crate) async fn leave(self) {
-        leave(self.network, None).await;
+    /// Gives the seat back. Gives what was said and not heard here, which the others are told is delivered.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else happened interests nobody any more")]
+    pub(crate) async fn leave(self) -> Vec<Heard> {
+        let said = |event| match event {
+            NetworkEvent::Message(message) => Some(Heard::Message(message)),
+            NetworkEvent::Gap(gap) => Some(Heard::Gap(gap)),
+            _ => None,
+        };
+        leave(self.network).await.into_iter().filter_map(said).collect()
     }
 
     fn take(&mut self, event: NetworkEvent) -> Option<Heard> {

@@ -1,5 +1,6 @@
 //! `tail`: the messages of a room as they come, through every loss of the connection.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use clap::Args;
@@ -7,6 +8,8 @@ use jiff::Timestamp;
 use shared::frames::Welcome;
 use shared::message::Seq;
 use shared::names::RoomId;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::cli::block_on;
 use crate::cli::ends::{End, print, until_the_end};
@@ -20,6 +23,9 @@ use crate::network::api::Api;
 
 /// How long a page of what was said before is tried for.
 const PAGE_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a signal waits for what was received to be printed.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 #[command(after_help = exit::help())]
@@ -84,14 +90,26 @@ impl Tail {
         }
         block_on(async {
             let mut listener = Listener::start(&membership, self.wait)?;
-            let follower = Follower { reader, room: membership.room.clone(), begin, presence: self.presence };
-            let end = until_the_end(follower.follow(&mut listener)).await?;
-            listener.leave().await;
-            match end {
-                End::Done(result) => result,
-                // It has no other end.
-                End::NobodyReads | End::Signal(_) => Ok(()),
+            let mut follower = Follower { reader, room: membership.room.clone(), begin, presence: self.presence };
+            // It has no other end than a signal or a reader that is gone.
+            let (go_on, ended) = oneshot::channel::<()>();
+            let end = {
+                let mut following = pin!(follower.follow(&mut listener, ended));
+                match until_the_end(&mut following).await? {
+                    End::Done(result) => Some(result),
+                    End::NobodyReads => None,
+                    End::Signal(_) => {
+                        drop(go_on);
+                        timeout(LAST_WORDS, following).await.ok()
+                    }
+                }
+            };
+            let rest = listener.leave().await;
+            if matches!(end, Some(Ok(()))) {
+                // A pipe that is full has no room for it.
+                _ = timeout(LAST_WORDS, follower.print_rest(&rest)).await;
             }
+            end.unwrap_or(Ok(()))
         })
     }
 }
@@ -114,11 +132,15 @@ struct Follower {
 }
 
 impl Follower {
-    /// Prints what comes, until nobody reads it any more.
-    async fn follow(mut self, listener: &mut Listener) -> Result<(), Failure> {
+    /// Prints what comes, until nobody reads it any more or it is ended; then what was heard is printed.
+    async fn follow(&mut self, listener: &mut Listener, mut ended: oneshot::Receiver<()>) -> Result<(), Failure> {
         loop {
+            let all_heard = tokio::select! { biased;
+                _ = &mut ended => return Ok(()),
+                heard = listener.hear() => heard?,
+            };
             let mut out = String::new();
-            for heard in listener.hear().await? {
+            for heard in all_heard {
                 if let Heard::Welcomed(welcome) = &heard
                     && let Some(begin) = self.begin.take()
                 {
@@ -130,6 +152,17 @@ impl Follower {
                 return Ok(());
             }
         }
+    }
+
+    /// Prints what was received last.
+    async fn print_rest(&self, rest: &[Heard]) -> Result<bool, Failure> {
+        // Without what was before it there would be a hole.
+        if self.begin.is_some() {
+            return Ok(true);
+        }
+        let mut out = String::new();
+        rest.iter().for_each(|heard| self.write(heard, &mut out));
+        print(out).await
     }
 
     /// What follows in the room waits meanwhile.

@@ -400,7 +400,7 @@ async fn tail_ends_on_a_signal_while_its_pipe_is_full_of_what_was_said_before() 
 }
 
 /// Reads so little that the writing of the rest has begun and cannot end.
-async fn begin_to_read(child: &mut Child) -> ChildStdout {
+pub(crate) async fn begin_to_read(child: &mut Child) -> ChildStdout {
     let mut out = child.stdout.take().unwrap();
     let reading = spawn_blocking(move || {
         out.read_exact(&mut [0; 10]).unwrap();

@@ -6,7 +6,7 @@ use std::process::Child;
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use crate::cli::{command, end, page, run, signal};
+use crate::cli::{begin_to_read, command, end, page, run, signal};
 use crate::corpus::corpus;
 use crate::deeds::{Deeds, Place};
 use crate::scripted::{Scripted, ServerSocket};
@@ -345,4 +345,28 @@ async fn a_bot_asks_waits_and_goes_on_beside_a_person() {
     assert!(output.status.success() && out.ends_with(" bob  yes, go on\n"), "{out}");
     assert_eq!(run(&["who", "room1"]).1, "", "the seat is given back");
     assert_eq!(run(&["wait", "room1", "--last", "3", "--match", "what", "--json"]).0, Some(0));
+}
+
+#[tokio::test]
+async fn tail_prints_what_is_told_as_delivered_before_a_signal_ends_it() {
+    let mut server = Scripted::start().await;
+    let mut child = command(&server.url(), &["tail", "room1", "--json"]).spawn().unwrap();
+    server.give_token("t1").await;
+    let mut socket = server.let_in().await;
+    socket.welcome("live", 0).await;
+    // The pipe is full, and the rest is received behind that.
+    for seq in 1..=4 {
+        socket.message(seq, &"x".repeat(60_000)).await;
+    }
+    while !told(&mut socket, "delivered").await.contains("4") {}
+    let out = begin_to_read(&mut child).await;
+    for seq in 5..=8 {
+        socket.message(seq, "more").await;
+    }
+    while !told(&mut socket, "delivered").await.contains("8") {}
+    signal(&child, "-TERM");
+    let reading = spawn_blocking(move || BufReader::new(out).lines().map_while(Result::ok).count());
+    while socket.next().await.is_some() {}
+    assert_eq!(reading.await.unwrap(), 8);
+    assert_eq!(spawn_blocking(move || child.wait().unwrap().code()).await.unwrap(), Some(0));
 }

@@ -114,7 +114,7 @@ async fn room(membership: &Membership, post: bool, report: &mut Report) -> Resul
     // The first request of a channel that is empty.
     _ = network.requests.try_send(Request::Attention(AttentionState::Idle));
     let result = come_in(&mut network, membership, post, report).await;
-    leave(network, None).await;
+    leave(network).await;
     result
 }
 

@@ -71,7 +71,12 @@ pub(crate) async fn talk(
         End::NobodyReads => Ok(Ended::Quit),
         End::Signal(signal) => Ok(Ended::Signal(signal)),
     };
-    leave(network, Some(plain.outbox)).await;
+    for event in leave(network).await {
+        // What is accepted meanwhile need not be kept.
+        if let NetworkEvent::Posted(id) = event {
+            plain.outbox.done(&id);
+        }
+    }
     ended
 }
 
