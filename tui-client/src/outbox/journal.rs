@@ -22,7 +22,7 @@ const TRIES: usize = 10;
 #[derive(Debug)]
 pub(crate) struct Journal {
     path: PathBuf,
-    file: File,
+    file: Locked,
     /// Where the last whole line ends.
     len: u64,
     /// Whether there may be something behind it.
@@ -31,6 +31,10 @@ pub(crate) struct Journal {
     is_listed: bool,
     entries: Vec<Entry>,
 }
+
+/// A file that is ours until it is dropped, also where a child that is just being forked has it open as well.
+#[derive(Debug)]
+struct Locked(File);
 
 #[derive(Debug)]
 struct Entry {
@@ -55,7 +59,7 @@ impl Journal {
             let path = folder.join(Uuid::now_v7().to_string()).with_extension(SUFFIX);
             let file = OpenOptions::new().read(true).append(true).create_new(true).mode(0o600).open(&path)?;
             // Somebody may have come upon it before it was locked, and removed it for it was empty.
-            if is_locked(&file)? {
+            if let Some(file) = Locked::new(file)? {
                 return Ok(Self { path, file, len: 0, is_torn: false, is_listed: false, entries: Vec::new() });
             }
         }
@@ -65,15 +69,13 @@ impl Journal {
     /// Takes over one that nobody holds, if it is of `whose` and something is in it. One in which nothing is left is
     /// removed, whoever's it was.
     pub(crate) fn take_over(path: &Path, whose: &Whose) -> io::Result<Option<(Self, Held)>> {
-        let mut file = match OpenOptions::new().read(true).append(true).open(path) {
+        let file = match OpenOptions::new().read(true).append(true).open(path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file?,
         };
-        if !is_locked(&file)? {
-            return Ok(None);
-        }
+        let Some(mut file) = Locked::new(file)? else { return Ok(None) };
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
+        file.0.read_to_end(&mut bytes)?;
         let contents = match lines::read(&bytes) {
             Reading::Foreign => return Ok(None),
             Reading::Blank => Contents { whose: whose.clone(), held: Held::default(), whole: 0 },
@@ -111,7 +113,7 @@ impl Journal {
         self.entries.remove(at);
         let noted = if self.entries.is_empty() {
             self.len = 0;
-            self.file.set_len(0)
+            self.file.0.set_len(0)
         } else {
             self.append(&lines::done(id), Sync::No)
         };
@@ -144,7 +146,7 @@ impl Journal {
 
     /// Whether somebody has removed the file.
     pub(crate) fn is_removed(&self) -> bool {
-        self.file.metadata().is_ok_and(|file| file.nlink() == 0)
+        self.file.0.metadata().is_ok_and(|file| file.nlink() == 0)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -153,16 +155,16 @@ impl Journal {
 
     fn append(&mut self, bytes: &[u8], sync: Sync) -> io::Result<()> {
         if self.is_torn {
-            self.file.set_len(self.len)?;
+            self.file.0.set_len(self.len)?;
             self.is_torn = false;
         }
-        let written = self.file.write_all(bytes).and_then(|()| match sync {
+        let written = self.file.0.write_all(bytes).and_then(|()| match sync {
             Sync::No => Ok(()),
             Sync::Yes => self.sync(),
         });
         if written.is_err() {
             // What is there now is half a line, or a message whose writer was told that it is not kept.
-            self.is_torn = self.file.set_len(self.len).is_err();
+            self.is_torn = self.file.0.set_len(self.len).is_err();
             return written;
         }
         self.len += bytes.len() as u64;
@@ -170,7 +172,7 @@ impl Journal {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data()?;
+        self.file.0.sync_data()?;
         if !self.is_listed {
             sync_folder(self.path.parent())?;
             self.is_listed = true;
@@ -185,6 +187,27 @@ impl Drop for Journal {
             // One that stays behind is removed by the next client that comes.
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+}
+
+impl Locked {
+    /// Locks a file, unless somebody else holds it or it has been removed since it was opened.
+    fn new(file: File) -> io::Result<Option<Self>> {
+        match file.try_lock() {
+            Ok(()) => {
+                let locked = Self(file);
+                Ok((locked.0.metadata()?.nlink() > 0).then_some(locked))
+            }
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(e)) => Err(e),
+        }
+    }
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Closing it does the same, unless it is open elsewhere.
+        let _ = self.0.unlock();
     }
 }
 
@@ -205,11 +228,27 @@ pub(crate) fn sync_folder(folder: Option<&Path>) -> io::Result<()> {
     folder.map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
-/// Locks a file, unless somebody else holds it or it has been removed since it was opened.
-fn is_locked(file: &File) -> io::Result<bool> {
-    match file.try_lock() {
-        Ok(()) => Ok(file.metadata()?.nlink() > 0),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(e)) => Err(e),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_is_being_started_keeps_no_lock() {
+        let folder = std::env::temp_dir().join(format!("duet-journal-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let whose = Whose {
+            server: "http://127.0.0.1:8000/".to_owned(),
+            room: "room1".parse().unwrap(),
+            user: "alice".parse().unwrap(),
+        };
+        let kept = Kept { id: "a".parse().unwrap(), content: "hi".to_owned(), at: jiff::Timestamp::UNIX_EPOCH };
+        let mut journal = Journal::create(&folder).unwrap();
+        journal.put(&whose, &kept).unwrap();
+        let path = journal.path().to_owned();
+        // Between fork and exec a child has all that is open.
+        let _of_a_child = journal.file.0.try_clone().unwrap();
+        drop(journal);
+        assert!(Journal::take_over(&path, &whose).unwrap().is_some());
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }
