@@ -1,5 +1,6 @@
 //! `export`: a history written down, whole or not at all.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -56,7 +57,13 @@ fn what_was_said_is_in_the_file_in_every_format() {
     let lines: String = (1..=1200).map(|n| format!("message {n} of *many*\n")).collect();
     let url = format!("http://{}", server.address);
     let mut talk = command(&url, &["join", "room1", "--plain"]).env("DUET_STATE_DIR", &folder.0).spawn().unwrap();
-    std::io::Write::write_all(&mut talk.stdin.take().unwrap(), lines.as_bytes()).unwrap();
+    let mut stdin = talk.stdin.take().unwrap();
+    std::io::Write::write_all(&mut stdin, lines.as_bytes()).unwrap();
+    // At the end of its input it waits only so long, and all of them may take longer.
+    let mut said = BufReader::new(talk.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(said.any(|line| line.contains("message 1200 ")));
+    std::thread::spawn(move || said.for_each(drop));
+    drop(stdin);
     assert!(talk.wait_with_output().unwrap().status.success());
     std::fs::remove_dir_all(folder.0.join("outbox")).unwrap();
 
