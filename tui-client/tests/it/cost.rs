@@ -5,6 +5,7 @@ use std::time::Duration;
 use crossterm::event::KeyCode;
 use ratatui::layout::Size;
 use shared::message::Seq;
+use tui_client::app::wrap;
 use tui_client::painter::Painter;
 use tui_client::view::view;
 
@@ -65,6 +66,31 @@ fn a_hundred_thousand_messages_are_drawn_as_fast_as_a_hundred() {
     let best = |stage: &Stage| (0..5).map(|_| time(stage)).min().unwrap_or_default();
     let (few, many) = (best(&few), best(&many));
     assert!(many < few * 3, "{few:?} and {many:?}");
+}
+
+#[test]
+fn a_key_in_a_long_draft_wraps_it_once() {
+    // Many at once, for the system counts in ticks.
+    const KEYS: u32 = 20;
+    let draft = "words that are wrapped ".repeat(60 * 1024 / 23);
+    let keys = |draft: &str| {
+        let mut stage = Stage::joined(120, 40, 1).says(1, "14:00", "bob", "hello");
+        stage.state.composer.insert(draft);
+        let start = processor_time();
+        for _ in 0..KEYS {
+            stage = stage.press(KeyCode::Char('x'));
+            std::hint::black_box(stage.screen());
+        }
+        processor_time() - start
+    };
+    let wraps = || {
+        let start = processor_time();
+        (0..KEYS).for_each(|_| drop(std::hint::black_box(wrap::rows(&draft, 116))));
+        processor_time() - start
+    };
+    let best = |time: &dyn Fn() -> Duration| (0..3).map(|_| time()).min().unwrap_or_default();
+    let (empty, long, wraps) = (best(&|| keys("")), best(&|| keys(&draft)), best(&wraps));
+    assert!(long < empty * 2 + wraps * 2, "{long:?}, without a draft {empty:?}, {KEYS} times wrapped {wraps:?}");
 }
 
 /// What this thread has used so far, by the system's own count: the machine has other things to do as well.

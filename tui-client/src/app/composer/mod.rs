@@ -14,6 +14,7 @@ use std::ops::Range;
 
 use crate::app::commands::Draft;
 use crate::app::composer::recall::Recall;
+use crate::app::composer::rows::Wrapped;
 use crate::app::composer::undo::{Change, Undo};
 use crate::app::sanitize;
 
@@ -33,6 +34,8 @@ pub struct Composer {
     is_cutting: bool,
     undo: Undo,
     recall: Recall,
+    /// How the text is wrapped, until it changes.
+    wrapped: Wrapped,
 }
 
 /// What a key may do to the draft.
@@ -137,6 +140,7 @@ impl Composer {
         self.caret = self.text.len();
         self.top = 0;
         self.undo = Undo::default();
+        self.wrapped = Wrapped::default();
         self.settle();
     }
 
@@ -172,8 +176,14 @@ impl Composer {
             }
             Edit::CutToLineEnd => self.cut_out(self.caret..self.line_end(), goes_on_cutting),
             Edit::BringBack => self.insert(&self.cut.clone()),
-            Edit::Undo => self.caret = self.undo.back(&mut self.text).unwrap_or(self.caret),
-            Edit::Redo => self.caret = self.undo.again(&mut self.text).unwrap_or(self.caret),
+            Edit::Undo => {
+                self.caret = self.undo.back(&mut self.text).unwrap_or(self.caret);
+                self.wrapped = Wrapped::default();
+            }
+            Edit::Redo => {
+                self.caret = self.undo.again(&mut self.text).unwrap_or(self.caret);
+                self.wrapped = Wrapped::default();
+            }
         }
         self.goal = None;
     }
@@ -182,6 +192,7 @@ impl Composer {
     fn replace(&mut self, range: Range<usize>, with: &str, change: Change) -> String {
         let removed = self.undo.replace(&mut self.text, self.caret, range.clone(), with, change);
         self.caret = range.start + with.len();
+        self.wrapped = Wrapped::default();
         removed
     }
 

@@ -1,15 +1,45 @@
 //! Pure. How the draft is wrapped, where the caret stands in its rows, and which of them are in view.
 
+use std::cell::RefCell;
 use std::ops::Range;
+use std::rc::Rc;
 
 use crate::app::composer::Composer;
+use crate::app::widths::Widths;
 use crate::app::wrap;
+
+/// The rows that were asked for last. A key and its frame ask several times, and a draft may hold 64 KiB.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wrapped(RefCell<Option<Rows>>);
+
+#[derive(Debug, Clone)]
+struct Rows {
+    width: usize,
+    widths: Widths,
+    rows: Rc<[Range<usize>]>,
+}
+
+/// It follows from the text, so that none differs from another by it.
+impl PartialEq for Wrapped {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Wrapped {}
 
 impl Composer {
     /// The rows of the draft at `width` columns, as ranges of its text.
     #[must_use]
-    pub fn rows(&self, width: usize) -> Vec<Range<usize>> {
-        wrap::rows(&self.text, width)
+    pub fn rows(&self, width: usize) -> Rc<[Range<usize>]> {
+        let widths = Widths::held();
+        let mut wrapped = self.wrapped.0.borrow_mut();
+        if let Some(last) = wrapped.as_ref().filter(|last| last.width == width && last.widths == widths) {
+            return Rc::clone(&last.rows);
+        }
+        let rows: Rc<[_]> = wrap::rows(&self.text, width).into();
+        *wrapped = Some(Rows { width, widths, rows: Rc::clone(&rows) });
+        rows
     }
 
     /// The row and the column of the caret. The column is `width` at the most, one past the last of the text.

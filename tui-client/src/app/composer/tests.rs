@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::app::wrap;
 
 const WIDTH: usize = 20;
 
@@ -233,7 +234,7 @@ proptest! {
     #[test]
     fn no_edit_leaves_the_text_or_its_rows(
         text in "[a-c \n\t你é👍🏽\u{301}\u{200d}🇦]{0,20}",
-        edits in prop::collection::vec(0_usize..EDITS.len() + 1, 0..40),
+        edits in prop::collection::vec(0_usize..EDITS.len() + 2, 0..40),
         width in 1_usize..9,
         height in 1_usize..4,
     ) {
@@ -241,10 +242,12 @@ proptest! {
         for edit in edits {
             match EDITS.get(edit) {
                 Some(edit) => composer.edit(*edit, width),
-                None => composer.insert(&text),
+                None if edit == EDITS.len() => composer.insert(&text),
+                None => composer.sent(),
             }
             composer.follow_caret(width, height);
             let rows = composer.rows(width);
+            prop_assert_eq!(&*rows, &*wrap::rows(composer.text(), width));
             let (row, column) = composer.caret(&rows, width);
             prop_assert!(column <= width);
             prop_assert!((composer.top()..composer.top() + height).contains(&row));
