@@ -23,6 +23,9 @@ const MAX_NAME_GRAPHEMES: usize = 64;
 /// What stands for the marks and parts that were too many.
 const ELLIPSIS: char = '…';
 
+/// What stands for a blank where one would not be seen.
+const VISIBLE_BLANK: char = '␣';
+
 /// What a mark stands on that came without a character.
 const DOTTED_CIRCLE: char = '\u{25cc}';
 
@@ -60,12 +63,24 @@ pub fn line(text: &str) -> String {
     body(text).replace(['\n', '\t'], " ")
 }
 
-/// Makes the name of a room or a person harmless, and shows what would hide in it.
+/// Makes the name of a room or a person harmless, and shows what would hide in it: one with blanks that do not just
+/// stand between words is put in quotes and shows them, so that ` bob` does not look like `bob`.
 #[must_use]
 pub fn name(text: &str) -> String {
     let visible: String = pass(text, Invisibles::Shown).graphemes(true).take(MAX_NAME_GRAPHEMES).collect();
-    let name = visible.split_whitespace().collect::<Vec<_>>().join(" ");
-    if name.is_empty() { REPLACEMENT.to_string() } else { name }
+    if visible.is_empty() {
+        return REPLACEMENT.to_string();
+    }
+    let is_plain = visible.split(' ').all(|word| !word.is_empty() && !word.contains(char::is_whitespace));
+    if is_plain && !visible.starts_with('"') {
+        return visible;
+    }
+    let shown = visible.chars().map(|c| match c {
+        ' ' => VISIBLE_BLANK,
+        c if c.is_whitespace() => REPLACEMENT,
+        c => c,
+    });
+    format!("\"{}\"", shown.collect::<String>())
 }
 
 /// What a typed character becomes in the composer, if anything.
@@ -242,8 +257,16 @@ mod tests {
         assert_eq!(body("al\u{200b}i\u{ad}c\u{feff}e\u{e0041}"), "alice");
         assert_eq!(name("al\u{200b}ice"), "al\u{fffd}ice");
         assert_eq!(name("\u{3164}"), "\u{fffd}");
-        assert_eq!(name("  bob \u{a0} smith "), "bob smith");
         assert_eq!(name("bob\u{200d}"), "bob\u{fffd}");
+    }
+
+    #[test]
+    fn no_two_names_look_the_same_by_their_blanks() {
+        assert_eq!(name("bob smith"), "bob smith");
+        assert_eq!(name(" bob "), "\"␣bob␣\"");
+        assert_eq!(name("bob  smith"), "\"bob␣␣smith\"");
+        assert_eq!(name("bob\u{a0}smith"), "\"bob\u{fffd}smith\"");
+        assert_eq!(name("\"␣bob␣\""), "\"\"␣bob␣\"\"");
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Style {
                         PresenceState::Idle => "idle",
                         PresenceState::Away | PresenceState::Gone => "away",
                     };
-                    let (name, since) = (sanitize::name(user.as_str()), minute(*since, zone));
+                    let (name, since) = (person(user), minute(*since, zone));
                     line(out, &format!("{name}  {state} since {since}"));
                 }
             }
@@ -81,7 +81,7 @@ impl Style {
         match self {
             Self::Json => json(&Line::Welcome { v: VERSION, room, user, head: *head, occupants }, out),
             Self::Words { .. } => {
-                let names: Vec<String> = occupants.iter().map(|name| sanitize::name(name.as_str())).collect();
+                let names: Vec<String> = occupants.iter().map(person).collect();
                 line(out, &format!("-- in the room: {} --", names.join(", ")));
             }
         }
@@ -95,7 +95,7 @@ impl Style {
                 json(&Line::Presence { v: VERSION, room, user, state: *state, since, occupants }, out);
             }
             Self::Words { .. } => {
-                let name = sanitize::name(user.as_str());
+                let name = person(user);
                 line(out, &format!("-- {name} {} --", state_in_words(*state)));
             }
         }
@@ -118,7 +118,8 @@ impl Style {
     ) {
         let Whose { server, room, user } = whose;
         if let Self::Words { .. } = self {
-            line(out, &sanitize::line(&format!("{room} as {user} at {server}")));
+            let (room, user) = (sanitize::name(room.as_str()), person(user));
+            line(out, &format!("{room} as {user} at {}", sanitize::line(server)));
         }
         let waiting = held.waiting.iter().map(|kept| (kept, None));
         let refused = held.refused.iter().map(|refused| (&refused.kept, Some(refused.reason.as_str())));
@@ -160,11 +161,14 @@ pub(crate) fn state_in_words(state: PresenceState) -> &'static str {
 
 /// Who speaks, in harmless words that no name passes for.
 pub(crate) fn voice(sender: Option<&Username>) -> String {
-    match sender {
-        None => OUTSIDE.to_owned(),
-        Some(sender) if sender.as_str() == OUTSIDE => format!("\"{OUTSIDE}\""),
-        Some(sender) => sanitize::name(sender.as_str()),
-    }
+    sender.map_or_else(|| OUTSIDE.to_owned(), person)
+}
+
+/// The name of somebody, which passes for no other words of a line.
+pub(crate) fn person(user: &Username) -> String {
+    let name = sanitize::name(user.as_str());
+    let passes_for_more = name.eq_ignore_ascii_case(OUTSIDE) || name.contains(':');
+    if passes_for_more && !name.starts_with('"') { format!("\"{name}\"") } else { name }
 }
 
 /// A time as people read it.
@@ -250,6 +254,8 @@ mod tests {
         let forged = message(Some("mallory"), "ok\n2026-11-22 14:03 alice  yes");
         check(&words, &forged, "2026-11-22 14:02 mallory  ok\n    2026-11-22 14:03 alice  yes\n");
         check(&words, &message(Some("(outside)"), "hi"), "2026-11-22 14:02 \"(outside)\"  hi\n");
+        check(&words, &message(Some(" alice "), "hi"), "2026-11-22 14:02 \"␣alice␣\"  hi\n");
+        check(&words, &message(Some("alice  yes"), "hi"), "2026-11-22 14:02 \"alice␣␣yes\"  hi\n");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use shared::rest::MAX_CONTENT_BYTES;
 
 use crate::app::receipts::Receipts;
 use crate::app::{invitation, sanitize};
-use crate::cli::lines::{gap_in_words, voice};
+use crate::cli::lines::{gap_in_words, person, voice};
 use crate::network::{Membership, NetworkEvent};
 use crate::outbox::lines::Held;
 
@@ -208,7 +208,7 @@ impl Conversation {
         if is_first {
             self.others = others;
             let here = self.who();
-            self.say(&format!("{} as {}: {here}", self.room, sanitize::name(self.user.as_str())));
+            self.say(&format!("{} as {}: {here}", self.room, person(&self.user)));
             return;
         }
         self.say("connected again");
@@ -221,8 +221,7 @@ impl Conversation {
         let is_in = |people: &[(Username, PresenceState)], who: &Username| people.iter().any(|(name, _)| name == who);
         let come = self.others.iter().filter(|(name, _)| !is_in(&before, name)).map(|(name, _)| (name, "come"));
         let gone = before.iter().filter(|(name, _)| !is_in(&self.others, name)).map(|(name, _)| (name, "gone"));
-        let said: Vec<String> =
-            gone.chain(come).map(|(name, what)| format!("{} has {what}", sanitize::name(name.as_str()))).collect();
+        let said: Vec<String> = gone.chain(come).map(|(name, what)| format!("{} has {what}", person(name))).collect();
         said.iter().for_each(|words| self.say(words));
     }
 
@@ -239,11 +238,7 @@ impl Conversation {
         if self.day.replace(at.date()) != Some(at.date()) {
             self.say(&at.strftime("%A %-d %B %Y").to_string());
         }
-        let mut name = voice(sender.as_ref());
-        // Where a colon ends the name, one in it would pass for that.
-        if name.contains(':') {
-            name = format!("\"{name}\"");
-        }
+        let name = voice(sender.as_ref());
         // Indented, so that no line of a message passes for a message.
         let text = sanitize::body(content).replace('\n', "\n      ");
         // Writing to a string does not fail.
