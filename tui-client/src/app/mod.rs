@@ -2,9 +2,9 @@
 //!
 //! Read in this order: this file (the state, what may happen to it, what is to be done then), `update`, `sending`,
 //! `arrivals` (what the network tells), `commands` (the table of keys and names), `preferences`, `colours`, `log`,
-//! `composer`, `completion`, `pasting`, `scroll`, `search`, `people`, `receipts`, `attention`, `unread`, `notifications`,
-//! `typing`, `ticks`, `leaving`; then what they stand on: `layout`, `rows`, `markup`, `hints`, `times`, `wrap`, `widths`,
-//! `sanitize`; and last `client`, which holds a state for each room, `drafts` and `switcher`.
+//! `composer`, `completion`, `pasting`, `hand`, `scroll`, `search`, `people`, `seats`, `receipts`, `attention`, `unread`,
+//! `notifications`, `typing`, `ticks`, `leaving`; then what they stand on: `layout`, `rows`, `markup`, `hints`, `times`,
+//! `wrap`, `widths`, `characters`, `shortcodes`, `sanitize`, `invitation`; and last `client`, which holds a state for each room, `drafts` and `switcher`.
 
 pub mod arrivals;
 pub(crate) mod attention;
