@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use crate::broker::Incoming;
 use crate::history::reader::{self, Readers};
 use crate::history::search::{self, Wanted};
-use crate::history::trouble::Trouble;
+use crate::history::trouble::{Damage, Trouble};
 use crate::history::writer::{Job, Writer};
 use crate::history::{Durability, FILE, Found, HistoryError, Page, Placed, Retention, Span, receipts, remedy, schema};
 
@@ -44,6 +44,7 @@ struct Shared {
     commits: Trouble,
     /// With reads.
     reads: Trouble,
+    damage: Arc<Damage>,
     /// Held as long as any handle lives.
     _lock: File,
 }
@@ -61,12 +62,13 @@ impl Sqlite {
             HistoryError::Open(format!("cannot open the history {}: {why}", path.display()))
         })?;
         let (writer, jobs) = mpsc::channel(WAITING_BATCHES);
-        Writer::new(connection, durability, retention)
+        let damage = Arc::<Damage>::default();
+        Writer::new(connection, durability, retention, Arc::clone(&damage))
             .start(path.clone(), jobs)
             .map_err(|e| HistoryError::Open(format!("cannot start the thread that writes history: {e}")))?;
         let (readers, searches) = (Readers::new(path), Semaphore::new(SEARCHES));
         let (commits, reads) = (Trouble::default(), Trouble::default());
-        Ok(Self { shared: Arc::new(Shared { epoch, writer, readers, searches, commits, reads, _lock: lock }) })
+        Ok(Self { shared: Arc::new(Shared { epoch, writer, readers, searches, commits, reads, damage, _lock: lock }) })
     }
 
     pub(super) fn epoch(&self) -> &str {
@@ -109,9 +111,12 @@ impl Sqlite {
     ) -> Result<T, HistoryError> {
         let result = self.shared.readers.read(read).await;
         match &result {
-            Ok(_) if self.shared.reads.forget_old() => info!("the history is read without errors again"),
+            Ok(_) if self.shared.reads.forget_old() => {
+                self.shared.damage.forget();
+                info!("the history is read without errors again");
+            }
             Ok(_) | Err(HistoryError::Closed) => {}
-            Err(error) if self.shared.reads.note(error) => warn!(%error, "history could not be read"),
+            Err(error) if self.shared.reads.note(error) && self.shared.damage.is_news(error) => warn!(%error, "history could not be read"),
             Err(_) => {}
         }
         result

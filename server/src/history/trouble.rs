@@ -1,11 +1,13 @@
 //! What goes wrong with the database: of which kind it is, and what went wrong of late.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::ErrorCode;
 
 use crate::clock;
+use crate::history::HistoryError;
 
 /// How long a failure counts as trouble. Not for ever: where nobody asks anything of a server in trouble, nothing would
 /// show that it is over.
@@ -15,6 +17,22 @@ const LASTS: Duration = Duration::from_secs(10);
 pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     let damage = [ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase, ErrorCode::Unknown];
     error.sqlite_error_code().is_none_or(|code| damage.contains(&code))
+}
+
+/// Whether the log says of the history that it is damaged, and what to do. Reading and indexing meet the same damage.
+#[derive(Debug, Default)]
+pub(super) struct Damage(AtomicBool);
+
+impl Damage {
+    /// Whether an error is to be said: of damage only the first.
+    pub(super) fn is_news(&self, error: &HistoryError) -> bool {
+        !matches!(error, HistoryError::Damaged(_)) || !self.0.swap(true, Ordering::Relaxed)
+    }
+
+    /// It is read without errors again: more of it is news.
+    pub(super) fn forget(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 /// The last failure of one kind of work.

@@ -18,6 +18,7 @@ use crate::clock;
 use crate::history::index::Indexing;
 use crate::history::log::Log;
 use crate::history::placing::{self, Rooms};
+use crate::history::trouble::Damage;
 use crate::history::upkeep::{Progress, Upkeep};
 use crate::history::{Durability, HistoryError, Placed, Retention, log, receipts, schema};
 
@@ -82,12 +83,18 @@ pub(super) struct Writer {
     is_failure_said: bool,
     /// And that indexing does.
     is_index_failure_said: bool,
+    damage: Arc<Damage>,
     commits: u64,
 }
 
 impl Writer {
     /// On a connection that [`schema::open`] has made with the same durability.
-    pub(super) fn new(connection: Connection, durability: Durability, retention: Retention) -> Self {
+    pub(super) fn new(
+        connection: Connection,
+        durability: Durability,
+        retention: Retention,
+        damage: Arc<Damage>,
+    ) -> Self {
         let (rooms, upkeep) = (Rooms::default(), Upkeep::new(retention));
         let upkeep_every =
             retention.keep_for.map_or(UPKEEP_EVERY, |time| (time / LOOKS).clamp(UPKEEP_NO_OFTENER, UPKEEP_EVERY));
@@ -103,6 +110,7 @@ impl Writer {
             upkeep_every,
             is_failure_said: false,
             is_index_failure_said: false,
+            damage,
             commits: 0,
         }
     }
@@ -212,8 +220,8 @@ impl Writer {
                 self.indexing.is_there().then(|| now + (now - began) * rests)
             }
             Err(error) => {
-                if !std::mem::replace(&mut self.is_index_failure_said, true) {
-                    let error = HistoryError::from(error);
+                let error = HistoryError::from(error);
+                if !std::mem::replace(&mut self.is_index_failure_said, true) && self.damage.is_news(&error) {
                     warn!(%error, "new messages could not be indexed; it is tried again every minute");
                 }
                 Some(now + UPKEEP_AGAIN)

@@ -1,5 +1,6 @@
 //! The real program, `duet-server`.
 
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,6 +15,8 @@ use crate::support::{Folder, SOON};
 pub(crate) struct Process {
     child: Child,
     lines: mpsc::Receiver<String>,
+    /// What it said before it listened.
+    said: RefCell<Vec<String>>,
     pub(crate) address: SocketAddr,
 }
 
@@ -31,7 +34,7 @@ impl Process {
     pub(crate) fn spawn(listen: &str, folder: &Path, arguments: &[&str]) -> Self {
         let mut child = command(folder).args(["--listen", listen]).args(arguments).spawn().unwrap();
         let lines = read_lines(&mut child);
-        Self { child, lines, address: SocketAddr::from(([0, 0, 0, 0], 0)) }
+        Self { child, lines, said: RefCell::default(), address: SocketAddr::from(([0, 0, 0, 0], 0)) }
     }
 
     /// Waits until it listens. `Err` is what it has said instead.
@@ -41,6 +44,7 @@ impl Process {
         while let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             if let Some((_, rest)) = line.split_once("address=") {
                 self.address = rest.split(' ').next().unwrap().parse().unwrap();
+                self.said = RefCell::new(said);
                 return Ok(self);
             }
             said.push(line);
@@ -86,7 +90,7 @@ impl Process {
 
     /// What it has logged since the last time.
     pub(crate) fn log(&self) -> Vec<String> {
-        self.lines.try_iter().collect()
+        self.said.take().into_iter().chain(self.lines.try_iter()).collect()
     }
 }
 
