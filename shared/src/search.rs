@@ -12,6 +12,9 @@ use icu_normalizer::properties::CanonicalCombiningClassMapBorrowed;
 /// The longest question, in bytes.
 pub const MAX_QUERY_BYTES: usize = 256;
 
+/// How many different words a question may have.
+pub const MAX_QUERY_WORDS: usize = 8;
+
 /// How much of a message is searched, in bytes: all of it, unless the server takes longer ones than by default.
 const SEARCHED_BYTES: usize = 64 * 1024;
 
@@ -68,11 +71,17 @@ impl Query {
     /// The question that a person wrote; `None` when there is no letter and no digit in it.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
-        let words: Vec<Word> = words(text).collect();
+        let mut different: Vec<Word> = Vec::new();
+        for word in words(text) {
+            if different.iter().all(|other| other.folded != word.folded) {
+                different.push(word);
+            }
+        }
+        let words = different;
         (!words.is_empty()).then_some(Self { words })
     }
 
-    /// Its words.
+    /// Its words, each once.
     #[must_use]
     pub fn words(&self) -> &[Word] {
         &self.words
@@ -199,6 +208,13 @@ mod tests {
         assert!(!query.is_in("the build is red"));
         assert!(Query::new("東京 都").unwrap().is_in("京都 東京"));
         assert!(!Query::new("東京").unwrap().is_in("東 京"));
+    }
+
+    #[test]
+    fn a_word_that_is_asked_for_twice_counts_once() {
+        let folded =
+            |text| Query::new(text).unwrap().words().iter().map(|word| word.folded.clone()).collect::<Vec<_>>();
+        assert_eq!(folded("Build büild 東京 build 東京 bui"), ["build", "東京", "bui"]);
     }
 
     #[test]

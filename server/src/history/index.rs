@@ -23,6 +23,10 @@ const CHUNK_BYTES: usize = 64 * 1024;
 /// How much of a word is kept, in characters. Of longer ones the beginning proposes.
 const WORD_CHARS: usize = 32;
 
+/// How many words of a question the index is asked for, the longest: for each it gathers all the places of all words that
+/// begin with it, and it only proposes.
+const ASKED: usize = 3;
+
 /// How far the number of the room stands to the left in that of a row.
 const ROOM_SHIFT: u32 = 32;
 
@@ -164,9 +168,9 @@ fn keys(room: i64, content: &str) -> String {
     keys
 }
 
-/// What the index is asked for messages that may answer a question. Nothing of what a person wrote but letters and digits
-/// comes into it.
-pub(super) fn question(room: i64, query: &Query) -> String {
+/// What the index is asked for messages that may answer a question; `None` where its words are single letters or digits, which
+/// begin so much that looking is as good. Nothing of what a person wrote but letters and digits comes into it.
+pub(super) fn question(room: i64, query: &Query) -> Option<String> {
     let mut keys = BTreeSet::new();
     for Word { folded, script, .. } in query.words() {
         let mut key = |part: &str, chars| {
@@ -175,6 +179,7 @@ pub(super) fn question(room: i64, query: &Query) -> String {
             keys.insert(format!("{}\"*", key.trim_end()));
         };
         match script {
+            Script::Spaced if folded.chars().nth(1).is_none() => {}
             Script::Spaced => key(folded, WORD_CHARS),
             Script::Unspaced if folded.chars().count() == 1 => key(folded, 1),
             Script::Unspaced => {
@@ -184,7 +189,10 @@ pub(super) fn question(room: i64, query: &Query) -> String {
             }
         }
     }
-    keys.into_iter().collect::<Vec<_>>().join(" AND ")
+    let mut keys: Vec<String> = keys.into_iter().collect();
+    keys.sort_by_key(|key| std::cmp::Reverse(key.len()));
+    keys.truncate(ASKED);
+    (!keys.is_empty()).then(|| keys.join(" AND "))
 }
 
 fn push(keys: &mut String, room: i64, word: &str, chars: usize) {
@@ -200,14 +208,19 @@ mod tests {
     #[test]
     fn a_question_is_made_of_letters_and_digits_alone() {
         let ask = |text| question(18, &Query::new(text).unwrap());
-        assert_eq!(ask("Deploy"), "\"12_deploy\"*");
-        assert_eq!(
-            ask("b\" OR a* NEAR(c) -d a"),
-            "\"12_a\"* AND \"12_b\"* AND \"12_c\"* AND \"12_d\"* AND \"12_near\"* AND \"12_or\"*"
-        );
-        assert_eq!(ask("東京都"), "\"12_京都\"* AND \"12_東京\"*");
-        assert_eq!(ask("東"), "\"12_東\"*");
-        assert_eq!(ask(&"x".repeat(99)), format!("\"12_{}\"*", "x".repeat(32)));
+        assert_eq!(ask("Deploy").unwrap(), "\"12_deploy\"*");
+        assert_eq!(ask("b\" OR a* NEAR(c) -d a").unwrap(), "\"12_near\"* AND \"12_or\"*");
+        assert_eq!(ask("東京都").unwrap(), "\"12_京都\"* AND \"12_東京\"*");
+        assert_eq!(ask("東").unwrap(), "\"12_東\"*");
+        assert_eq!(ask(&"x".repeat(99)).unwrap(), format!("\"12_{}\"*", "x".repeat(32)));
+    }
+
+    #[test]
+    fn the_index_is_asked_for_the_longest_words_alone_and_for_none_of_one_letter() {
+        let ask = |text| question(18, &Query::new(text).unwrap());
+        assert_eq!(ask("go to every single place").unwrap(), "\"12_single\"* AND \"12_every\"* AND \"12_place\"*");
+        assert_eq!(ask("a z 0 9 zzzzz").unwrap(), "\"12_zzzzz\"*");
+        assert_eq!(ask("a é 0 9"), None);
     }
 
     #[test]

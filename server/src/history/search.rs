@@ -28,7 +28,17 @@ pub(super) struct Wanted {
 }
 
 /// The newest messages of a room that are wanted.
-pub(super) fn search(connection: &mut Connection, room: &RoomId, wanted: &Wanted) -> Result<Found, rusqlite::Error> {
+///
+/// Once `is_over`, nobody waits for them, and it looks no further.
+pub(super) fn search(
+    connection: &mut Connection,
+    room: &RoomId,
+    wanted: &Wanted,
+    is_over: &dyn Fn() -> bool,
+) -> Result<Found, rusqlite::Error> {
+    if is_over() {
+        return Ok(Found::default());
+    }
     // One transaction: the index as it was with these messages.
     let transaction = connection.transaction()?;
     let known = transaction
@@ -38,14 +48,15 @@ pub(super) fn search(connection: &mut Connection, room: &RoomId, wanted: &Wanted
     let Some((room, indexed)) = known else { return Ok(Found::default()) };
     let before = wanted.before.and_then(|seq| i64::try_from(seq.0).ok());
     let mut before = before.unwrap_or(index::LAST_PLACE).min(index::LAST_PLACE);
-    let mut finds = Finds { wanted, found: Found::default(), bytes: 0, left: LOOKED_BYTES };
+    let mut finds = Finds { wanted, found: Found::default(), bytes: 0, left: LOOKED_BYTES, is_over };
 
     let mut newest = transaction.prepare_cached(
         "SELECT seq, id, sender, content, sent_at FROM messages WHERE room = ?1 AND seq < ?2 ORDER BY seq DESC",
     )?;
     let mut rows = newest.query((room, before))?;
+    let question = index::question(room, &wanted.query);
     let mut looked = 0;
-    while looked < NEWEST || before > indexed + 1 {
+    while question.is_none() || looked < NEWEST || before > indexed + 1 {
         let Some(row) = rows.next()? else { return Ok(finds.found()) };
         if finds.look(row)?.is_break() {
             return Ok(finds.found());
@@ -58,7 +69,7 @@ pub(super) fn search(connection: &mut Connection, room: &RoomId, wanted: &Wanted
         .prepare_cached("SELECT rowid FROM search WHERE search MATCH ?1 AND rowid < ?2 ORDER BY rowid DESC")?;
     let mut message = transaction
         .prepare_cached("SELECT seq, id, sender, content, sent_at FROM messages WHERE room = ?1 AND seq = ?2")?;
-    let mut rows = proposed.query((index::question(room, &wanted.query), index::at(room, before)))?;
+    let mut rows = proposed.query((question, index::at(room, before)))?;
     while let Some(row) = rows.next()? {
         let mut proposal = message.query((room, index::place(row.get(0)?)))?;
         if let Some(row) = proposal.next()?
@@ -79,6 +90,7 @@ struct Finds<'a> {
     bytes: usize,
     /// How much may still be looked at.
     left: usize,
+    is_over: &'a dyn Fn() -> bool,
 }
 
 impl Finds<'_> {
@@ -96,7 +108,7 @@ impl Finds<'_> {
             self.bytes += content.len();
             messages.push(placing::message(row)?);
         }
-        if cost > self.left {
+        if cost > self.left || (self.is_over)() {
             self.found.earlier = Some(Seq(row.get::<_, i64>(0)?.unsigned_abs()));
             return Ok(ControlFlow::Break(()));
         }

@@ -25,7 +25,8 @@ const LOCK: &str = "duet.lock";
 /// How many batches may wait for the writer. The one intake sends one at a time.
 const WAITING_BATCHES: usize = 4;
 
-/// How many searches run at once: fewer than reads, for they take longer, and those who come in do not wait for them.
+/// How many searches run at once, those included that nobody waits for any more: fewer than reads, for they take longer, and
+/// those who come in do not wait for them.
 const SEARCHES: usize = 2;
 
 /// A handle to the file's threads.
@@ -39,7 +40,7 @@ struct Shared {
     epoch: String,
     writer: mpsc::Sender<Job>,
     readers: Readers,
-    searches: Semaphore,
+    searches: Arc<Semaphore>,
     /// With the last commit of messages.
     commits: Trouble,
     /// With reads.
@@ -66,7 +67,7 @@ impl Sqlite {
         Writer::new(connection, durability, retention, Arc::clone(&damage))
             .start(path.clone(), jobs)
             .map_err(|e| HistoryError::Open(format!("cannot start the thread that writes history: {e}")))?;
-        let (readers, searches) = (Readers::new(path), Semaphore::new(SEARCHES));
+        let (readers, searches) = (Readers::new(path), Arc::new(Semaphore::new(SEARCHES)));
         let (commits, reads) = (Trouble::default(), Trouble::default());
         Ok(Self { shared: Arc::new(Shared { epoch, writer, readers, searches, commits, reads, damage, _lock: lock }) })
     }
@@ -94,8 +95,23 @@ impl Sqlite {
 
     pub(super) async fn search(&self, room: &RoomId, wanted: Wanted) -> Result<Found, HistoryError> {
         let room = room.clone();
-        let _permit = self.shared.searches.acquire().await.map_err(|_| HistoryError::Closed)?;
-        self.read(move |connection| search::search(connection, &room, &wanted)).await
+        self.search_with(move |connection, is_over| search::search(connection, &room, &wanted, is_over)).await
+    }
+
+    /// Searches in a way that is told when nobody waits for it any more. Then it goes on until it asks, on its own permit:
+    /// whoever types asks anew with each key.
+    async fn search_with<T: Send + 'static>(
+        &self,
+        search: impl FnOnce(&mut Connection, &dyn Fn() -> bool) -> Result<T, rusqlite::Error> + Send + 'static,
+    ) -> Result<T, HistoryError> {
+        let permit = Arc::clone(&self.shared.searches).acquire_owned().await.map_err(|_| HistoryError::Closed)?;
+        // Dropped with this future, it closes the other end.
+        let (waited_for, _waits) = oneshot::channel::<()>();
+        self.read(move |connection| {
+            let _permit = permit;
+            search(connection, &|| waited_for.is_closed())
+        })
+        .await
     }
 
     pub(super) async fn receipts(&self, room: &RoomId) -> Result<Vec<Receipt>, HistoryError> {
@@ -116,7 +132,9 @@ impl Sqlite {
                 info!("the history is read without errors again");
             }
             Ok(_) | Err(HistoryError::Closed) => {}
-            Err(error) if self.shared.reads.note(error) && self.shared.damage.is_news(error) => warn!(%error, "history could not be read"),
+            Err(error) if self.shared.reads.note(error) && self.shared.damage.is_news(error) => {
+                warn!(%error, "history could not be read")
+            }
             Err(_) => {}
         }
         result
@@ -155,5 +173,41 @@ fn lock(folder: &Path) -> Result<File, HistoryError> {
             folder.display()
         ))),
         Err(TryLockError::Error(e)) => Err(HistoryError::Open(format!("cannot lock {}: {e}", path.display()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc as std_mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_search_that_nobody_waits_for_is_told_so_and_holds_its_permit_until_it_ends() {
+        let folder = std::env::temp_dir().join(format!("duet-sqlite-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&folder).unwrap();
+        let sqlite = Sqlite::open(&folder, Durability::Relaxed, Retention::default()).unwrap();
+        let (began, begins) = oneshot::channel();
+        let (go_on, goes_on) = std_mpsc::channel();
+        let (told, is_told) = oneshot::channel();
+        let search = sqlite.search_with(move |_, is_over| {
+            began.send(is_over()).unwrap();
+            goes_on.recv().unwrap();
+            told.send(is_over()).unwrap();
+            Ok(())
+        });
+        tokio::select! {
+            biased;
+            is_over = begins => assert!(!is_over.unwrap(), "it was given up before it began"),
+            _ = search => panic!("it ended"),
+        }
+        assert_eq!(sqlite.shared.searches.available_permits(), SEARCHES - 1);
+        go_on.send(()).unwrap();
+        assert!(is_told.await.unwrap(), "it was not told");
+        while sqlite.shared.searches.available_permits() < SEARCHES {
+            tokio::task::yield_now().await;
+        }
+        sqlite.close().await;
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use shared::message::Seq;
 use shared::names::RoomId;
 use shared::rest::{MAX_FOUND, SearchPage};
-use shared::search::{self, MAX_QUERY_BYTES};
+use shared::search::{self, MAX_QUERY_BYTES, MAX_QUERY_WORDS};
 
 use crate::http::error::ApiError;
 use crate::http::{App, bearer};
@@ -33,7 +33,7 @@ pub(super) struct Asked {
     tag = "messages",
     params(
         ("room_id" = String, Path, description = "The room", example = "room1"),
-        ("q" = String, Query, description = "The words, up to 256 bytes", example = "deploy"),
+        ("q" = String, Query, description = "Up to 8 different words, and 256 bytes", example = "deploy"),
         ("before" = Option<u64>, Query, description = "Only messages before this place"),
         ("limit" = Option<u32>, Query, description = "At most this many, 1 to 100; 50 when absent", example = 50),
     ),
@@ -62,6 +62,11 @@ pub(super) async fn search(
     let Some(query) = search::Query::new(&q) else {
         return Err(ApiError::InvalidRequest("q has no letter and no digit in it: give a word to look for".to_owned()));
     };
+    if query.words().len() > MAX_QUERY_WORDS {
+        return Err(ApiError::InvalidRequest(format!(
+            "q has more than {MAX_QUERY_WORDS} different words: ask for fewer"
+        )));
+    }
     let limit = limit.unwrap_or(DEFAULT_FOUND);
     if !(1..=MAX_FOUND).contains(&limit) {
         return Err(ApiError::InvalidRequest(format!("limit is {limit}: give 1 to {MAX_FOUND}")));

@@ -74,6 +74,12 @@ async fn the_index_and_the_messages_answer_alike_and_only_of_their_room() {
         {
             assert_eq!(find(history, "room1", query, limit).await, divided_by(1..=COUNT, by), "{query}");
         }
+        let many = "div2 div3 div4 div5 div6 div7 n";
+        assert_eq!(find(history, "room1", many, 100).await, divided_by(1..=COUNT, &[420]), "{many}");
+        assert_eq!(
+            find(history, "room1", "n d", 100).await.len(),
+            (1..=COUNT).filter(|n| (2..=16).any(|d| n % d == 0)).count()
+        );
         assert_eq!(find(history, "room1", "n17", 3).await.len(), 1 + 10 + 100);
         assert_eq!(find(history, "room1", "n17 div2", 100).await.len(), 5 + 50);
         assert_eq!(find(history, "room1", "京都 n4999", 100).await, [4_999]);
@@ -171,6 +177,9 @@ async fn the_newest_come_first_and_any_question_has_an_answer() {
     for wrong in [&[("q", "")][..], &[("q", " *\"")], &[("q", &"x".repeat(257))], &[], &[("q", "a"), ("limit", "0")]] {
         assert_eq!(search(&client, &token, wrong).await.problem().status, 422, "{wrong:?}");
     }
+    assert_eq!(search(&client, &token, &[("q", "1 2 3 4 5 6 7 8 8 1")]).await.status, 200);
+    let many = search(&client, &token, &[("q", "1 2 3 4 5 6 7 8 9")]).await.problem();
+    assert_eq!((many.status, many.detail.as_str()), (422, "q has more than 8 different words: ask for fewer"));
     assert_eq!(search(&client, &token, &[("q", "a"), ("limit", "101")]).await.problem().status, 422);
     assert_eq!(search(&client, &client.token("alice", "room2").await, &[("q", "a")]).await.problem().status, 403);
     assert_eq!(client.get("/rooms/room1/search?q=a").await.problem().status, 401);
