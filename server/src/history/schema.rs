@@ -12,7 +12,7 @@ use tracing::{info, warn};
 use crate::history::{Durability, log};
 
 /// Step N takes schema N to schema N + 1 (`PRAGMA user_version`). Steps are added, never changed.
-const STEPS: &[&str] = &[
+pub(super) const STEPS: &[&str] = &[
     include_str!("migrations/sqlite-1.sql"),
     include_str!("migrations/sqlite-2.sql"),
     include_str!("migrations/sqlite-3.sql"),

@@ -215,18 +215,18 @@ impl Writer {
         let now = clock::now().instant;
         let rests = if std::mem::take(&mut self.is_under_load) { INDEX_RESTS_UNDER_LOAD } else { INDEX_RESTS };
         match step {
-            Ok(()) => {
-                self.is_index_failure_said = false;
-                self.indexing.is_there().then(|| now + (now - began) * rests)
-            }
+            Ok(()) => self.is_index_failure_said &= self.indexing.has_failed(),
             Err(error) => {
                 let error = HistoryError::from(error);
                 if !std::mem::replace(&mut self.is_index_failure_said, true) && self.damage.is_news(&error) {
                     warn!(%error, "new messages could not be indexed; it is tried again every minute");
                 }
-                Some(now + UPKEEP_AGAIN)
             }
         }
+        if self.indexing.is_there() {
+            return Some(now + (now - began) * rests);
+        }
+        self.indexing.has_failed().then(|| now + UPKEEP_AGAIN)
     }
 
     /// Sees to it that the next commit is synced like this. A power cut may undo what can be done again: that is not
