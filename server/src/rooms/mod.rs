@@ -11,6 +11,8 @@ mod seats;
 mod session;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod simulation_steps;
 mod typing;
 
 use std::collections::{HashMap, VecDeque};

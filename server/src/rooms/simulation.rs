@@ -15,6 +15,7 @@ use shared::frames::{
 use shared::message::{Message, Seq};
 use shared::names::{MessageId, RoomId, Username};
 
+use crate::rooms::simulation_steps::{Begin, Step, step};
 use crate::rooms::{
     Entry, Frame, GRACE, Input, Join, Leaving, Now, Output, Page, READS_IN_VAIN, Rooms, SessionId, Start, Voice,
 };
@@ -24,30 +25,6 @@ const EPOCH: &str = "this";
 const QUEUE: usize = 3;
 /// Small, so that there are many.
 const PAGE: u64 = 5;
-
-#[derive(Debug, Clone)]
-enum Step {
-    Post,
-    Expire(u8),
-    Announce { which: u8, again: bool },
-    LoseAnnouncement(u8),
-    Join { user: u8, voice: Voice, start: Begin },
-    Leave { which: u8, leaving: Leaving },
-    Drain { which: u8 },
-    Reach { which: u8, lies: bool },
-    Attend { which: u8, idle: bool },
-    Write { which: u8, stops: bool },
-    BeginRead,
-    EndRead { fails: bool },
-    Wait(u8),
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Begin {
-    Live,
-    Last(u8),
-    ResumeOld { epoch_is_right: bool, ahead: bool },
-}
 
 struct Session {
     user: u8,
@@ -417,32 +394,6 @@ impl World {
         }
         panic!("the world does not come to rest");
     }
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    let voice = prop_oneof![Just(Voice::DuetV1), Just(Voice::Plain)];
-    let leaving = prop_oneof![Just(Leaving::Closed), Just(Leaving::Vanished)];
-    let start = prop_oneof![
-        Just(Begin::Live),
-        any::<u8>().prop_map(Begin::Last),
-        (prop::bool::weighted(0.8), prop::bool::weighted(0.1))
-            .prop_map(|(epoch_is_right, ahead)| Begin::ResumeOld { epoch_is_right, ahead }),
-    ];
-    prop_oneof![
-        6 => Just(Step::Post),
-        1 => any::<u8>().prop_map(Step::Expire),
-        6 => (any::<u8>(), prop::bool::weighted(0.2)).prop_map(|(which, again)| Step::Announce { which, again }),
-        1 => any::<u8>().prop_map(Step::LoseAnnouncement),
-        4 => (any::<u8>(), voice, start).prop_map(|(user, voice, start)| Step::Join { user, voice, start }),
-        2 => (any::<u8>(), leaving).prop_map(|(which, leaving)| Step::Leave { which, leaving }),
-        4 => any::<u8>().prop_map(|which| Step::Drain { which }),
-        2 => (any::<u8>(), prop::bool::weighted(0.1)).prop_map(|(which, lies)| Step::Reach { which, lies }),
-        2 => (any::<u8>(), any::<bool>()).prop_map(|(which, idle)| Step::Attend { which, idle }),
-        2 => (any::<u8>(), any::<bool>()).prop_map(|(which, stops)| Step::Write { which, stops }),
-        4 => Just(Step::BeginRead),
-        4 => prop::bool::weighted(0.1).prop_map(|fails| Step::EndRead { fails }),
-        1 => any::<u8>().prop_map(Step::Wait),
-    ]
 }
 
 #[test]
