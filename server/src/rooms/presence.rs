@@ -1,6 +1,6 @@
 //! Pure. Who is in a room, whether anybody is at their clients, and who writes: what the others are told of it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use shared::frames::{Activity, Attention, AttentionState, Presence, PresenceState, Typing};
 use shared::names::Username;
@@ -8,6 +8,10 @@ use shared::names::Username;
 use crate::rooms::room::Room;
 use crate::rooms::session::Session;
 use crate::rooms::{Frame, GRACE, Leaving, Now, Output, SessionId, Voice};
+
+/// A connection that says sooner than this after its last change that nobody is at it is not heard: each change is told to
+/// everybody.
+pub(super) const ATTENTION_RESTS: Duration = Duration::from_secs(1);
 
 impl Room {
     /// A connection has ended. Says until when the seat is kept, if it is.
@@ -46,7 +50,11 @@ impl Room {
     /// A connection says whether somebody is at it.
     pub(super) fn attended(&mut self, now: Now, id: SessionId, said: Attention, out: &mut Vec<Output>) {
         let Some(session) = self.sessions.iter_mut().find(|session| session.id == id) else { return };
-        session.attention = said.state;
+        let is_soon = session.attention_changed.is_some_and(|at| now.instant < at + ATTENTION_RESTS);
+        if session.attention == said.state || (said.state == AttentionState::Idle && is_soon) {
+            return;
+        }
+        (session.attention, session.attention_changed) = (said.state, Some(now.instant));
         let user = session.user.clone();
         self.see(now, &user, None, out);
     }

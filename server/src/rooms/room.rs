@@ -65,6 +65,7 @@ impl Room {
             voice: join.voice,
             progress: Progress::Entering(Box::new(join.start)),
             attention: AttentionState::Here,
+            attention_changed: None,
             stalled: None,
         });
         match self.head {

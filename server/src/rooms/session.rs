@@ -1,5 +1,7 @@
 //! Pure. One connection as its room sees it: where it began and how far it has been sent.
 
+use std::time::Instant;
+
 use shared::frames::{AttentionState, Presence, Resume};
 use shared::message::Seq;
 use shared::names::Username;
@@ -15,6 +17,8 @@ pub(super) struct Session {
     pub(super) progress: Progress,
     /// Whether somebody is at it, by what it says.
     pub(super) attention: AttentionState,
+    /// When that changed last.
+    pub(super) attention_changed: Option<Instant>,
     /// Its queue is full: it is sent nothing until it is drained. What it was not told meanwhile, messages aside.
     pub(super) stalled: Option<Box<Missed>>,
 }

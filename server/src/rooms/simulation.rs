@@ -15,6 +15,7 @@ use shared::frames::{
 use shared::message::{Message, Seq};
 use shared::names::{MessageId, RoomId, Username};
 
+use crate::rooms::presence::ATTENTION_RESTS;
 use crate::rooms::simulation_steps::{Begin, Step, step};
 use crate::rooms::{
     Entry, Frame, GRACE, Input, Join, Leaving, Now, Output, Page, READS_IN_VAIN, Rooms, SessionId, Start, Voice,
@@ -46,6 +47,8 @@ struct Session {
     has_missed: bool,
     /// What it says of its user.
     attention: AttentionState,
+    /// When that changed.
+    attention_changed: Option<Instant>,
     /// Until when it is taken to write, at the latest.
     writes_until: Option<Instant>,
 }
@@ -149,7 +152,11 @@ impl World {
             Step::Attend { which, idle } => {
                 let state = if idle { AttentionState::Idle } else { AttentionState::Here };
                 if let Some(id) = self.speaker(which) {
-                    self.sessions.get_mut(&id).unwrap().attention = state;
+                    let session = self.sessions.get_mut(&id).unwrap();
+                    let is_soon = session.attention_changed.is_some_and(|at| self.now.instant < at + ATTENTION_RESTS);
+                    if session.attention != state && !(idle && is_soon) {
+                        (session.attention, session.attention_changed) = (state, Some(self.now.instant));
+                    }
                     self.input(Input::Said(room(), id, ClientFrame::Presence(Attention { state })));
                 }
             }
@@ -203,6 +210,7 @@ impl World {
             writing: BTreeMap::new(),
             has_missed: false,
             attention: AttentionState::Here,
+            attention_changed: None,
             writes_until: None,
         };
         self.sessions.insert(session, new);
@@ -393,6 +401,23 @@ impl World {
             }
         }
         panic!("the world does not come to rest");
+    }
+}
+
+#[test]
+fn of_a_connection_that_says_idle_and_here_in_turns_each_is_told_once_a_second() {
+    let mut world = World::new();
+    world.join(0, Voice::DuetV1, Begin::Live);
+    world.begin_read();
+    world.end_read(false);
+    let mut out = Vec::new();
+    for told in [2, 4] {
+        for state in [AttentionState::Idle, AttentionState::Here].into_iter().cycle().take(100) {
+            let said = ClientFrame::Presence(Attention { state });
+            world.rooms.handle(world.now, Input::Said(room(), SessionId(1), said), &mut out);
+        }
+        assert_eq!(out.len(), told, "{out:?}");
+        world.now.instant += ATTENTION_RESTS;
     }
 }
 
