@@ -247,7 +247,8 @@ async fn nothing_accepted_is_lost_when_the_broker_is_killed_and_started_again() 
         let (batch, receipt) = ends.hold().await;
         assert!(up.elapsed() < Duration::from_secs(3), "the intake was back after {:?}", up.elapsed());
         receipt.acknowledge().await;
-        again.extend(batch);
+        // RabbitMQ may have been killed before it had written down what was acknowledged: that comes again first, the same.
+        again.extend(batch.into_iter().filter(|message| !seen.contains(message)));
     }
     assert_eq!(again[..held.len()], held, "what was not acknowledged comes again, with its ids");
     seen.extend(again);
