@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use serde::Deserialize;
 use shared::message::Seq;
-use shared::names::RoomId;
 use shared::rest::{HistoryPage, MAX_PAGE};
 
 use crate::history::Span;
+use crate::http::App;
+use crate::http::admitted::Admitted;
 use crate::http::error::ApiError;
-use crate::http::{App, bearer};
 
 /// How many messages a page holds when nothing is asked.
 const DEFAULT_PAGE: u32 = 100;
@@ -47,13 +46,9 @@ pub(super) struct Asked {
 )]
 pub(super) async fn messages(
     State(app): State<Arc<App>>,
-    room: Result<Path<RoomId>, PathRejection>,
+    Admitted { room_id, .. }: Admitted,
     asked: Result<Query<Asked>, QueryRejection>,
-    headers: HeaderMap,
 ) -> Result<Json<HistoryPage>, ApiError> {
-    let Path(room_id) = room.map_err(|e| ApiError::InvalidRequest(e.body_text()))?;
-    let token = bearer(&headers).ok_or(ApiError::TokenMissing)?;
-    app.tokens.check_for(token, &room_id)?;
     let Query(asked) = asked.map_err(|e| ApiError::InvalidRequest(e.body_text()))?;
     let span = match (asked.after, asked.before) {
         (None, None) => Span::Newest,

@@ -1,5 +1,6 @@
 //! The HTTP side: every route on one screen.
 
+mod admitted;
 mod body;
 mod docs;
 mod error;

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
-use shared::names::RoomId;
+use axum::extract::State;
 use shared::rest::RoomAnswer;
 
 use crate::history::Span;
+use crate::http::App;
+use crate::http::admitted::Admitted;
 use crate::http::error::ApiError;
-use crate::http::{App, bearer};
 
 /// Says who is in a room and what they are. It takes no seat.
 #[utoipa::path(
@@ -30,12 +28,8 @@ use crate::http::{App, bearer};
 )]
 pub(super) async fn room(
     State(app): State<Arc<App>>,
-    room: Result<Path<RoomId>, PathRejection>,
-    headers: HeaderMap,
+    Admitted { room_id, .. }: Admitted,
 ) -> Result<Json<RoomAnswer>, ApiError> {
-    let Path(room_id) = room.map_err(|e| ApiError::InvalidRequest(e.body_text()))?;
-    let token = bearer(&headers).ok_or(ApiError::TokenMissing)?;
-    app.tokens.check_for(token, &room_id)?;
     let occupants = app.hub.occupants(room_id.clone()).await?;
     let head = app.history.page(&room_id, Span::Newest, 0).await?.head;
     Ok(Json(RoomAnswer { room_id, head, occupants }))

@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::{PathRejection, QueryRejection};
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use serde::Deserialize;
 use shared::message::Seq;
-use shared::names::RoomId;
 use shared::rest::{MAX_FOUND, SearchPage};
 use shared::search::{self, MAX_QUERY_BYTES, MAX_QUERY_WORDS};
 
+use crate::http::App;
+use crate::http::admitted::Admitted;
 use crate::http::error::ApiError;
-use crate::http::{App, bearer};
 
 /// How many messages a page holds when nothing is asked.
 const DEFAULT_FOUND: u32 = 50;
@@ -48,13 +47,9 @@ pub(super) struct Asked {
 )]
 pub(super) async fn search(
     State(app): State<Arc<App>>,
-    room: Result<Path<RoomId>, PathRejection>,
+    Admitted { room_id, .. }: Admitted,
     asked: Result<Query<Asked>, QueryRejection>,
-    headers: HeaderMap,
 ) -> Result<Json<SearchPage>, ApiError> {
-    let Path(room_id) = room.map_err(|e| ApiError::InvalidRequest(e.body_text()))?;
-    let token = bearer(&headers).ok_or(ApiError::TokenMissing)?;
-    app.tokens.check_for(token, &room_id)?;
     let Query(Asked { q, before, limit }) = asked.map_err(|e| ApiError::InvalidRequest(e.body_text()))?;
     if q.len() > MAX_QUERY_BYTES {
         return Err(ApiError::InvalidRequest(format!("q is longer than {MAX_QUERY_BYTES} bytes: ask for less")));

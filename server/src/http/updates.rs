@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::rejection::QueryRejection;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{Path, Query, State};
-use axum::http::HeaderMap;
+use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::Deserialize;
 use shared::frames::{SUBPROTOCOL, ServerFrame, Welcome};
 use shared::message::Seq;
 use shared::names::{RoomId, Username};
 
+use crate::http::App;
+use crate::http::admitted::Admitted;
 use crate::http::error::ApiError;
-use crate::http::{App, bearer};
 use crate::hub::seat::Seat;
 use crate::hub::{JoinError, encoder};
 use crate::rooms::{Start, Voice};
@@ -67,14 +67,10 @@ pub(super) struct Asked {
 )]
 pub(super) async fn updates(
     State(app): State<Arc<App>>,
-    room: Result<Path<RoomId>, PathRejection>,
+    Admitted { room_id: room, user }: Admitted,
     asked: Result<Query<Asked>, QueryRejection>,
-    headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
-    let Path(room) = room.map_err(|e| ApiError::InvalidRequest(e.body_text()))?;
-    let token = bearer(&headers).ok_or(ApiError::TokenMissing)?;
-    let user = app.tokens.check_for(token, &room)?.username;
     let Query(asked) = asked.map_err(|e| ApiError::InvalidRequest(e.body_text()))?;
     let start = start(asked)?;
     let upgrade = upgrade
