@@ -230,11 +230,20 @@ fn what_can_be_taken_back_holds_no_more_than_some_mebibytes() {
     assert_eq!(composer.after(&[Edit::Undo]).text, "");
 }
 
+#[test]
+fn what_was_sent_leaves_no_rows() {
+    let mut composer = Composer::default();
+    composer.insert("two rows");
+    assert_eq!(composer.rows(4).len(), 2);
+    composer.sent();
+    assert_eq!(composer.rows(4).len(), 1);
+}
+
 proptest! {
     #[test]
     fn no_edit_leaves_the_text_or_its_rows(
         text in "[a-c \n\t你é👍🏽\u{301}\u{200d}🇦]{0,20}",
-        edits in prop::collection::vec(0_usize..EDITS.len() + 2, 0..40),
+        edits in prop::collection::vec(0_usize..EDITS.len() + 1, 0..40),
         width in 1_usize..9,
         height in 1_usize..4,
     ) {
@@ -242,8 +251,7 @@ proptest! {
         for edit in edits {
             match EDITS.get(edit) {
                 Some(edit) => composer.edit(*edit, width),
-                None if edit == EDITS.len() => composer.insert(&text),
-                None => composer.sent(),
+                None => composer.insert(&text),
             }
             composer.follow_caret(width, height);
             let rows = composer.rows(width);
