@@ -1,10 +1,11 @@
 //! Pure. What the client knows, and what a key or a frame changes in it.
 //!
-//! Read in this order: this file (the state, what may happen to it, what is to be done then), `update`, `sending`,
-//! `arrivals` (what the network tells), `commands` (the table of keys and names), `preferences`, `colours`, `log`,
+//! Read in this order: this file (the state), `events` (what may happen to it, what is to be done then), `update`, `sending`,
+//! `arrivals` (what the network tells), `commands` (the table of keys and names), `preferences`, `colours`, `log` and `entry`,
 //! `composer`, `completion`, `pasting`, `hand`, `scroll`, `search`, `people`, `seats`, `receipts`, `attention`, `unread`,
 //! `notifications`, `typing`, `ticks`, `leaving`; then what they stand on: `layout`, `rows`, `markup`, `hints`, `times`,
-//! `wrap`, `widths`, `characters`, `shortcodes`, `sanitize`, `invitation`; and last `client`, which holds a state for each room, `drafts` and `switcher`.
+//! `wrap`, `widths`, `characters`, `shortcodes`, `sanitize`, `invitation`; and last `client`, which holds a state for each
+//! room, `drafts` and `switcher`.
 
 pub mod arrivals;
 pub(crate) mod attention;
@@ -15,6 +16,8 @@ pub mod commands;
 pub mod completion;
 pub mod composer;
 pub(crate) mod drafts;
+pub(crate) mod entry;
+pub(crate) mod events;
 pub mod hand;
 pub mod hints;
 pub(crate) mod invitation;
@@ -46,23 +49,22 @@ pub mod wrap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::layout::Size;
 use shared::frames::Welcome;
 use shared::message::Seq;
-use shared::names::{MessageId, RoomId, Username};
+use shared::names::{MessageId, Username};
 use shared::rest::MAX_CONTENT_BYTES;
 
 use crate::app::attention::Attention;
-use crate::app::commands::RoomAction;
 use crate::app::completion::Completion;
 use crate::app::composer::Composer;
+pub use crate::app::events::{Effect, Event};
 use crate::app::hand::Hand;
 use crate::app::hints::Hints;
 use crate::app::log::{Log, Unsent, Voice};
-use crate::app::notifications::{Notification, Notifications};
+use crate::app::notifications::Notifications;
 use crate::app::pasting::Pasted;
 use crate::app::people::Peer;
 use crate::app::preferences::Preferences;
@@ -71,8 +73,7 @@ use crate::app::scroll::Scroll;
 use crate::app::search::Search;
 use crate::app::typing::Typing;
 use crate::app::unread::Unread;
-use crate::network::{Membership, NetworkEvent, Request};
-use crate::outbox::lines::{Held, Kept};
+use crate::network::Membership;
 
 /// Everything the screen is made from.
 #[derive(Debug, Clone)]
@@ -206,102 +207,6 @@ pub enum Palette {
     Sixteen,
     /// None; words, weight and place tell everything anyway (<https://no-color.org>).
     Monochrome,
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Event {
-    /// A key was pressed.
-    Key(KeyEvent),
-    /// A text was pasted.
-    Paste(String),
-    /// A text of so many bytes was pasted, more than any room takes.
-    PastedTooMuch(usize),
-    /// The terminal has this size now.
-    Resized(Size),
-    /// What the network tells.
-    Network(NetworkEvent),
-    /// There is no room in the outbox for a message, and it is not sent: a sentence that says why and what to do.
-    NotKept {
-        /// Which.
-        id: MessageId,
-        /// Why, and what to do.
-        reason: String,
-    },
-    /// The outbox does not work, so a message was not written down: a sentence that says why and what to do.
-    NoOutbox {
-        /// Which.
-        id: MessageId,
-        /// Why, and what to do.
-        reason: String,
-    },
-    /// What clients that are gone had left in the outbox is ours now.
-    Adopted {
-        /// The messages.
-        held: Held,
-        /// Why there may be more that cannot be had, if so.
-        trouble: Option<String>,
-    },
-    /// There is something to tell the person: a sentence.
-    Told(String),
-    /// An earlier run has left this draft.
-    DraftFound(String),
-    /// A frame stands on the screen.
-    Drawn,
-    /// The person looks here, or elsewhere.
-    Looks(Focus),
-    /// A moment came that [`State::next_tick`] named.
-    Tick,
-    /// The program was stopped and runs again.
-    Continued,
-    /// The program was to stop, and nothing here can continue it.
-    CannotStop,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// Write this message down before the next frame is drawn, then hand it to the network.
-    Keep(Kept),
-    /// The outbox need not keep this message any longer.
-    Forget(MessageId),
-    /// The outbox is to keep this message as one that the server will never take.
-    Refuse {
-        /// Which.
-        id: MessageId,
-        /// The server's sentence.
-        reason: String,
-    },
-    /// Look in the outbox for what clients that are gone have left.
-    Adopt,
-    /// Hand this to the network.
-    Request(Request),
-    /// Put this, which is harmless, where the person can paste it from.
-    Copy(String),
-    /// Let another program open this address, which is http, https or mailto, and ASCII.
-    Open(String),
-    /// Tell the person, who looks elsewhere.
-    Notify(Notification),
-    /// The picture has changed.
-    Draw,
-    /// The terminal may show anything; draw every cell of it.
-    Repaint,
-    /// Do what concerns more than one room. [`Client`](client::Client) does, so this never comes out of it.
-    Rooms(RoomAction, String),
-    /// Connect to this room, which is the room that the effect comes from. It comes from a client alone, as those below do.
-    Enter(RoomId),
-    /// Close the connection to the room.
-    Close,
-    /// Keep this draft for the next run, or none where it is empty.
-    KeepDraft(String),
-    /// Remember that the room was joined.
-    NoteJoined,
-    /// Look up which rooms were joined before.
-    Recall,
-    /// Stop until the shell continues the program.
-    Suspend,
-    /// End the program.
-    Quit,
 }
 
 impl State {
