@@ -11,6 +11,7 @@ use crate::app::commands::Action;
 use crate::app::hand::Hand;
 use crate::app::hints::Hints;
 use crate::app::log::{Item, Older, Said, Voice};
+use crate::app::notice::Notice;
 use crate::app::scroll::Scroll;
 use crate::app::{Connection, Effect, State, rows, sanitize, seats, wrap};
 use crate::network::{NetworkEvent, Request};
@@ -65,16 +66,17 @@ pub(crate) fn arrive(state: &mut State, event: NetworkEvent, effects: &mut Vec<E
             state.log.accept(&id);
             effects.push(Effect::Forget(id));
             // What it waited for is there.
-            state.notice.take_if(|notice| notice.starts_with(STILL_WAITING));
+            state.notice.take_if(|notice| notice.text.starts_with(STILL_WAITING));
         }
         NetworkEvent::PostDelayed(reason) => {
-            state.notice = Some(format!("{STILL_WAITING} {}", full_stop(sanitize::line(&reason))));
+            state.notice = Some(Notice::trouble(format!("{STILL_WAITING} {}", full_stop(sanitize::line(&reason)))));
         }
         NetworkEvent::PostRefused { id, reason } => {
             let sentence = full_stop(sanitize::line(&reason));
             if state.log.refuse(&id, sentence.clone()) {
                 let way = state.preferences.way(Action::TakeBack);
-                state.notice = Some(format!("A message was not sent: {sentence} {way} takes it back."));
+                state.notice =
+                    Some(Notice::trouble(format!("A message was not sent: {sentence} {way} takes it back.")));
             }
             effects.push(Effect::Refuse { id, reason });
         }
@@ -91,7 +93,8 @@ pub(crate) fn arrive(state: &mut State, event: NetworkEvent, effects: &mut Vec<E
             state.go_no_more_to_unread();
             let reason = sanitize::line(&reason);
             state.go_no_more_to_found(&reason);
-            state.notice = Some(format!("Older messages could not be fetched ({reason}). PgUp tries again."));
+            state.notice =
+                Some(Notice::trouble(format!("Older messages could not be fetched ({reason}). PgUp tries again.")));
         }
     }
     state.settle_scroll();
@@ -107,7 +110,7 @@ fn welcomed(state: &mut State, welcome: &Welcome) {
         state.search_another_history();
         state.count_unread();
         state.scroll_to_newest();
-        state.notice = Some(ANOTHER_HISTORY.to_owned());
+        state.notice = Some(Notice::trouble(ANOTHER_HISTORY));
     }
 }
 

@@ -44,8 +44,10 @@ pub enum Event {
         /// Why there may be more that cannot be had, if so.
         trouble: Option<String>,
     },
-    /// There is something to tell the person: a sentence.
+    /// Something went wrong, or needs the person: a sentence.
     Told(String),
+    /// Something is so that the person asked about: a sentence.
+    News(String),
     /// An earlier run has left this draft.
     DraftFound(String),
     /// A frame stands on the screen.

@@ -8,6 +8,7 @@ use ratatui::layout::Size;
 use crate::app::commands::Direction;
 use crate::app::log::{Entry, Item, Slot};
 use crate::app::markup::{Link, Markup, Target};
+use crate::app::notice::Notice;
 use crate::app::scroll::{Foot, Scroll};
 use crate::app::update::size_in_words;
 use crate::app::{Effect, State, layout, rows, wrap};
@@ -87,14 +88,14 @@ pub(crate) fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>
             ask(state, c.to_digit(10).and_then(|number| usize::try_from(number).ok()).unwrap_or_default());
         }
         (Hand::Asked(link), KeyCode::Enter) => {
-            let sentence = match question_about(link, state.size) {
+            let notice = match question_about(link, state.size) {
                 Some(_) => {
                     effects.push(Effect::Open(link.url.clone()));
-                    format!("Opening {}.", link.host)
+                    Notice::news(format!("Opening {}.", link.host), state.now)
                 }
-                None => NO_ROOM.to_owned(),
+                None => Notice::trouble(NO_ROOM),
             };
-            state.notice = Some(sentence);
+            state.notice = Some(notice);
             state.hand = Hand::Free;
         }
         (Hand::Numbered | Hand::Asked(_), KeyCode::Esc) => state.hand = Hand::Free,
@@ -123,10 +124,10 @@ pub(crate) fn copy_last(state: &mut State, effects: &mut Vec<Effect>) {
     let last = state.log.up_from(state.foot().slot).find_map(|slot| state.text_of(slot));
     match last.map(str::to_owned) {
         Some(text) => {
-            state.notice = Some(format!("Copied the last message, {}.", measure(&text)));
+            state.notice = Some(Notice::news(format!("Copied the last message, {}.", measure(&text)), state.now));
             effects.push(Effect::Copy(text));
         }
-        None => state.notice = Some("There is no message to copy.".to_owned()),
+        None => state.notice = Some(Notice::news("There is no message to copy.", state.now)),
     }
 }
 
@@ -134,7 +135,9 @@ pub(crate) fn copy_last(state: &mut State, effects: &mut Vec<Effect>) {
 pub(crate) fn open(state: &mut State, number: &str) {
     match (number.parse(), state.link(2)) {
         (Ok(number), _) => ask(state, number),
-        (Err(_), _) if !number.is_empty() => state.notice = Some("Write /open and the number of a link.".to_owned()),
+        (Err(_), _) if !number.is_empty() => {
+            state.notice = Some(Notice::trouble("Write /open and the number of a link."))
+        }
         (Err(_), Some(_)) => state.hand = Hand::Numbered,
         (Err(_), None) => ask(state, 1),
     }
@@ -143,16 +146,18 @@ pub(crate) fn open(state: &mut State, number: &str) {
 fn ask(state: &mut State, number: usize) {
     match state.link(number) {
         Some(link) => ask_about(state, &link),
-        None if state.link(1).is_none() => state.notice = Some("There is no link in the window.".to_owned()),
-        None => state.notice = Some(format!("There is no link [{number}] in the window.")),
+        None if state.link(1).is_none() => {
+            state.notice = Some(Notice::news("There is no link in the window.", state.now))
+        }
+        None => state.notice = Some(Notice::news(format!("There is no link [{number}] in the window."), state.now)),
     }
 }
 
 fn ask_about(state: &mut State, link: &Link) {
     match link.target() {
-        Some(target) if question_about(&target, state.size).is_none() => state.notice = Some(NO_ROOM.to_owned()),
+        Some(target) if question_about(&target, state.size).is_none() => state.notice = Some(Notice::trouble(NO_ROOM)),
         Some(target) => state.hand = Hand::Asked(target),
-        None => state.notice = Some("That only looks like an address, and leads nowhere.".to_owned()),
+        None => state.notice = Some(Notice::trouble("That only looks like an address, and leads nowhere.")),
     }
 }
 
@@ -187,7 +192,7 @@ fn select(state: &mut State, direction: Direction, effects: &mut Vec<Effect>) {
 
 fn copy(state: &mut State, effects: &mut Vec<Effect>) {
     let Some(text) = state.selected_text().map(str::to_owned) else { return };
-    state.notice = Some(format!("Copied, {}.", measure(&text)));
+    state.notice = Some(Notice::news(format!("Copied, {}.", measure(&text)), state.now));
     effects.push(Effect::Copy(text));
 }
 
@@ -196,12 +201,12 @@ fn copy_code(state: &mut State, effects: &mut Vec<Effect>) {
     let blocks = Markup::of(text).code;
     let Hand::Selected { copied, .. } = state.hand else { return };
     let Some(at) = blocks.len().checked_sub(1 + copied % blocks.len().max(1)) else {
-        state.notice = Some("There is no code block in this message.".to_owned());
+        state.notice = Some(Notice::news("There is no code block in this message.", state.now));
         return;
     };
     let code = blocks.get(at).and_then(|block| text.get(block.clone())).unwrap_or_default().to_owned();
     let which = if blocks.len() > 1 { format!("{} of {}", at + 1, blocks.len()) } else { "the only one".to_owned() };
-    state.notice = Some(format!("Copied a code block ({which}), {}.", measure(&code)));
+    state.notice = Some(Notice::news(format!("Copied a code block ({which}), {}.", measure(&code)), state.now));
     if let Hand::Selected { copied, .. } = &mut state.hand {
         *copied += 1;
     }
@@ -212,7 +217,7 @@ fn open_of_selected(state: &mut State) {
     let Hand::Selected { slot, .. } = state.hand else { return };
     let mut links = state.links_of(slot);
     match (links.pop(), links.is_empty()) {
-        (None, _) => state.notice = Some("There is no link in this message.".to_owned()),
+        (None, _) => state.notice = Some(Notice::news("There is no link in this message.", state.now)),
         (Some(link), true) => ask_about(state, &link),
         (Some(_), false) => state.hand = Hand::Numbered,
     }

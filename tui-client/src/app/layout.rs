@@ -144,6 +144,12 @@ pub fn has_room_for_all_of(notice: &str, size: Size) -> bool {
     has_room_for_notices(size) && wrap::rows(notice, notice_width(size)).len() <= usize::from(size.height / 3).max(1)
 }
 
+/// Whether something is asked where notices stand, of what the person has in hand or has pasted.
+#[must_use]
+pub fn covers_notices(state: &State) -> bool {
+    state.question_of_hand().is_some() || state.pasted.is_some() && state.notice.is_none()
+}
+
 /// The rows of the sentence above the composer.
 #[must_use]
 pub fn notice_rows(state: &State) -> Vec<String> {
@@ -180,7 +186,7 @@ fn question(state: &State, width: usize) -> Option<String> {
 /// What a person needs to know now.
 fn notice(state: &State) -> String {
     match (&state.notice, &state.connection) {
-        (Some(notice), _) => notice.clone(),
+        (Some(notice), _) => notice.text.clone(),
         (None, Connection::Full { .. }) => seats::sentence(state).unwrap_or_default(),
         (None, Connection::Refused(sentence)) => {
             format!("{sentence} {} tries again.", state.preferences.way(Action::Retry))

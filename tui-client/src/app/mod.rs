@@ -2,8 +2,8 @@
 //!
 //! Read in this order: this file (the state), `events` (what may happen to it, what is to be done then), `update`, `sending`,
 //! `arrivals` (what the network tells), `commands` (the table of keys and names), `preferences`, `colours`, `log` and `entry`,
-//! `composer`, `completion`, `pasting`, `hand`, `scroll`, `search`, `people`, `seats`, `receipts`, `attention`, `unread`,
-//! `notifications`, `typing`, `ticks`, `leaving`; then what they stand on: `layout`, `rows`, `markup`, `hints`, `times`,
+//! `composer`, `completion`, `notice`, `pasting`, `hand`, `scroll`, `search`, `people`, `seats`, `receipts`, `attention`,
+//! `unread`, `notifications`, `typing`, `ticks`, `leaving`; then what they stand on: `layout`, `rows`, `markup`, `hints`, `times`,
 //! `wrap`, `widths`, `characters`, `shortcodes`, `sanitize`, `invitation`; and last `client`, which holds a state for each
 //! room, `drafts` and `switcher`.
 
@@ -25,6 +25,7 @@ pub mod layout;
 pub(crate) mod leaving;
 pub mod log;
 pub mod markup;
+pub mod notice;
 pub mod notifications;
 pub mod pasting;
 pub mod people;
@@ -64,6 +65,7 @@ pub use crate::app::events::{Effect, Event};
 use crate::app::hand::Hand;
 use crate::app::hints::Hints;
 use crate::app::log::{Log, Unsent, Voice};
+use crate::app::notice::Notice;
 use crate::app::notifications::Notifications;
 use crate::app::pasting::Pasted;
 use crate::app::people::Peer;
@@ -131,7 +133,7 @@ pub struct State {
     /// What is on the screen.
     pub screen: Screen,
     /// A sentence for the person, until the next key.
-    pub notice: Option<String>,
+    pub notice: Option<Notice>,
     /// The longest content of a message, in bytes.
     pub max_content_bytes: usize,
     /// The size of the terminal.

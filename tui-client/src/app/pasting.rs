@@ -5,6 +5,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use crate::app::commands::Action;
 use crate::app::composer::Edit;
 use crate::app::hand::{Hand, Meant};
+use crate::app::notice::Notice;
 use crate::app::update::size_in_words;
 use crate::app::{Effect, Screen, State, layout, sanitize, sending, wrap};
 
@@ -88,11 +89,11 @@ pub(crate) fn paste(state: &mut State, text: &str) {
 
 /// Says why nothing came of a paste that would make a message of so many bytes.
 pub(crate) fn refuse(state: &mut State, bytes: usize) {
-    state.notice = Some(format!(
+    state.notice = Some(Notice::trouble(format!(
         "Not pasted: the message would be {}, and the room takes at most {}.",
         size_in_words(bytes),
         size_in_words(state.max_content_bytes)
-    ));
+    )));
 }
 
 fn insert(state: &mut State, text: &str) -> bool {
@@ -122,7 +123,7 @@ pub(crate) fn press(state: &mut State, key: &KeyEvent, action: Option<Action>, e
         (Some(Action::ClearDraft | Action::Quit), _) | (None, KeyCode::Esc) => {
             state.composer.keep_cut(pasted.text);
             let way = state.preferences.way(Action::Edit(Edit::BringBack));
-            state.notice = Some(format!("Dropped. {way} brings it back."));
+            state.notice = Some(Notice::news(format!("Dropped. {way} brings it back."), state.now));
         }
         // A text typed at it would be lost on the way, an edit would be of what is not looked at.
         (Some(Action::Edit(_) | Action::NewLine | Action::Complete(_) | Action::TakeBack) | None, _) => {

@@ -4,6 +4,7 @@ use shared::names::Username;
 
 use crate::app::arrivals::Picture;
 use crate::app::commands::Action;
+use crate::app::notice::Notice;
 use crate::app::notifications::Notification;
 use crate::app::preferences::Notifications as Wanted;
 use crate::app::receipts::Focus;
@@ -14,7 +15,7 @@ pub(crate) const ASKING: &str = "Asking for a seat";
 
 /// The connection while we wait. Whoever is turned away once more has waited all the time.
 pub(crate) fn waiting(state: &mut State) -> Connection {
-    state.notice.take_if(|notice| notice.starts_with(ASKING));
+    state.notice.take_if(|notice| notice.text.starts_with(ASKING));
     match &state.connection {
         waiting @ Connection::Full { .. } => waiting.clone(),
         Connection::Connecting
@@ -27,7 +28,7 @@ pub(crate) fn waiting(state: &mut State) -> Connection {
 
 /// Takes who holds the seats.
 pub(crate) fn taken(state: &mut State, users: &[Username]) -> Picture {
-    state.notice.take_if(|notice| notice.starts_with(ASKING));
+    state.notice.take_if(|notice| notice.text.starts_with(ASKING));
     let Connection::Full { holders, .. } = &mut state.connection else { return Picture::Same };
     *holders = users.iter().map(|user| sanitize::name(user.as_str())).collect();
     Picture::Changed
@@ -57,5 +58,5 @@ pub(crate) fn found(state: &mut State, effects: &mut Vec<Effect>) {
         (Wanted::Bell | Wanted::Names | Wanted::Full, _) => Some(Notification::Bell),
     };
     effects.extend(notification.map(Effect::Notify));
-    state.notice = Some(sentence);
+    state.notice = Some(Notice::news(sentence, state.now));
 }

@@ -7,6 +7,7 @@ use crate::app::arrivals::full_stop;
 use crate::app::commands::Action;
 use crate::app::composer::Edit;
 use crate::app::log::{Origin, Outgoing, Progress, Unsent};
+use crate::app::notice::Notice;
 use crate::app::update::{run_command, size_in_words};
 use crate::app::{Connection, Effect, State, sanitize};
 use crate::network::Request;
@@ -35,20 +36,21 @@ pub(crate) fn send(state: &mut State, effects: &mut Vec<Effect>) {
 /// Sends a text, or says why not.
 pub(crate) fn send_text(state: &mut State, content: &str, effects: &mut Vec<Effect>) -> bool {
     if matches!(state.connection, Connection::Full { .. }) {
-        state.notice = Some("Not sent: you are not in the room yet. You are let in when a seat is free.".to_owned());
+        state.notice =
+            Some(Notice::trouble("Not sent: you are not in the room yet. You are let in when a seat is free."));
         return false;
     }
     if matches!(state.connection, Connection::Refused(_)) {
         let way = state.preferences.way(Action::Retry);
-        state.notice = Some(format!("Not sent: you are not in the room. {way} tries to get in."));
+        state.notice = Some(Notice::trouble(format!("Not sent: you are not in the room. {way} tries to get in.")));
         return false;
     }
     if content.len() > state.max_content_bytes {
-        state.notice = Some(format!(
+        state.notice = Some(Notice::trouble(format!(
             "Not sent: the message is {}, and the room takes at most {}. Shorten it, or send it in parts.",
             size_in_words(content.len()),
             size_in_words(state.max_content_bytes)
-        ));
+        )));
         return false;
     }
     let Some(id) = state.next_message_id() else { return false };
@@ -76,7 +78,7 @@ pub(crate) fn make_draft(state: &mut State, id: &MessageId, reason: &str) {
     let Some(post) = state.log.settle(id) else { return };
     state.composer.insert(&as_draft(&post));
     state.settle_scroll();
-    state.notice = Some(format!("Not sent: {}.", sanitize::line(reason)));
+    state.notice = Some(Notice::trouble(format!("Not sent: {}.", sanitize::line(reason))));
 }
 
 /// A message as it was typed.
@@ -95,20 +97,21 @@ pub(crate) fn go_without_outbox(state: &mut State, id: MessageId, reason: &str, 
     if !state.told_of_no_outbox {
         state.told_of_no_outbox = true;
         let reason = sanitize::line(reason);
-        state.notice = Some(format!("Messages are sent but not kept until the server has them: {reason}."));
+        state.notice =
+            Some(Notice::trouble(format!("Messages are sent but not kept until the server has them: {reason}.")));
     }
 }
 
 /// Makes the message that was refused last a draft.
 pub(crate) fn take_back(state: &mut State, effects: &mut Vec<Effect>) {
     let Some(post) = state.log.take_refused() else {
-        state.notice = Some("No message was refused.".to_owned());
+        state.notice = Some(Notice::news("No message was refused.", state.now));
         return;
     };
     if !state.composer.is_empty() {
         state.composer.clear();
         let way = state.preferences.way(Action::Edit(Edit::BringBack));
-        state.notice = Some(format!("What you were writing is cut; {way} brings it back."));
+        state.notice = Some(Notice::news(format!("What you were writing is cut; {way} brings it back."), state.now));
     }
     state.composer.insert(&as_draft(&post));
     state.settle_scroll();
@@ -118,14 +121,14 @@ pub(crate) fn take_back(state: &mut State, effects: &mut Vec<Effect>) {
 pub(crate) fn adopt(state: &mut State, held: Held, trouble: Option<String>, effects: &mut Vec<Effect>) {
     if let Some(trouble) = trouble {
         let trouble = sanitize::line(&trouble);
-        state.notice = Some(format!("Earlier messages may still be waiting to be sent: {trouble}."));
+        state.notice = Some(Notice::trouble(format!("Earlier messages may still be waiting to be sent: {trouble}.")));
     } else if !held.refused.is_empty() {
         let (messages, one) = match held.refused.len() {
             1 => ("An earlier message was".to_owned(), "it"),
             count => (format!("{count} earlier messages were"), "the last of them"),
         };
         let way = state.preferences.way(Action::TakeBack);
-        state.notice = Some(format!("{messages} not sent. {way} takes {one} back."));
+        state.notice = Some(Notice::trouble(format!("{messages} not sent. {way} takes {one} back.")));
     }
     for refused in held.refused {
         let progress = Progress::Refused(full_stop(sanitize::line(&refused.reason)));

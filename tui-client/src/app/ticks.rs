@@ -23,6 +23,7 @@ impl State {
             self.next_attention_tick(),
             self.next_notification_tick(),
             self.next_search_tick(),
+            self.next_notice_tick(),
             self.next_figure(),
         ];
         moments.into_iter().flatten().min()
@@ -34,7 +35,7 @@ impl State {
         let figures = if counts_down || self.figures_change(before) { Picture::Changed } else { Picture::Same };
         self.notification_tick(effects);
         self.search_tick(effects);
-        let all = [figures, self.typing_tick(effects), self.attention_tick(effects)];
+        let all = [figures, self.notice_tick(), self.typing_tick(effects), self.attention_tick(effects)];
         if all.contains(&Picture::Changed) { Picture::Changed } else { Picture::Same }
     }
 
@@ -64,7 +65,7 @@ impl State {
     }
 
     /// Whether the room is on the screen, if there is anybody to see that.
-    fn is_seen(&self) -> bool {
+    pub(crate) fn is_seen(&self) -> bool {
         self.screen == Screen::Chat && self.focus != Focus::OtherRoom
     }
 

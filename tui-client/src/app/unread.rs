@@ -9,6 +9,7 @@ use shared::message::Seq;
 
 use crate::app::arrivals::Picture;
 use crate::app::log::{Older, Said, Slot};
+use crate::app::notice::Notice;
 use crate::app::times::moment;
 use crate::app::{Connection, Effect, State};
 
@@ -88,7 +89,7 @@ impl State {
         self.unread.goes_to_line = false;
         let line = self.unread.line.filter(|line| line.count > 0 || !self.is_loaded_behind(line.after));
         let Some(line) = line else {
-            self.notice = Some("Nothing is new.".to_owned());
+            self.notice = Some(Notice::news("Nothing is new.", self.now));
             return;
         };
         if let Some(slot) = self.slot_of(&line) {
@@ -97,7 +98,8 @@ impl State {
             self.unread.goes_to_line = true;
             self.fetch_older(effects);
         } else {
-            self.notice = Some("Where it begins is not loaded, and there is no connection to fetch it by.".to_owned());
+            self.notice =
+                Some(Notice::trouble("Where it begins is not loaded, and there is no connection to fetch it by."));
         }
     }
 

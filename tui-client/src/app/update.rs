@@ -8,6 +8,7 @@ use crate::app::arrivals::{self, Picture};
 use crate::app::commands::{self, Action, Direction, Draft, help};
 use crate::app::composer::Edit;
 use crate::app::hand::{self, Meant};
+use crate::app::notice::Notice;
 use crate::app::{Connection, Effect, Event, Screen, State, layout, pasting, sanitize, search, seats, sending};
 use crate::network::Request;
 
@@ -40,7 +41,8 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
             state.note_writing(&mut effects);
         }
         Event::PastedTooMuch(bytes) => pasting::refuse(state, bytes),
-        Event::Told(sentence) => state.notice = Some(sanitize::line(&sentence)),
+        Event::News(sentence) => state.notice = Some(Notice::news(sanitize::line(&sentence), now)),
+        Event::Told(sentence) => state.notice = Some(Notice::trouble(sanitize::line(&sentence))),
         Event::DraftFound(text) => {
             if state.composer.is_empty() {
                 state.composer.insert(&sanitize::body(&text));
@@ -70,7 +72,8 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         }
         Event::CannotStop => {
             let way = state.preferences.way(Action::Quit);
-            state.notice = Some(format!("There is no shell here to go back to. {way} leaves the room."));
+            state.notice =
+                Some(Notice::news(format!("There is no shell here to go back to. {way} leaves the room."), state.now));
             effects.push(Effect::Repaint);
         }
     }
@@ -129,7 +132,8 @@ fn act(state: &mut State, action: Action, argument: &str, effects: &mut Vec<Effe
             state.composer.clear();
             let [back, quit] =
                 [Action::Edit(Edit::BringBack), Action::Quit].map(|action| state.preferences.way(action));
-            state.notice = Some(format!("Cleared. {back} brings it back, {quit} leaves the room."));
+            state.notice =
+                Some(Notice::news(format!("Cleared. {back} brings it back, {quit} leaves the room."), state.now));
         }
         Action::Page(direction) => scroll(state, direction, state.page_rows(), effects),
         Action::Row(direction) => scroll(state, direction, 1, effects),
@@ -155,7 +159,7 @@ fn act(state: &mut State, action: Action, argument: &str, effects: &mut Vec<Effe
 
 pub(crate) fn run_command(state: &mut State, command: &str, effects: &mut Vec<Effect>) {
     match commands::read(command) {
-        Err(sentence) => state.notice = Some(sentence),
+        Err(sentence) => state.notice = Some(Notice::trouble(sentence)),
         Ok((action, argument)) => {
             state.composer.sent();
             act(state, action, argument, effects);
@@ -175,10 +179,10 @@ fn scroll(state: &mut State, direction: Direction, rows: usize, effects: &mut Ve
 
 fn retry(state: &mut State, effects: &mut Vec<Effect>) {
     match state.connection {
-        Connection::Live => state.notice = Some("The connection is up.".to_owned()),
+        Connection::Live => state.notice = Some(Notice::news("The connection is up.", state.now)),
         Connection::Connecting | Connection::Reconnecting => {}
         Connection::Full { .. } => {
-            state.notice = Some(format!("{}…", seats::ASKING));
+            state.notice = Some(Notice::news(format!("{}…", seats::ASKING), state.now));
             effects.push(Effect::Request(Request::RetryNow));
         }
         Connection::Lost { .. } | Connection::Refused(_) => {

@@ -23,9 +23,10 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer
     let shows_paste = state.pasted.is_some() && state.notice.is_none() && state.question_of_hand().is_none();
     // Where a link leads is not to be overlooked.
     let host = state.host_in_question().unwrap_or_default();
+    let words = if state.is_in_trouble() { theme.urgent() } else { theme.strong() };
     let mut start = 0;
     for (y, row) in (0..).zip(&rows) {
-        let style = if shows_paste && y > 0 { theme.quiet() } else { theme.urgent() };
+        let style = if shows_paste && y > 0 { theme.quiet() } else { words };
         let style_at = |at| if host.contains(&(start + at)) { style.patch(theme.found()) } else { style };
         paint::styled(buffer, area, (1, y), row.trim_end(), style_at);
         start += row.len();
@@ -69,7 +70,7 @@ fn below(state: &State, theme: Theme, area: Rect, unseen: usize, newest: &str) -
         .of_others_behind(Seq::START)
         .next()
         .map(|said| (format!("{}: ", rows::name(&said.voice, &state.me)), said));
-    let mut runs = vec![Run::new(count, theme.urgent())];
+    let mut runs = vec![Run::new(count, theme.strong())];
     if let Some((name, said)) = last
         && let Some(room) = room.checked_sub(wrap::columns(&name)).filter(|room| *room >= LEAST_PREVIEW)
     {

@@ -152,7 +152,7 @@ fn a_link_is_asked_about_with_its_host_and_opened_by_enter_alone() {
         "
  Open on example.org? http://example.org/a  Enter opens · Esc not
  bbbbbbbb###########bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
- rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr
+
 ",
     );
     let stage = with_three().alt('o').press(KeyCode::Esc).press(KeyCode::Enter);

@@ -306,3 +306,29 @@ fn an_empty_room_invites_nobody_when_both_are_there() {
         .expect_text("Write something below.")
         .expect_no_text("tui-client join");
 }
+
+#[test]
+fn news_are_bold_and_go_by_themselves_and_trouble_is_red_and_stays_until_a_key() {
+    let stage = Stage::joined(40, 8, 0).sends("/retry").expect_styles(
+        5,
+        "
+ The connection is up.
+ bbbbbbbbbbbbbbbbbbbbb
+
+",
+    );
+    assert_eq!(stage.state.next_tick(), Some(time("14:00:10")));
+    let stage = stage.rests().expect_no_text("connection is up");
+    assert!(stage.draws());
+    assert_eq!(stage.state.next_tick(), None);
+    let stage = stage.happens(Event::Told("No.".into())).expect_styles(
+        5,
+        "
+ No.
+ bbb
+ rrr
+",
+    );
+    assert_eq!(stage.state.next_tick(), None);
+    stage.press(KeyCode::Home).expect_no_text("No.");
+}

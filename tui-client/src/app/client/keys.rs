@@ -86,7 +86,7 @@ impl Client {
             }
             RoomAction::Join => match config::room(argument) {
                 Ok(id) => self.join(id, effects),
-                Err(reason) => self.say(format!("Not joined: {}.", sanitize::line(&reason)), effects),
+                Err(reason) => self.warn(format!("Not joined: {}.", sanitize::line(&reason)), effects),
             },
             RoomAction::Leave => self.leave(effects),
         }

@@ -19,7 +19,7 @@ impl Client {
         if unkept > 0 && self.leaves_in_spite_of != Some((shown.key, unkept)) {
             self.leaves_in_spite_of = Some((shown.key, unkept));
             let messages = if unkept == 1 { "1 message is" } else { &format!("{unkept} messages are") };
-            return self.say(
+            return self.warn(
                 format!("{messages} nowhere but here, for the outbox does not work. /leave again leaves."),
                 effects,
             );
@@ -55,7 +55,7 @@ impl Client {
         let rooms = unsent.iter().map(|(room, _)| *room).collect::<Vec<_>>().join(", ");
         let messages = if count == 1 { "1 message is" } else { &format!("{count} messages are") };
         let way = self.shown().state.preferences.way(Action::Quit);
-        self.say(format!("{messages} not sent yet in other rooms: {rooms}. {way} again leaves all rooms."), effects);
+        self.warn(format!("{messages} not sent yet in other rooms: {rooms}. {way} again leaves all rooms."), effects);
     }
 }
 

@@ -271,8 +271,12 @@ impl Client {
         key
     }
 
-    fn say(&mut self, sentence: String, effects: &mut Effects) {
+    fn warn(&mut self, sentence: String, effects: &mut Effects) {
         self.happens(self.shown, Event::Told(sentence), effects);
+    }
+
+    fn say(&mut self, sentence: String, effects: &mut Effects) {
+        self.happens(self.shown, Event::News(sentence), effects);
     }
 
     fn draw(&self, effects: &mut Effects) {
