@@ -25,6 +25,9 @@ const LETTING_GO: Duration = Duration::from_millis(500);
 /// The characters of a short id, where that is enough.
 const SHORT: usize = 8;
 
+/// With fewer characters of an id a slip could mean a message.
+const MIN_WRITTEN: usize = 6;
+
 #[derive(Debug, Args)]
 #[command(after_help = exit::help())]
 pub(crate) struct Outbox {
@@ -35,7 +38,7 @@ pub(crate) struct Outbox {
     #[arg(long, conflicts_with = "json")]
     send: bool,
 
-    /// Take this message out without sending it: its id, or as much of its beginning or end as no other one has
+    /// Take this message out without sending it: its id, or 6 or more characters of its beginning or end that no other one has
     #[arg(long, value_name = "ID", conflicts_with_all = ["json", "send"])]
     drop: Option<String>,
 
@@ -157,7 +160,7 @@ fn take_out(folder: &Path, kept: &BTreeMap<Whose, Held>, wanted: &str) -> Result
     let is_exact = |(_, kept): &(&Whose, &Kept)| kept.id.as_str() == wanted;
     let is_meant = |(_, kept): &(&Whose, &Kept)| {
         let id = kept.id.as_str();
-        !wanted.is_empty() && (id.starts_with(wanted) || id.ends_with(wanted))
+        wanted.chars().count() >= MIN_WRITTEN && (id.starts_with(wanted) || id.ends_with(wanted))
     };
     let found: Vec<_> = match all.iter().copied().find(is_exact) {
         Some(exact) => vec![exact],
@@ -166,7 +169,9 @@ fn take_out(folder: &Path, kept: &BTreeMap<Whose, Held>, wanted: &str) -> Result
     let (whose, message) = match found.as_slice() {
         [one] => *one,
         [] => {
-            let words = format!("no message {wanted} is kept: `tui-client outbox` lists those that are");
+            let words = format!(
+                "no message {wanted} is kept: `tui-client outbox` lists those that are, write at least 6 characters of the id"
+            );
             return Err(Failure::new(Exit::Usage, words));
         }
         several => {

@@ -13,6 +13,9 @@ use crate::app::commands::{self, Command};
 use crate::config::problem::{Problem, nearest};
 use crate::config::table::{self, COLOURS_SECTION, Config, KEYS, Kind, SECTIONS, Section, Setting};
 
+/// The commands that a person cannot do without.
+const NEEDED: [&str; 2] = ["send", "quit"];
+
 /// The colours that have a name.
 pub(crate) const COLOURS: [&str; 16] = [
     "black",
@@ -194,6 +197,10 @@ impl Reader<'_> {
             | DeValue::Datetime(_)
             | DeValue::Table(_) => vec![value],
         };
+        if written.is_empty() && NEEDED.contains(&command.id) {
+            let words = format!("there is no other way to {}: give it a key", command.id);
+            return self.problem(value.span(), words);
+        }
         let mut keys = Vec::new();
         for written in written {
             match key(command, written.get_ref()) {
@@ -461,6 +468,8 @@ mod tests {
         check("[keys]\nredraw = \"Ctrl+R\"\n", "\"Ctrl+R\"", "Ctrl+R is the key of retry");
         check("[keys]\nredraw = \"Alt+G\"\nretry = \"Alt+G\"\n", "\"Alt+G\"", "Alt+G is the key of redraw");
         understood("[keys]\nredraw = \"Ctrl+R\"\nretry = \"Ctrl+L\"\n");
+        check("[keys]\nquit = []\n", "[]", "no other way to quit");
+        check("[keys]\nsend = []\n", "[]", "no other way to send");
         // While a message is selected keys mean other things.
         understood("[keys]\ncopy-selected = \"Enter\"\nquote = \"Ctrl+L\"\n");
         // Ctrl+C leaves an empty draft and clears another one: the two have their keys in common.
