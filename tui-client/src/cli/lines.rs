@@ -104,7 +104,8 @@ impl Style {
     pub(crate) fn lost(&self, room: &RoomId, reason: &str, out: &mut String) {
         match self {
             Self::Json => json(&Line::Lost { v: VERSION, room, reason }, out),
-            Self::Words { .. } => line(out, &sanitize::line(&format!("-- no connection ({reason}) --"))),
+            // It is said on standard error anyway.
+            Self::Words { .. } => {}
         }
     }
 
@@ -153,7 +154,7 @@ pub(crate) fn gap_in_words(Gap { from, to }: Gap) -> String {
 pub(crate) fn state_in_words(state: PresenceState) -> &'static str {
     match state {
         PresenceState::Here => "is here",
-        PresenceState::Idle => "is connected, and has not been there for a while",
+        PresenceState::Idle => "is connected, not at the keyboard",
         PresenceState::Away => "has lost the connection",
         PresenceState::Gone => "has gone",
     }

@@ -34,11 +34,19 @@ pub(crate) async fn until_answered<T>(
         GaveUp::TimeUp(ApiError::Unreachable(words)) => Failure::new(
             Exit::NoConnection,
             format!(
-                "connecting to {address} for {within:?}: {words}: start a server there, or name another one with --server"
+                "connecting to {address} for {}: {words}: start a server there, or name another one with --server",
+                in_words(within)
             ),
         ),
-        GaveUp::TimeUp(error) => Failure::new(Exit::NoConnection, format!("gave up after {within:?}: {error}")),
+        GaveUp::TimeUp(error) => {
+            Failure::new(Exit::NoConnection, format!("gave up after {}: {error}", in_words(within)))
+        }
     })
+}
+
+/// A duration as people write it.
+fn in_words(duration: Duration) -> String {
+    if duration.is_zero() { "0s".to_owned() } else { format!("{duration:?}") }
 }
 
 /// Makes `attempt` until it is answered for good or the `deadline` has come.

@@ -7,7 +7,7 @@ use clap::Args;
 use jiff::Timestamp;
 use shared::frames::Welcome;
 use shared::message::Seq;
-use shared::names::RoomId;
+use shared::names::{RoomId, Username};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
@@ -90,7 +90,13 @@ impl Tail {
         }
         block_on(async {
             let mut listener = Listener::start(&membership, self.wait)?;
-            let mut follower = Follower { reader, room: membership.room.clone(), begin, presence: self.presence };
+            let mut follower = Follower {
+                reader,
+                room: membership.room.clone(),
+                me: membership.user.clone(),
+                begin,
+                presence: self.presence,
+            };
             // It has no other end than a signal or a reader that is gone.
             let (go_on, ended) = oneshot::channel::<()>();
             let end = {
@@ -126,6 +132,7 @@ impl Begin {
 struct Follower {
     reader: Reader,
     room: RoomId,
+    me: Username,
     /// Where to begin, until it has begun.
     begin: Option<Begin>,
     presence: bool,
@@ -177,6 +184,8 @@ impl Follower {
             Heard::Message(message) => style.message(&self.room, message, out),
             Heard::Gap(gap) => style.gap(&self.room, *gap, out),
             Heard::Welcomed(welcome) if self.presence => style.welcome(welcome, out),
+            // People know of themselves.
+            Heard::Presence(presence) if matches!(style, Style::Words { .. }) && presence.user == self.me => {}
             Heard::Presence(presence) if self.presence => style.presence(&self.room, presence, out),
             Heard::Lost(reason) if self.presence => style.lost(&self.room, reason, out),
             Heard::Welcomed(_) | Heard::Presence(_) | Heard::Lost(_) => {}

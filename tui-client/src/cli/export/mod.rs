@@ -74,7 +74,10 @@ impl Export {
                 Ok(result) => result?,
             }
             if let Some(file) = sink.keep()? {
-                say(&format!("{} messages are in {file}", writer.count));
+                say(&match writer.count {
+                    1 => format!("1 message is in {file}"),
+                    count => format!("{count} messages are in {file}"),
+                });
             }
             Ok(None)
         })

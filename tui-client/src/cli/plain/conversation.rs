@@ -445,7 +445,7 @@ mod tests {
         talk.hear(presence("bob", PresenceState::Idle, &["alice", "bob"]));
         check(&mut talk, "");
         talk.typed("/who");
-        check(&mut talk, "-- bob is connected, and has not been there for a while\n");
+        check(&mut talk, "-- bob is connected, not at the keyboard\n");
         talk.hear(presence("bob", PresenceState::Gone, &["alice"]));
         talk.hear(presence("alice", PresenceState::Here, &["alice"]));
         check(&mut talk, "-- bob has gone\n");
