@@ -171,6 +171,7 @@ impl Program<'_> {
         for event in std::iter::once(first).chain(more) {
             let flow = match event? {
                 Input::Key(key) => self.happened(Event::Key(key), Haste::AtOnce)?,
+                Input::Wheel { direction, rows } => self.happened(Event::Wheel { direction, rows }, Haste::AtOnce)?,
                 Input::Paste(text) => self.happened(Event::Paste(text), Haste::AtOnce)?,
                 Input::PastedTooMuch(bytes) => self.happened(Event::PastedTooMuch(bytes), Haste::AtOnce)?,
                 Input::Looks(focus) => self.happened(Event::Looks(focus), Haste::AtOnce)?,

@@ -4,7 +4,7 @@ use crossterm::event::KeyEvent;
 use ratatui::layout::Size;
 use shared::names::{MessageId, RoomId};
 
-use crate::app::commands::RoomAction;
+use crate::app::commands::{Direction, RoomAction};
 use crate::app::notifications::Notification;
 use crate::app::receipts::Focus;
 use crate::network::{NetworkEvent, Request};
@@ -15,6 +15,13 @@ use crate::outbox::lines::{Held, Kept};
 pub enum Event {
     /// A key was pressed.
     Key(KeyEvent),
+    /// The wheel was turned by so many rows.
+    Wheel {
+        /// Where to.
+        direction: Direction,
+        /// How far.
+        rows: usize,
+    },
     /// A text was pasted.
     Paste(String),
     /// A text of so many bytes was pasted, more than any room takes.

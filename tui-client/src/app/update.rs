@@ -33,6 +33,10 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
             press(state, &key, &mut effects);
             state.note_writing(&mut effects);
         }
+        Event::Wheel { direction, rows } => {
+            state.note_person(&mut effects);
+            turn_wheel(state, direction, rows, &mut effects);
+        }
         Event::Paste(text) => {
             state.note_person(&mut effects);
             if !state.paste_into_search(&text) {
@@ -87,6 +91,17 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
 fn resize(state: &mut State, size: Size) {
     state.size = size;
     state.settle_scroll();
+}
+
+/// Scrolls, whatever is written. Where there is something to choose from, that is what a row is.
+fn turn_wheel(state: &mut State, direction: Direction, rows: usize, effects: &mut Vec<Effect>) {
+    if state.screen != Screen::Chat || state.search.is_some() || state.selected().is_some() {
+        return (0..rows).for_each(|_| press(state, &direction.arrow(), effects));
+    }
+    state.notice = None;
+    state.asks_before_leaving = false;
+    state.go_no_more_to_unread();
+    scroll(state, direction, rows, effects);
 }
 
 fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {

@@ -17,12 +17,12 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// The parser, and in front of it the burst that is being collected.
 #[derive(Debug, Default)]
-pub struct Keyboard {
+pub struct Bursts {
     parser: Parser,
     burst: Vec<u8>,
 }
 
-impl Keyboard {
+impl Bursts {
     /// Takes what was read at once, and says what came of it.
     pub fn feed(&mut self, chunk: &[u8], inputs: &mut Vec<Input>) {
         let mut rest = chunk;
@@ -47,7 +47,7 @@ impl Keyboard {
         }
     }
 
-    /// How long to wait for the next byte before [`Keyboard::give_up`]. For ever while nothing is begun.
+    /// How long to wait for the next byte before [`Bursts::give_up`]. For ever while nothing is begun.
     #[must_use]
     pub fn patience(&self) -> Option<Duration> {
         if self.burst.is_empty() { self.parser.patience() } else { Some(PAUSE) }
@@ -91,13 +91,13 @@ mod tests {
     use super::*;
 
     fn told(chunks: &[&str]) -> String {
-        let mut keyboard = Keyboard::default();
+        let mut bursts = Bursts::default();
         let mut inputs = Vec::new();
         for chunk in chunks {
-            keyboard.feed(chunk.as_bytes(), &mut inputs);
+            bursts.feed(chunk.as_bytes(), &mut inputs);
         }
-        keyboard.give_up(&mut inputs);
-        assert_eq!(keyboard.patience(), None);
+        bursts.give_up(&mut inputs);
+        assert_eq!(bursts.patience(), None);
         crate::keys::parser::tests::told(&inputs)
     }
 
@@ -134,20 +134,20 @@ mod tests {
         fn nothing_of_a_text_is_lost_or_added_however_it_comes(
             chunks in prop::collection::vec(("[a-c\r\té👍]{0,50}", any::<bool>()), 0..12),
         ) {
-            let (mut keyboard, mut inputs) = (Keyboard::default(), Vec::new());
+            let (mut bursts, mut inputs) = (Bursts::default(), Vec::new());
             for (chunk, pauses) in &chunks {
-                keyboard.feed(chunk.as_bytes(), &mut inputs);
+                bursts.feed(chunk.as_bytes(), &mut inputs);
                 if *pauses {
-                    keyboard.give_up(&mut inputs);
+                    bursts.give_up(&mut inputs);
                 }
             }
-            keyboard.give_up(&mut inputs);
+            bursts.give_up(&mut inputs);
             let text: String = inputs.iter().map(|input| match input {
                 Input::Paste(text) => text.clone(),
                 Input::Key(key) if key.code == KeyCode::Enter => "\r".to_owned(),
                 Input::Key(key) if key.code == KeyCode::Tab => "\t".to_owned(),
                 Input::Key(key) => key.code.as_char().map(String::from).unwrap_or_default(),
-                Input::PastedTooMuch(_) | Input::Looks(_) | Input::CursorAt { .. } => "?".to_owned(),
+                Input::Wheel { .. } | Input::PastedTooMuch(_) | Input::Looks(_) | Input::CursorAt { .. } => "?".to_owned(),
             }).collect();
             prop_assert_eq!(text, chunks.iter().map(|(chunk, _)| chunk.as_str()).collect::<String>());
         }
@@ -155,12 +155,12 @@ mod tests {
         #[test]
         fn any_bytes_in_any_pieces_end_in_rest(chunks in prop::collection::vec(
             prop::collection::vec(prop_oneof![3 => any::<u8>(), 2 => prop::sample::select(b"\x1b[\r201~O;".to_vec())], 0..60), 0..12)) {
-            let (mut keyboard, mut inputs) = (Keyboard::default(), Vec::new());
+            let (mut bursts, mut inputs) = (Bursts::default(), Vec::new());
             for chunk in &chunks {
-                keyboard.feed(chunk, &mut inputs);
+                bursts.feed(chunk, &mut inputs);
             }
-            keyboard.give_up(&mut inputs);
-            prop_assert_eq!(keyboard.patience(), None);
+            bursts.give_up(&mut inputs);
+            prop_assert_eq!(bursts.patience(), None);
         }
     }
 }

@@ -7,6 +7,7 @@
 pub mod burst;
 pub mod parser;
 mod sequences;
+pub mod wheel;
 
 use std::io;
 use std::thread;
@@ -17,8 +18,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
+use crate::app::commands::Direction;
 use crate::app::receipts::Focus;
-use crate::keys::burst::Keyboard;
+use crate::keys::wheel::Keyboard;
 
 /// How many inputs may wait for the loop, which takes all of them at once: a long line that the terminal does not mark
 /// as pasted comes key by key.
@@ -31,6 +33,13 @@ const CHUNK_BYTES: usize = 16 * 1024;
 pub enum Input {
     /// A key was pressed.
     Key(KeyEvent),
+    /// The wheel was turned by so many rows.
+    Wheel {
+        /// Where to.
+        direction: Direction,
+        /// How far.
+        rows: usize,
+    },
     /// A text was pasted, newlines as the terminal sends them.
     Paste(String),
     /// A text of so many bytes was pasted, more than any message holds, and not kept.

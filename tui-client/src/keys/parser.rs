@@ -288,6 +288,7 @@ pub(super) mod tests {
                 let code = code.as_char().map_or_else(|| format!("{code:?}"), String::from);
                 held.collect::<String>() + &code
             }
+            Input::Wheel { direction, rows } => format!("wheel({direction:?},{rows})"),
             Input::Paste(text) => format!("paste({text:?})"),
             Input::PastedTooMuch(bytes) => format!("too-much({bytes})"),
             Input::Looks(focus) => format!("{focus:?}"),

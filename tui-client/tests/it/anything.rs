@@ -12,6 +12,7 @@ use shared::message::Seq;
 use shared::names::MessageId;
 use shared::rest::{HistoryPage, SearchPage};
 use tui_client::app::client::RoomKey;
+use tui_client::app::commands::Direction;
 use tui_client::app::receipts::Focus;
 use tui_client::app::{Effect, Event};
 use tui_client::network::NetworkEvent;
@@ -48,12 +49,16 @@ fn keys() -> impl Strategy<Value = Event> {
         KeyCode::F(3),
     ];
     let modifiers = [KeyModifiers::NONE, KeyModifiers::CONTROL, KeyModifiers::ALT, KeyModifiers::SHIFT];
+    let wheel = (prop::sample::select(vec![Direction::Up, Direction::Down]), 2_usize..10)
+        .prop_map(|(direction, rows)| Event::Wheel { direction, rows });
     let code = prop_oneof![
         3 => prop::sample::select(codes.to_vec()),
         1 => prop::sample::select("?/:_abcdefghijklmnopqrstuvwxyz123 ".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
         1 => any::<char>().prop_map(KeyCode::Char),
     ];
-    (code, prop::sample::select(modifiers.to_vec())).prop_map(|(code, with)| Event::Key(KeyEvent::new(code, with)))
+    let key =
+        (code, prop::sample::select(modifiers.to_vec())).prop_map(|(code, with)| Event::Key(KeyEvent::new(code, with)));
+    prop_oneof![9 => key, 1 => wheel]
 }
 
 fn news() -> impl Strategy<Value = NetworkEvent> {

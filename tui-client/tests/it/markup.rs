@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crossterm::event::KeyCode;
 use proptest::prelude::*;
 use tui_client::app::Event;
+use tui_client::app::commands::Direction;
 use tui_client::app::markup::Markup;
 use tui_client::app::preferences::Glyphs;
 
@@ -200,10 +200,10 @@ fn weight_and_colour_are_the_same_on_the_smallest_and_on_a_large_screen() {
 fn a_block_taller_than_the_window_scrolls_by_row_with_its_bar() {
     let code: String = (1..=30).map(|n| format!("line {n}\n")).collect();
     let stage = Stage::joined(60, 8, 1).says(1, "14:02", "bob", &format!("```\n{code}```\nend"));
-    let stage = stage.expect_text("│ line 30").expect_text("end").press(KeyCode::Up).press(KeyCode::Up);
+    let stage = stage.expect_text("│ line 30").expect_text("end").wheel(Direction::Up);
     let rows = stage.screen();
     let rows: Vec<&str> = rows.lines().skip(1).take(4).map(str::trim_start).collect();
-    assert_eq!(rows, ["bob      │ line 26", "│ line 27", "│ line 28", "│ line 29"]);
+    assert_eq!(rows, ["bob      │ line 25", "│ line 26", "│ line 27", "│ line 28"]);
 }
 
 proptest! {

@@ -5,6 +5,7 @@ use ratatui::layout::Size;
 use shared::frames::{Gap, Resume};
 use shared::message::Seq;
 use tui_client::app::Event;
+use tui_client::app::commands::Direction::{Down, Up};
 use tui_client::network::{NetworkEvent, Request};
 
 use crate::stage::{Stage, message, page};
@@ -111,13 +112,20 @@ fn a_page_that_failed_says_so_and_is_asked_for_again() {
 fn a_message_taller_than_the_window_scrolls_by_row() {
     let tall: Vec<String> = (1..=30).map(|line| format!("line {line}")).collect();
     let stage = Stage::joined(80, 10, 1).says(1, "14:00", "bob", &tall.join("\n")).expect_text("line 30");
-    let stage =
-        stage.expect_row(1, "        bob      line 25").press(KeyCode::Up).expect_row(1, "        bob      line 24");
+    let stage = stage.expect_row(1, "        bob      line 25").wheel(Up).expect_row(1, "        bob      line 22");
     stage
         .press(KeyCode::PageUp)
-        .expect_row(1, "        bob      line 19")
-        .press(KeyCode::Down)
+        .expect_row(1, "        bob      line 17")
+        .wheel(Down)
         .expect_row(1, "        bob      line 20");
+}
+
+#[test]
+fn the_wheel_scrolls_whatever_is_written_and_goes_through_what_is_chosen_from() {
+    let stage = Stage::joined(80, 10, 60).bob_counts_to(60).types("a draft").expect_text("message 60");
+    let stage = stage.wheel(Up).expect_no_text("message 58").expect_text("message 57").expect_text("> a draft▏");
+    let stage = stage.wheel(Down).expect_text("message 60").expect_text("> a draft▏");
+    stage.press(KeyCode::F(1)).wheel(Down).press(KeyCode::Esc).expect_text("message 60").expect_text("> a draft▏");
 }
 
 #[test]

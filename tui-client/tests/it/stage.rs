@@ -11,6 +11,7 @@ use shared::frames::{Receipt, Resume, Welcome};
 use shared::message::{Message, Seq};
 use shared::names::{MessageId, Username};
 use shared::rest::HistoryPage;
+use tui_client::app::commands::Direction;
 use tui_client::app::notifications::Notification;
 use tui_client::app::preferences::Preferences;
 use tui_client::app::update::update;
@@ -99,6 +100,11 @@ impl Stage {
 
     pub(crate) fn press(self, code: KeyCode) -> Self {
         self.happens(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
+    }
+
+    /// Turns the wheel by a notch.
+    pub(crate) fn wheel(self, direction: Direction) -> Self {
+        self.happens(Event::Wheel { direction, rows: 3 })
     }
 
     pub(crate) fn ctrl(self, c: char) -> Self {

@@ -96,6 +96,25 @@ async fn what_is_typed_is_posted_and_what_is_said_is_seen() {
 }
 
 #[tokio::test]
+async fn the_wheel_scrolls_and_the_key_that_it_sends_moves_the_caret() {
+    let mut server = Scripted::start().await;
+    let (tmux, mut socket) = joined(&mut server).await;
+    for seq in 2..=40 {
+        socket.message(seq, &format!("message {seq}")).await;
+    }
+    tmux.expect("message 40").await;
+    tmux.text("a draft");
+    tmux.expect("> a draft").await;
+    tmux.bytes(b"\x1b[A\x1b[A\x1b[A");
+    tmux.until("message 40 gone".to_owned(), || (!tmux.screen().contains("message 40")).then_some(())).await;
+    tmux.keys(&["Up"]);
+    tmux.text("still ");
+    tmux.expect("> still a draft").await;
+    tmux.bytes(b"\x1bOB\x1bOB\x1bOB");
+    tmux.expect("message 40").await;
+}
+
+#[tokio::test]
 async fn a_signal_gives_the_terminal_back() {
     for (signal, code) in [("TERM", 143), ("HUP", 129), ("INT", 130)] {
         let mut server = Scripted::start().await;

@@ -6,6 +6,7 @@ use crossterm::event::KeyCode;
 use shared::frames::{AttentionState, Reached, Receipt, Resume};
 use shared::message::Seq;
 use tui_client::app::Event;
+use tui_client::app::commands::Direction;
 use tui_client::app::receipts::Focus;
 use tui_client::network::{NetworkEvent, Request};
 
@@ -177,8 +178,9 @@ fn while_scrolled_up_the_last_of_what_is_below_is_told() {
     scrolled(20, 5, 2)(" 2 new below · End");
     // What comes while somebody is scrolled up has a line as well, and what they have seen by then is not new below.
     let stage = scrolled(80, 10, 3)(" 2 new below · outside: build 812 is green, and it took a while · End");
-    let stage = stage.happens(Event::Drawn).press(KeyCode::Down).happens(Event::Drawn);
-    let stage = (0..6).fold(stage, |stage, _| stage.press(KeyCode::Down).happens(Event::Drawn));
+    let stage = stage.happens(Event::Drawn);
+    let down = Event::Wheel { direction: Direction::Down, rows: 1 };
+    let stage = (0..7).fold(stage, |stage, _| stage.happens(down.clone()).happens(Event::Drawn));
     stage.expect_text("message 60 ── 2 new ──").expect_text("1 new below").press(KeyCode::End).expect_no_text("below");
 }
 

@@ -252,8 +252,11 @@ fn each_welcome_is_a_time_to_look_for_what_others_left() {
 #[test]
 fn what_was_sent_in_this_room_can_be_written_anew() {
     let sent = || Stage::joined(80, 12, 6).sends("one").sends("/retry").sends("two").types("a draft");
-    sent().ctrl('p').expect_text("> two▏").ctrl('p').expect_text("> /retry▏").ctrl('p').ctrl('p').expect_text("> one▏");
+    sent().ctrl('p').expect_text("> two▏").ctrl('p').expect_text("> /retry▏").ctrl('p').expect_text("> one▏");
     sent().ctrl('p').ctrl('n').expect_text("> a draft▏");
+    sent().press(KeyCode::Up).expect_text("> two▏").press(KeyCode::Down).expect_text("> a draft▏");
+    let empty = || sent().ctrl('u').expect_text("> ▏");
+    empty().press(KeyCode::Up).expect_text("> two▏").press(KeyCode::Down).expect_text("> ▏");
     sent().ctrl('p').press(KeyCode::Enter).expect_requests(&[post(3, "two")]).expect_text("> a draft▏");
 }
 

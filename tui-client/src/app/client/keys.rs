@@ -10,12 +10,16 @@ use crate::app::{Effect, Event, Screen, sanitize};
 use crate::config;
 
 impl Client {
-    pub(super) fn press(&mut self, key: KeyEvent, effects: &mut Effects) {
+    /// Whoever types looks, and so the hidden rooms need not call.
+    pub(super) fn note_person(&mut self, effects: &mut Effects) {
         if self.focus != Focus::Here {
-            // Whoever types looks, and so the hidden rooms need not call.
             self.focus = Focus::Here;
             self.tell_focus(effects);
         }
+    }
+
+    pub(super) fn press(&mut self, key: KeyEvent, effects: &mut Effects) {
+        self.note_person(effects);
         if let Some(mut switcher) = self.switcher.take() {
             match switcher.press(self, &key) {
                 Pressed::Stay => self.switcher = Some(switcher),

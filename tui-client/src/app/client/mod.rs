@@ -160,6 +160,13 @@ impl Client {
         match event {
             Event::Key(key) if key.kind == KeyEventKind::Release => {}
             Event::Key(key) => self.press(key, &mut effects),
+            Event::Wheel { direction, rows } if self.switcher.is_some() => {
+                (0..rows).for_each(|_| self.press(direction.arrow(), &mut effects));
+            }
+            Event::Wheel { .. } => {
+                self.note_person(&mut effects);
+                self.happens(self.shown, event, &mut effects);
+            }
             Event::Paste(text) if self.switcher.is_some() => {
                 if let Some(switcher) = &mut self.switcher {
                     switcher.look_for(&sanitize::line(&text));

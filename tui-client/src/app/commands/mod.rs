@@ -8,6 +8,8 @@ pub mod key;
 pub mod keymap;
 pub mod table;
 
+use crossterm::event::{KeyCode, KeyEvent};
+
 use crate::app::commands::key::Key;
 use crate::app::commands::table::GROUPS;
 use crate::app::completion::Turn;
@@ -163,6 +165,16 @@ pub enum Direction {
     Up,
     /// To what is newer.
     Down,
+}
+
+impl Direction {
+    /// The key that goes there.
+    pub(crate) fn arrow(self) -> KeyEvent {
+        match self {
+            Self::Up => KeyCode::Up.into(),
+            Self::Down => KeyCode::Down.into(),
+        }
+    }
 }
 
 /// Every command, in the order of the help.

@@ -37,9 +37,6 @@ const READING: &[Command] = &[
         "scroll down by a row",
         Action::Row(Direction::Down),
     ),
-    // Terminals turn the wheel into these two on the alternate screen.
-    hidden("wheel-up", When::DraftIsEmpty, &[plain(KeyCode::Up)], Action::Row(Direction::Up)),
-    hidden("wheel-down", When::DraftIsEmpty, &[plain(KeyCode::Down)], Action::Row(Direction::Down)),
     Command {
         id: "unread",
         name: Some("unread"),
@@ -178,10 +175,13 @@ const PROGRAM: &[Command] = &[
 const EDITING: &[Command] = &[
     edit("left", &[plain(KeyCode::Left), ctrl('b')], "move left", Edit::Left),
     edit("right", &[plain(KeyCode::Right), ctrl('f')], "move right", Edit::Right),
-    edit("up", &[plain(KeyCode::Up)], "move up a row", Edit::Up),
-    edit("down", &[plain(KeyCode::Down)], "move down a row", Edit::Down),
-    edit("earlier", &[ctrl('p')], "up a row; from the first to what you sent before", Edit::Earlier),
-    edit("later", &[ctrl('n')], "down a row; from the last back to your draft", Edit::Later),
+    edit(
+        "earlier",
+        &[plain(KeyCode::Up), ctrl('p')],
+        "up a row; from the first to what you sent before",
+        Edit::Earlier,
+    ),
+    edit("later", &[plain(KeyCode::Down), ctrl('n')], "down a row; from the last back to your draft", Edit::Later),
     edit(
         "word-left",
         &[ctrl_code(KeyCode::Left), alt(KeyCode::Left), alt(KeyCode::Char('b'))],

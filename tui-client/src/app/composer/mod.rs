@@ -49,13 +49,9 @@ pub enum Edit {
     WordLeft,
     /// The caret behind this word, or behind the next one.
     WordRight,
-    /// The caret one row up.
-    Up,
-    /// The caret one row down.
-    Down,
-    /// The caret one row up; from the first, what was sent before.
+    /// The caret one row up; from the first, what was sent before. Where nothing was, the caret to the beginning.
     Earlier,
-    /// The caret one row down; from the last, what was sent after it, and the draft in the end.
+    /// The caret one row down; from the last, what was sent after it, and the draft in the end. Behind that, the caret to the end.
     Later,
     /// The caret to the beginning of the line.
     LineStart,
@@ -148,18 +144,16 @@ impl Composer {
     pub fn edit(&mut self, edit: Edit, width: usize) {
         let goes_on_cutting = std::mem::take(&mut self.is_cutting);
         match edit {
-            Edit::Up => return self.move_rows(-1, width),
-            Edit::Down => return self.move_rows(1, width),
             Edit::Earlier if self.row(width) > 0 => return self.move_rows(-1, width),
             Edit::Later if self.row(width) + 1 < self.rows(width).len() => return self.move_rows(1, width),
-            Edit::Earlier => {
-                let earlier = self.recall.earlier(&self.text);
-                self.put(earlier);
-            }
-            Edit::Later => {
-                let later = self.recall.later(&self.text);
-                self.put(later);
-            }
+            Edit::Earlier => match self.recall.earlier(&self.text) {
+                None => self.move_rows(-1, width),
+                Some(text) => self.put(&text),
+            },
+            Edit::Later => match self.recall.later(&self.text) {
+                None => self.move_rows(1, width),
+                Some(text) => self.put(&text),
+            },
             Edit::Left => self.caret = self.before(),
             Edit::Right => self.caret = self.behind(),
             Edit::WordLeft => self.caret = self.word_start(),
@@ -202,10 +196,8 @@ impl Composer {
         self.is_cutting = false;
     }
 
-    fn put(&mut self, text: Option<String>) {
-        if let Some(text) = text {
-            self.replace(0..self.text.len(), &text, Change::AtOnce);
-        }
+    fn put(&mut self, text: &str) {
+        self.replace(0..self.text.len(), text, Change::AtOnce);
     }
 
     /// Cuts. What is cut in a row comes back as a whole.
