@@ -20,6 +20,9 @@ pub const MAX_RECEIPTS: usize = 8;
 /// How long a user counts as writing who does not say so again. Clients say it again after half of this.
 pub const TYPING_LASTS: Duration = Duration::from_secs(6);
 
+/// How long a seat is kept for a user whose connection broke off.
+pub const SEAT_KEPT_FOR: Duration = Duration::from_secs(15);
+
 /// What the server sends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use shared::frames::{ClientFrame, Gap, Idle, Presence, Receipt, Resume, Typing};
+use shared::frames::{ClientFrame, Gap, Idle, Presence, Receipt, Resume, SEAT_KEPT_FOR, Typing};
 use shared::message::{Message, Seq};
 use shared::names::{RoomId, Username};
 use shared::rest::Occupant;
@@ -28,7 +28,7 @@ use shared::rest::Occupant;
 use crate::rooms::room::Room;
 
 /// How long the seat of a `duet.v1` connection that broke off is kept for it.
-pub const GRACE: Duration = Duration::from_secs(15);
+pub const GRACE: Duration = SEAT_KEPT_FOR;
 
 /// How long to leave a history alone that could not be read.
 const RETRY_READ: Duration = Duration::from_secs(1);

@@ -4,8 +4,12 @@ use std::time::Duration;
 
 /// The first attempt after a loss comes within this: most losses are a server that restarts or a network that blinks.
 const AT_ONCE: Duration = Duration::from_millis(100);
-/// What the longest possible wait starts from and doubles with each failure.
-const BASE: Duration = Duration::from_millis(500);
+/// What the longest possible wait is then, and doubles from with each failure.
+const BASE: Duration = Duration::from_secs(1);
+/// No wait is longer while a server may only have restarted: its room keeps no seat for whoever comes late.
+const EARLY_CAP: Duration = Duration::from_secs(2);
+/// How much is waited in all before waits grow beyond that.
+const EARLY: Duration = Duration::from_secs(60);
 /// No wait is longer, unless the server asks for it.
 const CAP: Duration = Duration::from_secs(15);
 const LONGEST_ASKED: Duration = Duration::from_secs(3600);
@@ -13,25 +17,31 @@ const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 /// Exponential back-off with full jitter: after an outage clients come back spread out, not all at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Backoff {
-    failures: u32,
+    /// The longest that the wait before could have been without the server's wish.
+    longest: Duration,
+    /// How much has been waited in all.
+    waited: Duration,
 }
 
 impl Backoff {
     /// The wait before the next attempt, given a `chance` from 0 to 1 and what the server asked for, if it did. What it
     /// asked for is cut to an hour, and spread as well: it asks the same of everybody.
     pub fn next_wait(&mut self, chance: f64, asked: Option<Duration>) -> Duration {
-        let most = match self.failures {
-            0 => AT_ONCE,
-            n => BASE.saturating_mul(2u32.saturating_pow(n)).min(CAP),
+        let cap = if self.waited < EARLY { EARLY_CAP } else { CAP };
+        self.longest = match self.longest {
+            Duration::ZERO => AT_ONCE,
+            AT_ONCE => BASE,
+            longest => (longest * 2).min(cap),
         };
-        self.failures = self.failures.saturating_add(1);
-        let jitter = most.mul_f64(chance.clamp(0.0, 1.0));
-        jitter + asked.unwrap_or_default().min(LONGEST_ASKED)
+        let jitter = self.longest.mul_f64(chance.clamp(0.0, 1.0));
+        let wait = jitter + asked.unwrap_or_default().min(LONGEST_ASKED);
+        self.waited = self.waited.saturating_add(wait);
+        wait
     }
 
     /// An attempt has gone well: begin anew.
     pub fn reset(&mut self) {
-        self.failures = 0;
+        *self = Self::default();
     }
 }
 
@@ -40,32 +50,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_wait_is_short_and_the_longest_doubles_up_to_the_cap() {
+    fn for_a_minute_waits_are_short_then_they_double_up_to_the_cap() {
         let mut backoff = Backoff::default();
-        let longest: Vec<u128> = (0..8).map(|_| backoff.next_wait(1.0, None).as_millis()).collect();
-        assert_eq!(longest, [100, 1000, 2000, 4000, 8000, 15000, 15000, 15000]);
+        let longest: Vec<u128> = (0..37).map(|_| backoff.next_wait(1.0, None).as_millis()).collect();
+        assert_eq!(longest[..3], [100, 1000, 2000]);
+        assert!(longest[3..32].iter().all(|wait| *wait == 2000), "{longest:?}");
+        assert_eq!(longest[32..], [4000, 8000, 15000, 15000, 15000]);
         backoff.reset();
         assert_eq!(backoff.next_wait(1.0, None), AT_ONCE);
     }
 
+    /// One that has waited for long.
+    fn late() -> Backoff {
+        Backoff { longest: CAP, waited: EARLY }
+    }
+
     #[test]
     fn the_wait_is_spread_over_the_whole_range() {
-        let wait = |chance| Backoff { failures: 3 }.next_wait(chance, None);
+        let wait = |chance| Backoff { longest: BASE, waited: BASE }.next_wait(chance, None);
         assert_eq!(wait(0.0), Duration::ZERO);
-        assert_eq!(wait(0.5), Duration::from_secs(2));
-        assert_eq!(wait(1.0), Duration::from_secs(4));
+        assert_eq!(wait(0.5), Duration::from_secs(1));
+        assert_eq!(wait(1.0), Duration::from_secs(2));
     }
 
     #[test]
     fn what_the_server_asks_for_is_waited_at_least() {
         let asked = Some(Duration::from_secs(2));
         assert_eq!(Backoff::default().next_wait(0.0, asked), Duration::from_secs(2));
-        assert_eq!(Backoff { failures: 9 }.next_wait(1.0, asked), Duration::from_secs(17));
+        assert_eq!(late().next_wait(1.0, asked), Duration::from_secs(17));
         assert_eq!(Backoff::default().next_wait(0.0, Some(Duration::MAX)), Duration::from_secs(3600));
     }
 
     #[test]
     fn many_failures_do_not_overflow() {
-        assert_eq!(Backoff { failures: u32::MAX }.next_wait(1.0, None), CAP);
+        assert_eq!(Backoff { longest: CAP, waited: Duration::MAX }.next_wait(1.0, None), CAP);
     }
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, OptionFuture, pending};
 use jiff::{SignedDuration, Timestamp};
-use shared::frames::{Activity, Attention, AttentionState, Bye, ClientFrame, CloseCode, ServerFrame};
+use shared::frames::{Activity, Attention, AttentionState, Bye, ClientFrame, CloseCode, SEAT_KEPT_FOR, ServerFrame};
 use shared::message::Seq;
-use shared::rest::{HistoryPage, MAX_FOUND, RoomAnswer};
+use shared::rest::{HistoryPage, MAX_FOUND, Occupant, RoomAnswer};
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
@@ -30,6 +30,9 @@ const GOOD_AFTER: Duration = Duration::from_secs(5);
 const PAGE: u32 = 200;
 /// The shortest time between two questions for a seat; two and a half times as long at the most.
 const ASK_AFTER: Duration = Duration::from_secs(2);
+/// How long whoever waits for a seat leaves it to those who had it, when the server was gone: as long as a seat is kept for
+/// somebody who broke off, and some seconds more in which they find that the server is back.
+const HOLD_BACK: Duration = SEAT_KEPT_FOR.saturating_add(Duration::from_secs(5));
 /// How many users a room holds.
 const SEATS: usize = 2;
 /// How long posts may still take when the program ends.
@@ -50,15 +53,30 @@ pub(crate) struct Connection {
     page: OptionFuture<BoxFuture<'static, Result<HistoryPage, ApiError>>>,
     search: OptionFuture<BoxFuture<'static, NetworkEvent>>,
     attention: AttentionState,
-    /// Whether a free seat is to be taken.
-    may_take_seat: bool,
+    /// Present from [`Request::WaitForSeat`] until it is in.
+    seat: Option<SeatWait>,
+}
+
+/// What whoever waits for a seat knows of them.
+#[derive(Default)]
+struct SeatWait {
+    /// Who held the seats by the last answer; `None` before the first.
+    known: Option<Vec<Occupant>>,
+    /// Until when a free seat is left to those who had it.
+    hold_until: Option<Instant>,
+    /// Whether it was told that the server is gone, and not yet that it still waits.
+    is_lost: bool,
 }
 
 /// What the connection is about.
 enum Link {
     Opening(BoxFuture<'static, Result<Box<Socket>, ApiError>>),
     Open(Box<Socket>),
-    Waiting(Instant),
+    Waiting {
+        until: Instant,
+        /// Whether any sign of the server's being back ends the wait: it has asked for none.
+        may_hurry: bool,
+    },
     /// Until somebody asks for another try.
     Parked,
     /// Until it is time to ask again for a seat in a full room.
@@ -79,7 +97,7 @@ impl Link {
         match self {
             Self::Opening(opening) => LinkEvent::Opened(opening.await),
             Self::Open(socket) => LinkEvent::Heard(socket.next().await),
-            Self::Waiting(until) => {
+            Self::Waiting { until, .. } => {
                 sleep_until(*until).await;
                 LinkEvent::Due
             }
@@ -90,6 +108,25 @@ impl Link {
             }
             Self::Asking(asking) => LinkEvent::Seats(asking.await),
         }
+    }
+}
+
+impl SeatWait {
+    /// Where nobody is there any more as they were when it last asked, the server may have been gone in between.
+    fn learn(&mut self, occupants: Vec<Occupant>, now: Instant) {
+        let known = self.known.replace(occupants).unwrap_or_default();
+        let stays = |occupant: &Occupant| known.contains(occupant);
+        if !known.is_empty() && !self.known.iter().flatten().any(stays) {
+            self.hold_back(now);
+        }
+    }
+
+    fn hold_back(&mut self, now: Instant) {
+        self.hold_until = Some(now + HOLD_BACK);
+    }
+
+    fn holds_back(&self, now: Instant) -> bool {
+        self.hold_until.is_some_and(|until| now < until)
     }
 }
 
@@ -110,7 +147,7 @@ impl Connection {
             page: None.into(),
             search: None.into(),
             attention: AttentionState::Here,
-            may_take_seat: false,
+            seat: None,
         }
     }
 
@@ -135,7 +172,7 @@ impl Connection {
                     // Nobody listens any more.
                     (Err(_), _) | (_, None) => break,
                 },
-                event = self.posts.next() => self.untold.push_back(event),
+                event = self.posts.next() => self.posted(event),
                 Some(page) = &mut self.page => self.turn(page),
                 Some(event) = &mut self.search => {
                     self.search = None.into();
@@ -201,16 +238,27 @@ impl Connection {
             }
             Request::RetryNow => {
                 self.posts.hurry();
-                if matches!(self.link, Link::Waiting(_) | Link::Parked | Link::Seatless(_) | Link::Asking(_)) {
+                if matches!(self.link, Link::Waiting { .. } | Link::Parked | Link::Seatless(_) | Link::Asking(_)) {
                     self.connect();
                 }
             }
             Request::WaitForSeat => {
                 if matches!(self.link, Link::Parked) {
-                    self.may_take_seat = false;
+                    // Of what it knows from before it was turned away, only that the server was gone still counts.
+                    let hold_until = self.seat.take().and_then(|seat| seat.hold_until);
+                    self.seat = Some(SeatWait { hold_until, ..SeatWait::default() });
                     self.ask_for_seat();
                 }
             }
+        }
+    }
+
+    /// Of a post something is known. One that is accepted shows that the server is back.
+    fn posted(&mut self, event: NetworkEvent) {
+        let is_accepted = matches!(event, NetworkEvent::Posted(_));
+        self.tell(event);
+        if is_accepted && matches!(self.link, Link::Waiting { may_hurry: true, .. }) {
+            self.connect();
         }
     }
 
@@ -263,22 +311,38 @@ impl Connection {
     /// What is known of the seats now. The first answer only tells who holds them: whoever was turned away a moment ago and
     /// hears of a free seat would be back at once, and turned away again.
     fn seats(&mut self, answer: Result<RoomAnswer, ApiError>) {
-        let ask_at = Instant::now() + ASK_AFTER.mul_f64(1.0 + 1.5 * rand::random::<f64>());
-        let may_take_seat = std::mem::replace(&mut self.may_take_seat, true);
+        let now = Instant::now();
+        let ask_at = now + ASK_AFTER.mul_f64(1.0 + 1.5 * rand::random::<f64>());
+        let seat = self.seat.get_or_insert_default();
         match answer {
             Ok(RoomAnswer { occupants, .. }) => {
-                let users: Vec<_> = occupants.into_iter().map(|occupant| occupant.user).collect();
+                let users: Vec<_> = occupants.iter().map(|occupant| occupant.user.clone()).collect();
+                let is_first = seat.known.is_none();
+                seat.learn(occupants, now);
                 let is_free = users.len() < SEATS || users.contains(&self.api.who.username);
-                if is_free && may_take_seat {
+                if is_free && !is_first && !seat.holds_back(now) {
                     return self.connect();
                 }
                 self.link = Link::Seatless(ask_at);
+                if std::mem::take(&mut seat.is_lost) {
+                    self.tell(NetworkEvent::RoomFull);
+                }
                 if !is_free {
                     self.tell(NetworkEvent::SeatsTaken(users));
                 }
             }
-            // One that cannot tell is asked by trying to get in, which also shows whether it is there.
-            Err(_) => self.link = Link::Waiting(ask_at),
+            Err(ApiError::Unreachable(words) | ApiError::Busy { words, .. } | ApiError::Token(words)) => {
+                seat.hold_back(now);
+                self.link = Link::Seatless(ask_at);
+                if seat.is_lost {
+                    self.tell_lost(words, ask_at - now);
+                }
+            }
+            // One that cannot tell is asked by trying to get in.
+            Err(ApiError::Unheard(_) | ApiError::Refused(_)) => {
+                let until = seat.hold_until.unwrap_or(ask_at).max(ask_at);
+                self.link = Link::Waiting { until, may_hurry: false };
+            }
         }
     }
 
@@ -337,6 +401,7 @@ impl Connection {
                 self.feed.welcome(&welcome);
                 self.receipts.welcome(welcome.resume);
                 self.welcomed_at = Some(Instant::now());
+                self.seat = None;
                 self.posts.hurry();
                 self.tell(NetworkEvent::Welcomed(welcome));
                 // A new connection counts as attended.
@@ -387,7 +452,20 @@ impl Connection {
             self.backoff.reset();
         }
         let wait = self.backoff.next_wait(rand::random(), retry_after);
-        self.link = Link::Waiting(Instant::now() + wait);
+        let now = Instant::now();
+        self.link = match &mut self.seat {
+            // Whoever waits for a seat does not come in first when the server is back.
+            Some(seat) => {
+                seat.hold_back(now);
+                seat.is_lost = true;
+                Link::Seatless(now + wait)
+            }
+            None => Link::Waiting { until: now + wait, may_hurry: retry_after.is_none() },
+        };
+        self.tell_lost(reason, wait);
+    }
+
+    fn tell_lost(&mut self, reason: String, wait: Duration) {
         let retry_at = Timestamp::now() + SignedDuration::try_from(wait).unwrap_or_default();
         self.tell(NetworkEvent::Lost { reason, retry_at });
     }

@@ -165,6 +165,75 @@ async fn in_a_full_room_a_seat_is_asked_for_until_one_is_free() {
 }
 
 #[tokio::test]
+async fn when_the_server_was_gone_a_seat_is_left_to_those_who_had_it() {
+    let mut server = Scripted::start().await;
+    let mut client = Client::join(&server.url());
+    server.give_token("t1").await;
+    server.let_in().await.close(4001).await;
+    assert_eq!(client.hear().await, "RoomFull");
+    client.ask(Request::WaitForSeat).await;
+    let answer = |users: &[&str], since: &str| {
+        let seats: Vec<_> = users.iter().map(|user| json!({"user": user, "state": "here", "since": since})).collect();
+        json!({"room_id": "room1", "head": 0, "occupants": seats})
+    };
+    let (before, after) = ("2026-11-22T14:02:11.125Z", "2026-11-22T14:05:00.000Z");
+    server.expect("GET /rooms/room1").await.ok(answer(&["bob", "carol"], before));
+    assert!(client.hear().await.contains("SeatsTaken"));
+    // It never saw the server away, and yet bob has come anew.
+    server.expect("GET /rooms/room1").await.ok(answer(&["bob"], after));
+    let back = Instant::now();
+    tokio::time::pause();
+    loop {
+        let request = server.any().await;
+        if request.line.starts_with("GET /updates/") {
+            break request.upgrade(Some(SUBPROTOCOL)).await.welcome("live", 0).await;
+        }
+        request.ok(answer(&["bob"], after));
+    }
+    assert!(back.elapsed() > Duration::from_secs(15), "{:?}", back.elapsed());
+    assert_eq!(client.hear().await, "welcome Live");
+}
+
+#[tokio::test]
+async fn who_waits_for_a_seat_goes_on_asking_when_the_server_is_gone() {
+    let mut server = Scripted::start().await;
+    let mut client = Client::join(&server.url());
+    server.give_token("t1").await;
+    server.let_in().await.close(4001).await;
+    assert_eq!(client.hear().await, "RoomFull");
+    client.ask(Request::WaitForSeat).await;
+    server.expect("GET /rooms/room1").await.drop_connection();
+    for _ in 0..2 {
+        let request = server.any().await;
+        assert!(request.line.starts_with("GET /rooms/room1"), "{}", request.line);
+        request.ok(json!({"room_id": "room1", "head": 0, "occupants": []}));
+    }
+}
+
+#[tokio::test]
+async fn a_post_that_is_accepted_shows_that_the_server_is_back() {
+    let (mut server, mut client, socket) = joined().await;
+    drop(socket);
+    assert_eq!(client.hear().await, "lost: connection broken");
+    // Not so busy that it asks for patience, and long enough that the next wait is not over by chance.
+    for _ in 0..8 {
+        server.expect("GET /updates/room1").await.drop_connection();
+        assert!(client.hear().await.starts_with("lost: "));
+    }
+    client.post("p1", "hello").await;
+    loop {
+        let request = server.any().await;
+        if request.line.starts_with("POST /message") {
+            let now = Instant::now();
+            request.ok(json!({"status": "Message sent to room: room1"}));
+            server.expect("GET /updates/room1").await;
+            break assert!(now.elapsed() < Duration::from_millis(300), "{:?}", now.elapsed());
+        }
+        request.drop_connection();
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_cannot_tell_of_seats_is_asked_by_trying_to_get_in() {
     let mut server = Scripted::start().await;
     let mut client = Client::join(&server.url());

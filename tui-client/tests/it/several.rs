@@ -146,3 +146,26 @@ async fn who_waits_for_a_seat_gets_in_when_somebody_leaves() {
     say(&alice, "here I am");
     bob.expect("here I am").await;
 }
+
+#[tokio::test]
+async fn who_waits_for_a_seat_takes_none_from_two_whose_server_restarts() {
+    let mut server = Server::fresh();
+    let alice = server.joined_by("alice").await;
+    let bob = server.joined_by("bob").await;
+    let carol = Tmux::start().await;
+    carol.shell(&join(&server, "room1", "carol"));
+    carol.expect("room1 is full: alice and bob are in it.").await;
+    let (listen, folder) = (server.address.to_string(), server.folder.clone());
+    server.kill();
+    alice.expect("no connection").await;
+    bob.expect("no connection").await;
+    // So long that the next attempt is not the immediate one.
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    let _server = Server::start(&listen, &folder);
+    alice.expect("bob is here").await;
+    bob.expect("alice is here").await;
+    say(&bob, "there we are again");
+    alice.expect("there we are again").await;
+    let screen = carol.expect("waiting for a seat").await;
+    assert!(!screen.contains("there we are again"), "{screen}");
+}
