@@ -1,6 +1,5 @@
 //! Pure. The lines of a message: fenced blocks, quotes, and text.
 
-use std::collections::VecDeque;
 use std::ops::Range;
 
 use crate::app::markup::{Ink, Kind, Page, Role, inline, syntax};
@@ -20,20 +19,22 @@ struct Fence {
 
 pub(super) fn read(page: &mut Page<'_>) {
     let source = page.source;
-    let mut ends = Ends::of(source);
     let mut start = 0;
     let mut after_code = false;
     while start <= source.len() {
         let line = line_at(source, start);
         let opening = opening(source, &line);
-        if let Some((language, end)) =
-            opening.and_then(|(fence, language)| Some((language, ends.of_block(&line, fence)?)))
+        if let Some((language, (code, end))) =
+            opening.and_then(|(fence, name)| Some((name, block_behind(source, &line, fence)?)))
         {
-            // Without the newline before the end.
-            let code = line.end + 1..(end.start - 1).max(line.end + 1);
-            block(page, language, code, after_code);
+            if after_code {
+                // Two blocks that follow each other stay two.
+                page.line(Kind::Text, false);
+                page.end_line();
+            }
+            block(page, language, code);
             after_code = true;
-            start = end.end + 1;
+            start = end + 1;
             continue;
         }
         text(page, &line);
@@ -42,57 +43,29 @@ pub(super) fn read(page: &mut Page<'_>) {
     }
 }
 
-/// The lines that may end a fenced block.
-struct Ends {
-    /// In order; none twice, for the next block begins behind the last one's end.
-    lines: VecDeque<End>,
+/// The code of the block that begins with this line, and where the block ends: with its fence, or with the message
+/// (CommonMark 0.31 §4.5). A fence with nothing behind it is text, for somebody wants it to be seen.
+fn block_behind(source: &str, opening: &Range<usize>, fence: Fence) -> Option<(Range<usize>, usize)> {
+    let first = opening.end + 1;
+    let mut start = first;
+    while start <= source.len() {
+        let line = line_at(source, start);
+        if ends(source.get(line.clone())?, fence) {
+            // Without the newline before the end.
+            return Some((first..(line.start - 1).max(first), line.end));
+        }
+        start = line.end + 1;
+    }
+    let rest = source.get(first..)?.trim_end_matches('\n');
+    (!rest.trim().is_empty()).then(|| (first..first + rest.len(), source.len()))
 }
 
-struct End {
-    line: Range<usize>,
-    fence: Fence,
-    /// The longest fence of the same mark from here on, so that none is looked for where there is none.
-    longest: usize,
-}
-
-impl Ends {
-    fn of(source: &str) -> Self {
-        let mut lines = VecDeque::new();
-        if !source.contains("```") && !source.contains("~~~") {
-            return Self { lines };
-        }
-        let mut start = 0;
-        while start <= source.len() {
-            let line = line_at(source, start);
-            let text = source.get(line.clone()).unwrap_or_default();
-            let ends_with_it = |(indent, fence): &(usize, Fence)| {
-                text.get(indent + fence.length..).is_some_and(|rest| rest.trim().is_empty())
-            };
-            start = line.end + 1;
-            if let Some((_, fence)) = fence(text).filter(ends_with_it) {
-                lines.push_back(End { line, fence, longest: fence.length });
-            }
-        }
-        let (mut backticks, mut tildes) = (0, 0);
-        for end in lines.iter_mut().rev() {
-            let longest = if end.fence.mark == b'~' { &mut tildes } else { &mut backticks };
-            *longest = end.fence.length.max(*longest);
-            end.longest = *longest;
-        }
-        Self { lines }
-    }
-
-    /// The line that ends the block which begins with this one.
-    fn of_block(&mut self, opening: &Range<usize>, fence: Fence) -> Option<Range<usize>> {
-        while self.lines.pop_front_if(|end| end.line.start <= opening.start).is_some() {}
-        let first = self.lines.iter().find(|end| end.fence.mark == fence.mark)?;
-        if first.longest < fence.length {
-            return None;
-        }
-        let ends = |end: &End| end.fence.mark == fence.mark && end.fence.length >= fence.length;
-        let at = self.lines.iter().position(ends)?;
-        self.lines.drain(..=at).next_back().map(|end| end.line)
-    }
+/// Whether a line ends a block with this fence.
+fn ends(line: &str, opening: Fence) -> bool {
+    fence(line).is_some_and(|(indent, Fence { mark, length })| {
+        let rest = line.get(indent + length..).unwrap_or_default();
+        mark == opening.mark && length >= opening.length && rest.trim().is_empty()
+    })
 }
 
 /// The line that begins at `start`, without its newline.
@@ -133,10 +106,9 @@ fn fence(line: &str) -> Option<(usize, Fence)> {
 }
 
 /// A block shows its language in a line of its own; without one the line of the fence is gone.
-fn block(page: &mut Page<'_>, language: Range<usize>, code: Range<usize>, after_code: bool) {
+fn block(page: &mut Page<'_>, language: Range<usize>, code: Range<usize>) {
     let name = page.source.get(language.clone()).unwrap_or_default();
-    // Two blocks that follow each other stay two.
-    let mut goes_on = !after_code;
+    let mut goes_on = false;
     if !name.is_empty() {
         page.line(Kind::Code, false);
         page.show(language, Ink::of(Role::Note));

@@ -56,7 +56,11 @@ pub(super) fn read(page: &mut Page<'_>, bytes: Range<usize>) {
 
 /// A link with a text of its own is followed by its host, so that no text can lie about it.
 fn link(page: &mut Page<'_>, found: &Found, offset: usize, ink: Ink) {
-    page.show(offset + found.text.start..offset + found.text.end, Ink { role: Role::Link, ..ink });
+    let ink = Ink { role: Role::Link, ..ink };
+    if found.text.is_empty() {
+        page.write("image", ink);
+    }
+    page.show(offset + found.text.start..offset + found.text.end, ink);
     if let Some(host) = &found.host {
         page.write(&format!(" ({host})"), Ink::of(Role::Note));
     }
@@ -91,7 +95,7 @@ fn cuts(line: &str) -> Vec<Cut> {
                 }
                 None => at += run(bytes, at),
             },
-            b'[' => match links::written(line.get(at..).unwrap_or_default()) {
+            b'[' | b'!' => match links::written(line.get(at..).unwrap_or_default()) {
                 Some(mut found) => {
                     found.text = at + found.text.start..at + found.text.end;
                     found.address = at + found.address.start..at + found.address.end;

@@ -37,7 +37,7 @@ impl Link {
 /// A link in the source, and what of it is hidden.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
-    /// What is shown as the link.
+    /// What is shown as the link; empty for an image without a name.
     pub(super) text: Range<usize>,
     /// Where all of it ends.
     pub(super) end: usize,
@@ -97,10 +97,12 @@ pub(super) fn bare(line: &str) -> Vec<Found> {
     finder.links(line).filter_map(found).collect()
 }
 
-/// `[text](address)` at the beginning of `line`.
+/// `[text](address)` at the beginning of `line`, or the same as an image, `![text](address)`, which needs no text.
 pub(super) fn written(line: &str) -> Option<Found> {
-    let inner = line.strip_prefix('[')?;
-    let text = inner.find(['[', ']']).filter(|length| *length > 0)?;
+    let link = line.strip_prefix('!').unwrap_or(line);
+    let is_image = link.len() < line.len();
+    let inner = link.strip_prefix('[')?;
+    let text = inner.find(['[', ']']).filter(|length| *length > 0 || is_image)?;
     let address = inner.get(text..)?.strip_prefix("](")?;
     let bounded = address.get(..address.floor_char_boundary(MAX_URL_BYTES + 1))?;
     let mut depth = 0_usize;
@@ -117,6 +119,18 @@ pub(super) fn written(line: &str) -> Option<Found> {
         None
     })??;
     let Target { host, .. } = target(bounded.get(..length)?)?;
-    let start = 1 + text + "](".len();
-    Some(Found { text: 1..1 + text, end: start + length + 1, address: start..start + length, host: Some(host) })
+    let begin = line.len() - inner.len();
+    let start = begin + text + "](".len();
+    let address = start..start + length;
+    let text = if text > 0 { begin..begin + text } else { file_name(line, &address) };
+    Some(Found { text, end: address.end + 1, address, host: Some(host) })
+}
+
+/// Where the name of the file stands in an address of `line`; empty where it has none.
+fn file_name(line: &str, address: &Range<usize>) -> Range<usize> {
+    let whole = line.get(address.clone()).unwrap_or_default();
+    let path = whole.find("://").map_or(whole.len(), |at| at + "://".len());
+    let end = whole.find(['?', '#']).unwrap_or(whole.len()).max(path);
+    let name = whole.get(path..end).and_then(|path| path.rfind('/')).map_or(end, |slash| path + slash + 1);
+    address.start + name..address.start + end
 }

@@ -64,7 +64,7 @@ fn what_is_no_mark_stays_as_it_is() {
         "[x](javascript:alert(1))",
         "[](http://a.b)",
         "```",
-        "```rust\nopen",
+        "```rust\n",
         "a > b",
         "~~~~",
         "***a",
@@ -98,8 +98,31 @@ fn a_fenced_block_shows_its_language_and_its_lines() {
     assert_eq!(&source[shown.code[0].clone()], "fn main() {} // x\n");
     check("~~~\n**a**\n```\n~~~~", "<code:**a**>\n<code:```>");
     check("```\n```", "");
-    check("```\na\n```\n```\nb\n```", "<code:a>\n<code:b>");
-    assert_eq!(Markup::of("```\na\n```\n```\nb\n```").parts.len(), 2);
+}
+
+#[test]
+fn two_blocks_have_a_row_between_them() {
+    for source in ["```\na\n```\n```\nb\n```", "```\na\n```\n\n```\nb\n```"] {
+        check(source, "<code:a>\n\n<code:b>");
+        let kinds: Vec<Kind> = Markup::of(source).parts.iter().map(|part| part.kind).collect();
+        assert_eq!(kinds, [Kind::Code, Kind::Text, Kind::Code]);
+    }
+}
+
+#[test]
+fn a_block_without_an_end_is_code_to_the_end_of_the_message() {
+    check("so\n```rust\n**fn**\n~~~\n", "so\n<note:rust>\n<code:**><keyword:fn><code:**>\n<code:~~~>");
+    assert_eq!(Markup::of("```\na\n\nb").code.first(), Some(&(4..8)));
+}
+
+#[test]
+fn an_image_is_a_link() {
+    check("see ![img](https://example.com/x.png)!", "see <link:img><note: (example.com) [#]>!");
+    check("![](https://example.com/a/x.png?b=/c)", "<link:x.png><note: (example.com) [#]>");
+    check("![](https://example.com)", "<link:image><note: (example.com) [#]>");
+    check("![](https://example.com/a/)", "<link:image><note: (example.com) [#]>");
+    check("no! ![a](b) ![", "no! ![a](b) ![");
+    assert_eq!(Markup::of("![a](http://b.cd/e)").links[0].address, "http://b.cd/e");
 }
 
 #[test]
