@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use shared::message::Seq;
 
 use crate::app::log::{Said, Voice};
+use crate::app::markup::{Markup, Role};
 use crate::app::preferences::Notifications as Wanted;
 use crate::app::receipts::Focus;
 use crate::app::times::later;
@@ -126,5 +127,12 @@ impl State {
 pub(crate) fn one_line(text: &str, width: usize) -> String {
     // Not all of a long text.
     let text: String = wrap::pieces(text).take(2 * width).map(|piece| piece.text).collect();
+    // As it is shown, without what we put beside it for those who look.
+    let mut shown = Markup::of(&text);
+    let notes = shown.spans.iter().rev().filter(|span| span.ink.role == Role::Note);
+    for bytes in notes.map(|span| span.bytes.clone()) {
+        shown.text.to_mut().replace_range(bytes, "");
+    }
+    let text = shown.text;
     wrap::fitted(&text.split_whitespace().collect::<Vec<_>>().join(" "), width)
 }

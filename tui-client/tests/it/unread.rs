@@ -210,3 +210,11 @@ fn after_five_minutes_without_a_key_nobody_is_here_and_nothing_is_read() {
     let stage = away(Stage::joined(80, 10, 0).at("14:03"));
     assert!(!stage.draws());
 }
+
+#[test]
+fn the_last_of_what_is_below_is_told_as_it_is_shown() {
+    let stage = Stage::joined(80, 10, 30).bob_counts_to(30).press(KeyCode::PageUp);
+    stage
+        .says(31, "14:09", "bob", "second **new** see https://a.example end")
+        .expect_text("1 new below · bob: second new see https://a.example end ·");
+}
