@@ -12,18 +12,30 @@ use crate::app::{Connection, State, wrap};
 use crate::view::paint::{self, Run};
 use crate::view::theme::Theme;
 
+/// The least columns of the name of a room that is cut.
+const LEAST_ROOM: usize = 8;
+
 pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let width = usize::from(area.width);
-    let room = vec![Run::new(format!(" {}", state.room), theme.strong())];
-    let mut room_and_people = vec![Run::new(format!(" {}   ", state.room), theme.strong())];
-    room_and_people.extend(people(state, theme));
     let mut connections = connection(state);
     if state.preferences.glyphs == Glyphs::Ascii {
         // They end at the edge, where there is no room for the dots later.
         connections.iter_mut().for_each(|words| *words = words.replace('…', "..."));
     }
+    let people = people(state, theme);
+    let least = connections.last().map_or(0, |words| wrap::columns(words));
+    // A long name of the room is cut before anything goes, a short one never.
+    let room_beside = |columns: usize| {
+        let columns = width.saturating_sub(columns + least + " ".len() + 3);
+        (columns >= LEAST_ROOM.min(wrap::columns(&state.room))).then(|| wrap::fitted(&state.room, columns))
+    };
+    let room = room_beside(0).map(|room| vec![Run::new(format!(" {room}"), theme.strong())]);
+    let room_and_people = room_beside(paint::columns(&people) + 3).map(|room| {
+        let room = Run::new(format!(" {room}   "), theme.strong());
+        [room].into_iter().chain(people).collect::<Vec<_>>()
+    });
     // The people go first, then the words on the connection, then the name of the room.
-    let fitting = [room_and_people, room].into_iter().find_map(|left| {
+    let fitting = [room_and_people, room].into_iter().flatten().find_map(|left| {
         let room_left = width.checked_sub(paint::columns(&left) + 3)?;
         let right = connections.iter().find(|words| wrap::columns(words) <= room_left)?;
         Some((left, right.clone()))

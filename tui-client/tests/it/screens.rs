@@ -332,3 +332,11 @@ fn news_are_bold_and_go_by_themselves_and_trouble_is_red_and_stays_until_a_key()
     assert_eq!(stage.state.next_tick(), None);
     stage.press(KeyCode::Home).expect_no_text("No.");
 }
+
+#[test]
+fn a_long_name_of_a_room_is_cut_before_the_people_and_the_connection_go() {
+    let mut stage = Stage::joined(80, 8, 0);
+    stage.state.room = "a-room-".repeat(9);
+    let stage = stage.expect_text("… alice · bob is here live");
+    stage.happens(Event::Resized(ratatui::layout::Size::new(40, 8))).expect_text("… alice · bob is here live");
+}
