@@ -74,10 +74,8 @@ pub(crate) fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>
             state.hand = Hand::Free;
             return Meant::ForTheRest;
         }
-        (Hand::Selected { .. }, code) => match state.preferences.keymap.action_on_selected(key) {
+        (Hand::Selected { .. }, _) => match state.preferences.keymap.action_on_selected(key) {
             Some(deed) => act(state, deed, effects),
-            // Not to be taken for a text, and no reason to lose one's place.
-            None if is_typed && matches!(code, KeyCode::Char(_)) => {}
             None => {
                 state.hand = Hand::Free;
                 return Meant::ForTheRest;
