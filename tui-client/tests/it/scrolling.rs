@@ -55,7 +55,7 @@ fn the_foot_stays_at_a_message_on_its_way_whatever_comes_before_it() {
         stage = stage.sends(&format!("mine {number}")).hears(refusal);
     }
     // The last one and its reason are below.
-    let stage = stage.press(KeyCode::Esc).press(KeyCode::Up).press(KeyCode::Up);
+    let stage = stage.press(KeyCode::Esc).happens(Event::Wheel { direction: Up, rows: 2 });
     let last_row = |stage: &Stage| stage.screen().lines().nth(6).unwrap_or_default().to_owned();
     let reason = last_row(&stage);
     let stage = stage.expect_text("mine 2").expect_no_text("mine 3").says(31, "14:10", "bob", "news");
