@@ -4,8 +4,8 @@ use crate::app::commands::{self, Argument};
 use crate::app::preferences::{Glyphs, Switch};
 use crate::app::{Screen, State};
 
-/// How many candidates are offered.
-const MAX_CANDIDATES: usize = 5;
+/// How many emoji are offered: one that is not among them is found by another letter.
+const MAX_EMOJI: usize = 20;
 /// From so many letters on an emoji is looked for.
 const LEAST_LETTERS: usize = 2;
 
@@ -113,7 +113,7 @@ fn commands_like(begun: &str) -> Vec<Candidate> {
         let space = if command.argument == Argument::None { "" } else { " " };
         Some(Candidate { text: format!("/{}{space}", command.name?), offer, help: command.help })
     };
-    commands::all().filter(like).filter_map(candidate).take(MAX_CANDIDATES).collect()
+    commands::all().filter(like).filter_map(candidate).collect()
 }
 
 /// Those whose names begin so, the shortest first, and then those that hold it.
@@ -134,7 +134,7 @@ fn emoji_like(begun: &str, as_emoji: bool) -> Vec<Candidate> {
         };
         Candidate { text, offer, help: "" }
     };
-    like.into_iter().take(MAX_CANDIDATES).map(candidate).collect()
+    like.into_iter().take(MAX_EMOJI).map(candidate).collect()
 }
 
 /// The name behind a colon at the end of `head`, where it can be one: not in `12:30`, an address or code.
@@ -185,7 +185,7 @@ mod tests {
     fn the_shortest_name_comes_first_and_one_emoji_once() {
         let offers: Vec<String> = emoji_like("smi", true).into_iter().map(|candidate| candidate.offer).collect();
         assert_eq!(offers.first().map(String::as_str), Some("😄 :smile:"));
-        assert_eq!(offers.len(), MAX_CANDIDATES);
+        assert_eq!(offers.len(), MAX_EMOJI);
         let thumbs = emoji_like("+1", true);
         assert_eq!(thumbs.first().map(|candidate| candidate.text.as_str()), Some("👍"));
         assert!(emoji_like("xyzzy", true).is_empty());

@@ -7,6 +7,9 @@ use crate::app::{State, wrap};
 use crate::view::paint::{self, Run};
 use crate::view::theme::Theme;
 
+/// Between two candidates.
+const GAP: &str = "   ";
+
 /// The candidates; of commands, the one that is chosen or alone, with what it does. Nothing while nothing is begun.
 pub(crate) fn runs(state: &State, theme: Theme, width: usize) -> Vec<Run> {
     let (candidates, chosen) = state.offers();
@@ -26,11 +29,32 @@ pub(crate) fn runs(state: &State, theme: Theme, width: usize) -> Vec<Run> {
     }
 }
 
-/// As many as fit.
+/// As many as fit, with the chosen one among them, and which of them that is where there are more.
 fn all(candidates: &[Candidate], chosen: Option<usize>, theme: Theme, width: usize) -> Vec<Run> {
+    let whole = window(candidates, 0, chosen, theme, width);
+    let Some(chosen_one) = chosen.filter(|_| shown(&whole) < candidates.len()) else { return whole };
+    let place = format!("{GAP}{} of {}", chosen_one + 1, candidates.len());
+    let left = width.saturating_sub(place.len());
+    let windows = (0..=chosen_one).map(|first| (first, window(candidates, first, chosen, theme, left)));
+    match windows.into_iter().find(|(first, runs)| first + shown(runs) > chosen_one) {
+        Some((_, mut runs)) => {
+            runs.push(Run::new(place, theme.quiet()));
+            runs
+        }
+        None => window(candidates, chosen_one, chosen, theme, width),
+    }
+}
+
+/// How many candidates stand in these runs, each behind a gap.
+fn shown(runs: &[Run]) -> usize {
+    runs.len() / 2
+}
+
+/// As many as fit from the one at `first` on.
+fn window(candidates: &[Candidate], first: usize, chosen: Option<usize>, theme: Theme, width: usize) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
-    for (i, candidate) in candidates.iter().enumerate() {
-        let gap = if runs.is_empty() { "" } else { "   " };
+    for (i, candidate) in candidates.iter().enumerate().skip(first) {
+        let gap = if runs.is_empty() { "" } else { GAP };
         if paint::columns(&runs) + gap.len() + wrap::columns(&candidate.offer) > width {
             break;
         }

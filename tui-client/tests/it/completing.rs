@@ -69,6 +69,11 @@ fn commands_are_offered_with_what_they_do() {
     assert!(offers.len() > 1 && chosen == Some(0), "{offers:?}");
     let chosen = format!("> {}▏", offers[0].text);
     many.expect_text(&format!("{} 1 of {}", offers[0].help, offers.len())).expect_text(&chosen);
+    // All can be come by, and behind the last is the first.
+    let count = stage().types("/").state.offers().0.len();
+    assert!(count > 10, "{count}");
+    let last = (0..count).fold(stage().types("/"), |stage, _| stage.tab());
+    last.expect_text(&format!("{count} of {count}")).tab().expect_text(&format!("1 of {count}"));
     // Within a text it is no command.
     stage().types("a /re").expect_no_text("/retry");
     stage().types("//re").expect_no_text("/retry");
@@ -83,5 +88,8 @@ fn where_there_is_nothing_to_complete_tab_is_a_tab() {
 #[test]
 fn a_row_too_narrow_for_all_shows_what_fits() {
     Stage::joined(20, 5, 3).types(":smi").expect_row(3, " 😄 :smile:");
+    let fourth = (0..4).fold(Stage::joined(60, 12, 3).types(":smi"), |stage, _| stage.tab());
+    let (offers, _) = fourth.state.offers();
+    fourth.expect_text(&format!("{} 4 of {}", offers[3].offer, offers.len()));
     Stage::joined(1, 1, 3).types(":smi").tab().sends("").expect_requests(&[post(1, "😄")]);
 }
