@@ -96,7 +96,29 @@ pub(crate) fn refuse(state: &mut State, bytes: usize) {
     )));
 }
 
+/// Sends what is written with the paste below it as one message, and says whether it went.
+fn send(state: &mut State, pasted: &Pasted, effects: &mut Vec<Effect>) -> bool {
+    let block = pasted.as_code_block();
+    let Some(draft) = sending::content(state.composer.text()) else {
+        return sending::send_text(state, &block, effects);
+    };
+    let content = format!("{draft}\n{block}");
+    let is_sent = sending::send_text(state, &content, effects);
+    if is_sent {
+        state.composer.sent();
+    }
+    is_sent
+}
+
+/// Puts a text at the caret. A fence is one at the beginning of a line alone, so it gets a line of its own.
 fn insert(state: &mut State, text: &str) -> bool {
+    let (head, tail) = (state.composer.head(), state.composer.tail());
+    let is_fence = |line: Option<&str>| line.is_some_and(|line| line.starts_with("```") || line.starts_with("~~~"));
+    let stands_apart = |text: &str| text.is_empty() || text.ends_with('\n');
+    let above = if is_fence(text.lines().next()) && !stands_apart(head) { "\n" } else { "" };
+    let is_open = is_fence(text.lines().next_back()) && !text.ends_with('\n');
+    let below = if is_open && !tail.is_empty() && !tail.starts_with('\n') { "\n" } else { "" };
+    let text = &format!("{above}{text}{below}");
     let bytes = state.composer.text().len() + text.len();
     if bytes > state.max_content_bytes {
         refuse(state, bytes);
@@ -111,7 +133,7 @@ pub(crate) fn press(state: &mut State, key: &KeyEvent, action: Option<Action>, e
     let Some(pasted) = state.pasted.take() else { return Meant::ForTheRest };
     match (action, key.code) {
         (Some(Action::Send), _) => {
-            if !sending::send_text(state, &pasted.as_code_block(), effects) {
+            if !send(state, &pasted, effects) {
                 state.pasted = Some(pasted);
             }
         }

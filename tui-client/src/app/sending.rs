@@ -15,21 +15,24 @@ use crate::outbox::lines::{Held, Kept};
 
 /// Sends what is written, or does it where it is a command.
 pub(crate) fn send(state: &mut State, effects: &mut Vec<Effect>) {
-    let draft = state.composer.text().trim_end();
-    if draft.is_empty() {
-        return;
-    }
-    let content = match draft.strip_prefix('/') {
-        None => draft,
-        Some(rest) if rest.starts_with('/') => rest,
-        Some(command) => {
-            let command = command.to_owned();
-            return run_command(state, &command, effects);
+    let draft = state.composer.text();
+    let Some(content) = content(draft).map(str::to_owned) else {
+        if let Some(command) = draft.trim_end().strip_prefix('/').map(str::to_owned) {
+            run_command(state, &command, effects);
         }
+        return;
     };
-    let content = content.to_owned();
     if send_text(state, &content, effects) {
         state.composer.sent();
+    }
+}
+
+/// What of a draft is sent: nothing of an empty one and of a command, without the first slash what begins with two.
+pub(crate) fn content(draft: &str) -> Option<&str> {
+    let draft = draft.trim_end();
+    match draft.strip_prefix('/') {
+        None => Some(draft).filter(|draft| !draft.is_empty()),
+        Some(rest) => Some(rest).filter(|rest| rest.starts_with('/')),
     }
 }
 

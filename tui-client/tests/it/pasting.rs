@@ -46,16 +46,17 @@ fn a_long_paste_is_shown_and_asked_about() {
 }
 
 #[test]
-fn enter_sends_it_as_a_code_block_that_nothing_in_it_ends_and_the_draft_stays() {
+fn enter_sends_it_below_what_is_written_as_a_code_block_that_nothing_in_it_ends() {
     Stage::joined(80, 12, 3)
-        .types("and so")
+        .types("look: ")
         .pastes("a\n````\nb\n```\n")
         .press(KeyCode::Enter)
-        .expect_requests(&[post(1, "`````\na\n````\nb\n```\n`````")])
-        .expect_text("> and so▏")
-        .expect_no_text("pasted")
-        .press(KeyCode::Enter)
-        .expect_requests(&[post(2, "and so")]);
+        .expect_requests(&[post(1, "look:\n`````\na\n````\nb\n```\n`````")])
+        .expect_text("> ▏")
+        .expect_no_text("pasted");
+    // What is written and is no text stays.
+    let command = Stage::joined(80, 12, 3).types("/re").pastes("a\nb\nc\nd").press(KeyCode::Enter);
+    command.expect_requests(&[post(1, "```\na\nb\nc\nd\n```")]).expect_text("> /re▏");
     Stage::joined(80, 12, 3)
         .pastes("a\nb\nc\nd")
         .press(KeyCode::Enter)
@@ -66,6 +67,9 @@ fn enter_sends_it_as_a_code_block_that_nothing_in_it_ends_and_the_draft_stays() 
 fn e_puts_it_into_the_draft_and_escape_drops_it_until_it_is_brought_back() {
     let asked = || Stage::joined(80, 14, 3).types("see ").pastes("a\nb\nc\nd");
     asked().types("e").expect_text("> see a b c d▏").expect_no_text("pasted");
+    let fenced = Stage::joined(80, 14, 3).types("see it").press(KeyCode::Left).press(KeyCode::Left);
+    let fenced = fenced.pastes("```\na\nb\n```").types("e").sends("");
+    fenced.expect_requests(&[post(1, "see \n```\na\nb\n```\nit")]);
     for dropped in [asked().press(KeyCode::Esc), asked().ctrl('c')] {
         dropped.expect_text("Dropped. Ctrl+Y brings it back. > see ▏").ctrl('y').expect_text("> see a b c d▏");
     }

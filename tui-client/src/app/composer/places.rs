@@ -10,7 +10,7 @@ impl Composer {
         self.text.get(..self.caret).unwrap_or_default()
     }
 
-    pub(super) fn tail(&self) -> &str {
+    pub(crate) fn tail(&self) -> &str {
         self.text.get(self.caret..).unwrap_or_default()
     }
 
