@@ -16,7 +16,7 @@ use crate::app::arrivals::Picture;
 use crate::app::commands::Action;
 use crate::app::composer::Edit;
 use crate::app::hand::Meant;
-use crate::app::log::Older;
+use crate::app::log::{Older, Slot};
 use crate::app::scroll::Scroll;
 use crate::app::times::later;
 use crate::app::{Connection, Effect, State, sanitize};
@@ -137,10 +137,16 @@ impl State {
         self.ask(effects);
     }
 
-    /// What of a text is marked, as it was looked for.
+    /// What of a text is marked, as it was looked for: nothing where a word of it is missing.
     pub(crate) fn marked_in(&self, text: &str) -> Vec<Range<usize>> {
         let query = self.search.as_ref().and_then(|search| search.query.as_ref());
-        query.map(|query| query.ranges(text)).unwrap_or_default()
+        query.filter(|query| query.is_in(text)).map(|query| query.ranges(text)).unwrap_or_default()
+    }
+
+    /// The message that is shown of those that were found, where it is loaded.
+    #[must_use]
+    pub fn found(&self) -> Option<Slot> {
+        self.log.slot_of(self.search.as_ref()?.place()?)
     }
 
     /// Takes a paste while a search is open, and says whether one is.

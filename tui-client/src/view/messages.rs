@@ -60,6 +60,10 @@ impl Canvas<'_> {
         if self.state.selected() == Some(block.slot) && row >= block.rows_above() {
             self.text(0, "▌", self.theme.strong());
         }
+        let is_found = self.state.found() == Some(block.slot);
+        if is_found && row == block.rows_above() {
+            self.text(0, ">", self.theme.strong());
+        }
         match (block.day, &block.news, &block.body) {
             (Some(day), _, _) if row == 0 => self.centred(&self.day(day), self.theme.quiet()),
             (_, Some(news), _) if row + 1 == block.rows_above() => self.news(news),

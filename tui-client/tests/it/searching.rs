@@ -37,7 +37,7 @@ fn what_is_typed_is_asked_once_the_keys_rest_and_marked_where_it_stands() {
  14:00           message 14
  14:00           message 15
  14:00           message 16
- 14:00           message 17
+>14:00           message 17
  14:00           message 18
  14:00           message 19
  14:00           message 20
@@ -46,7 +46,17 @@ fn what_is_typed_is_asked_once_the_keys_rest_and_marked_where_it_stands() {
 
 ",
         )
-        .expect_styles(5, "\n 14:00           message 17\n ddddd                   rr\n\n");
+        .expect_styles(5, "\n>14:00           message 17\nbddddd                   rr\n\n");
+}
+
+#[test]
+fn the_one_that_is_shown_has_a_sign_and_what_lacks_a_word_is_not_marked() {
+    let stage = Stage::joined(80, 12, 3).says(1, "14:00", "bob", "red apple").says(2, "14:00", "bob", "red pear");
+    let stage = stage.says(3, "14:00", "bob", "a red apple").ctrl('f').types("red apple").rests();
+    let stage = stage.hears(found("red apple", &[1, 3], None));
+    let stage = stage.expect_text(">14:00 a red apple").expect_text(" 14:00 bob red apple");
+    let stage = stage.expect_styles(3, "\n 14:00           red pear\n ddddd\n\n");
+    stage.press(KeyCode::Up).expect_text(">14:00 bob red apple").expect_text(" 14:00 a red apple");
 }
 
 #[test]
