@@ -77,7 +77,7 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         Event::CannotStop => {
             let way = state.preferences.way(Action::Quit);
             state.notice =
-                Some(Notice::news(format!("There is no shell here to go back to. {way} leaves the room."), state.now));
+                Some(Notice::news(format!("There is no shell here to go back to. {way} leaves Duet."), state.now));
             effects.push(Effect::Repaint);
         }
     }
@@ -148,7 +148,7 @@ fn act(state: &mut State, action: Action, argument: &str, effects: &mut Vec<Effe
             let [back, quit] =
                 [Action::Edit(Edit::BringBack), Action::Quit].map(|action| state.preferences.way(action));
             state.notice =
-                Some(Notice::news(format!("Cleared. {back} brings it back, {quit} leaves the room."), state.now));
+                Some(Notice::news(format!("Cleared. {back} brings it back, {quit} leaves Duet."), state.now));
         }
         Action::Page(direction) => scroll(state, direction, state.page_rows(), effects),
         Action::Row(direction) => scroll(state, direction, 1, effects),

@@ -64,8 +64,7 @@ fn sentences_name_the_keys_that_a_person_has_chosen() {
     let mut stage = Stage::joined(80, 24, 1);
     let bring_back = commands::all().find(|command| command.id == "bring-back").unwrap();
     stage.state.preferences.keymap.bind(bring_back, vec!["Alt+R".parse().unwrap()]);
-    let stage =
-        stage.types("a thought").ctrl('c').expect_text("Cleared. Alt+R brings it back, Ctrl+C leaves the room.");
+    let stage = stage.types("a thought").ctrl('c').expect_text("Cleared. Alt+R brings it back, Ctrl+C leaves Duet.");
     stage.ctrl('y').expect_no_text("a thought");
 }
 

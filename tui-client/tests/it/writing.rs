@@ -128,7 +128,7 @@ fn ctrl_c_clears_a_draft_and_leaves_an_empty_one() {
     let stage = Stage::joined(80, 10, 3)
         .types("half a thought")
         .ctrl('c')
-        .expect_text("Cleared. Ctrl+Y brings it back, Ctrl+C leaves the room.")
+        .expect_text("Cleared. Ctrl+Y brings it back, Ctrl+C leaves Duet.")
         .ctrl('y')
         .expect_text("> half a thought▏")
         .ctrl('c')
@@ -164,7 +164,7 @@ fn a_second_question_mark_is_the_beginning_of_a_message() {
 fn a_command_with_words_behind_it_is_not_done() {
     Stage::joined(80, 12, 6)
         .sends("/quit now please")
-        .expect_text("/quit stands alone.")
+        .expect_text("/quit takes nothing behind it.")
         .expect_text("> /quit now please▏");
 }
 

@@ -193,7 +193,10 @@ pub fn read(written: &str) -> Result<(Action, &str), String> {
         return Err(format!("There is no command /{}. /help shows those there are; {ESCAPE}", sanitize::line(name)));
     };
     match command.argument {
-        Argument::None if !argument.is_empty() => Err(format!("/{name} stands alone. {ESCAPE}")),
+        Argument::None if !argument.is_empty() && command.action == Action::Rooms(RoomAction::Leave) => {
+            Err(format!("/{name} takes no room: it leaves this one."))
+        }
+        Argument::None if !argument.is_empty() => Err(format!("/{name} takes nothing behind it. {ESCAPE}")),
         Argument::Text(what) if argument.is_empty() => Err(format!("/{name} needs more: write /{name} {what}.")),
         Argument::None | Argument::Text(_) | Argument::Optional(_) => Ok((command.action, argument)),
     }
@@ -257,7 +260,8 @@ mod tests {
         assert_eq!(read("help"), Ok((Action::Help, "")));
         assert_eq!(read("help  scroll "), Ok((Action::Help, "scroll")));
         assert_eq!(read("quit "), Ok((Action::Quit, "")));
-        assert!(read("quit now").is_err_and(|sentence| sentence.starts_with("/quit stands alone.")));
+        assert!(read("quit now").is_err_and(|sentence| sentence.starts_with("/quit takes nothing behind it.")));
+        assert_eq!(read("leave build"), Err("/leave takes no room: it leaves this one.".into()));
         assert!(read("quiet").is_err_and(|sentence| sentence.starts_with("There is no command /quiet.")));
         let help = all().find(|command| command.id == "help").unwrap();
         assert_eq!(help.usage().as_deref(), Some("/help [WORD]"));
