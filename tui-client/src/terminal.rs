@@ -74,7 +74,9 @@ impl Terminal {
             return Ok(());
         }
         let frame = self.painter.frame(client.size(), |frame| view_client(client, frame))?;
-        write(&frame)
+        write(&frame)?;
+        self.painter.wipe();
+        Ok(())
     }
 
     /// Puts this into the title, if another one is there.

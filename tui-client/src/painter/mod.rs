@@ -1,24 +1,22 @@
 //! Turns pictures into the bytes that make a terminal show them, each frame as the difference from the one before.
 
-mod canvas;
 mod row;
 mod scroll;
 
 use std::cell::RefCell;
-use std::io::{self, Write};
+use std::io::{self, Sink, Write};
 use std::rc::Rc;
 
-use crossterm::style::Print;
+use crossterm::style;
 use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
 use crossterm::{cursor, queue};
 use ratatui::backend::{Backend, CrosstermBackend};
-use ratatui::buffer::{Buffer, Cell, CellDiffOption, CellWidth};
+use ratatui::buffer::{Buffer, Cell, CellDiffOption};
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::{Frame, TerminalOptions, Viewport};
 
 use crate::app::widths::{SAMPLES, WIDEST};
-use crate::painter::canvas::Canvas;
-use crate::painter::row::Row;
+use crate::painter::row::{Print, Row};
 use crate::painter::scroll::Scroll;
 use crate::probe;
 
@@ -27,8 +25,10 @@ use crate::probe;
 /// It never asks the terminal anything: the size is the caller's, and the bytes are for the caller to write.
 #[derive(Debug)]
 pub struct Painter {
-    /// Where the next frame is painted.
-    canvas: ratatui::Terminal<Canvas>,
+    /// Lends the frame to paint on; it draws nothing, for what of a frame is to be drawn is found out here.
+    canvas: ratatui::Terminal<CrosstermBackend<Sink>>,
+    /// Whether the canvas is blank.
+    is_wiped: bool,
     pen: CrosstermBackend<Bytes>,
     bytes: Bytes,
     size: Size,
@@ -49,32 +49,35 @@ impl Painter {
     pub fn new(size: Size) -> io::Result<Self> {
         let area = Rect::from((Position::ORIGIN, size));
         let viewport = TerminalOptions { viewport: Viewport::Fixed(area) };
-        let canvas = ratatui::Terminal::with_options(Canvas::default(), viewport).map_err(io::Error::other)?;
+        let canvas = ratatui::Terminal::with_options(CrosstermBackend::new(io::sink()), viewport)?;
         let bytes = Bytes::default();
         let pen = CrosstermBackend::new(bytes.clone());
         let blank = Buffer::empty(Rect { height: 1, ..area });
-        let print = row::print(&blank.content);
+        let print = Print::of(&blank.content);
         let shown = (0..size.height).map(|_| Row::new(&blank.content, print)).collect();
-        Ok(Self { canvas, pen, bytes, size, shown, reached_into: Vec::new(), is_unknown: true })
+        Ok(Self { canvas, is_wiped: true, pen, bytes, size, shown, reached_into: Vec::new(), is_unknown: true })
     }
 
-    /// The bytes of the next frame, of this size and as `view` paints it, bracketed so that a terminal which knows mode 2026
+    /// The bytes of the next frame, of this size and as `view` paints it, which says where the caret is; bracketed so that a terminal which knows mode 2026
     /// shows it in one piece.
     ///
     /// # Errors
     /// Never, see [`Painter::new`].
-    pub fn frame(&mut self, size: Size, view: impl FnOnce(&mut Frame<'_>)) -> io::Result<Vec<u8>> {
+    pub fn frame(&mut self, size: Size, view: impl FnOnce(&mut Frame<'_>) -> Position) -> io::Result<Vec<u8>> {
         if self.size != size {
             *self = Self::new(size)?;
         }
+        self.wipe();
+        self.is_wiped = false;
         let Self { canvas, pen, bytes, shown, reached_into, is_unknown, .. } = self;
-        let next = canvas.draw(view).map_err(io::Error::other)?.buffer;
+        let caret = view(&mut canvas.get_frame());
+        let next = &*canvas.current_buffer_mut();
         queue!(bytes, BeginSynchronizedUpdate)?;
         if std::mem::take(is_unknown) {
             queue!(bytes, Clear(ClearType::All))?;
         }
         let cells: Vec<&[Cell]> = next.content.chunks(usize::from(size.width).max(1)).collect();
-        let prints: Vec<u64> = cells.iter().map(|cells| row::print(cells)).collect();
+        let prints: Vec<Print> = cells.iter().map(|cells| Print::of(cells)).collect();
         if let Some(scroll) = Scroll::between(shown, &prints) {
             scroll.queue(bytes)?;
             scroll.apply(shown);
@@ -98,13 +101,20 @@ impl Painter {
                 .iter()
                 .flat_map(|(y, before, after)| before.cells.diff_iter(&after.cells).map(|(x, _, cell)| (x, *y, cell))),
         )?;
-        reached_into.extend(cells_reached_into(next));
         for (_, before, after) in &mut changed {
             std::mem::swap(*before, after);
         }
-        let caret = canvas.backend().caret();
+        reached_into
+            .extend((0..).zip(shown.iter()).flat_map(|(y, row)| row.reached_into().map(move |x| Position { x, y })));
         queue!(bytes, cursor::Show, cursor::MoveTo(caret.x, caret.y), EndSynchronizedUpdate)?;
         Ok(bytes.0.take())
+    }
+
+    /// Makes ready for the next frame what can be: better while nobody waits for this one any more.
+    pub fn wipe(&mut self) {
+        if !std::mem::replace(&mut self.is_wiped, true) {
+            self.canvas.current_buffer_mut().reset();
+        }
     }
 
     /// The bytes that draw the samples and ask for the cursor behind each. The next frame, which is to follow at once,
@@ -116,7 +126,7 @@ impl Painter {
         let mut bytes = Vec::new();
         queue!(bytes, BeginSynchronizedUpdate)?;
         for sample in SAMPLES {
-            queue!(bytes, cursor::MoveTo(0, probe::ROW), Print(sample), Print("\u{1b}[6n"))?;
+            queue!(bytes, cursor::MoveTo(0, probe::ROW), style::Print(sample), style::Print("\u{1b}[6n"))?;
         }
         // Further than the widest, for a terminal may have its own mind.
         self.reached_into.extend((0..2 * WIDEST).map(|x| Position::new(x, probe::ROW)));
@@ -131,17 +141,6 @@ impl Painter {
         *self = Self::new(self.size)?;
         Ok(())
     }
-}
-
-/// The cells behind graphemes that are wide and made of several characters.
-fn cells_reached_into(buffer: &Buffer) -> impl Iterator<Item = Position> {
-    let made_of_several = |symbol: &str| symbol.len() > 1 && symbol.chars().nth(1).is_some();
-    buffer.content.iter().enumerate().filter(move |(_, cell)| made_of_several(cell.symbol())).flat_map(
-        |(index, cell)| {
-            let (x, y) = buffer.pos_of(index);
-            (1..cell.cell_width()).map(move |behind| Position::new(x.saturating_add(behind), y))
-        },
-    )
 }
 
 /// What was drawn since it was taken last. Flushes, of which ratatui makes several a frame, do nothing.

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use ratatui::layout::Position;
 
-use crate::painter::row::Row;
+use crate::painter::row::{Print, Row};
 
 /// It takes so many rows to be worth the orders, which are some twenty bytes.
 const MIN_ROWS_SPARED: usize = 3;
@@ -28,8 +28,8 @@ enum Direction {
 
 impl Scroll {
     /// The scroll that spares most rows from being drawn, if one spares enough. `next` are the prints of the next frame.
-    pub(crate) fn between(shown: &[Row], next: &[u64]) -> Option<Self> {
-        let shown: Vec<u64> = shown.iter().map(|row| row.print).collect();
+    pub(crate) fn between(shown: &[Row], next: &[Print]) -> Option<Self> {
+        let shown: Vec<Print> = shown.iter().map(|row| row.print).collect();
         let is_changed = |row: &usize| shown.get(*row) != next.get(*row);
         let mut rows = 0..shown.len();
         let first = rows.find(is_changed)?;
@@ -116,13 +116,12 @@ mod tests {
     use ratatui::buffer::{Buffer, Cell};
 
     use super::*;
-    use crate::painter::row::print;
 
     #[track_caller]
     fn check(before: &[&str], after: &[&str], expected: Option<&str>) {
         let rows = |lines: &[&str]| -> Vec<Row> {
             let cells = lines.iter().map(|line| Buffer::with_lines([*line]).content);
-            cells.map(|cells| Row::new(&cells, print(&cells))).collect()
+            cells.map(|cells| Row::new(&cells, Print::of(&cells))).collect()
         };
         let (mut shown, next) = (rows(before), rows(after));
         let scroll = Scroll::between(&shown, &next.iter().map(|row| row.print).collect::<Vec<_>>());

@@ -22,8 +22,9 @@ use crate::app::preferences::Glyphs;
 use crate::app::{Screen, State, layout, sanitize};
 use crate::view::theme::Theme;
 
-/// Paints the client: the room that is shown, or where to go instead, and below it the bar of rooms.
-pub fn view_client(client: &Client, frame: &mut Frame<'_>) {
+/// Paints the client: the room that is shown, or where to go instead, and below it the bar of rooms. The caret is as in
+/// [`view`].
+pub fn view_client(client: &Client, frame: &mut Frame<'_>) -> Position {
     let state = &client.shown().state;
     let theme = Theme::of(&state.preferences, state.palette);
     let screen = Rect::from((Position::ORIGIN, state.size));
@@ -35,13 +36,14 @@ pub fn view_client(client: &Client, frame: &mut Frame<'_>) {
     if client.has_bar() {
         bar::paint(client, theme, Rect::new(0, screen.bottom(), screen.width, 1), buffer);
     }
-    finish(state, frame, caret);
+    finish(state, frame, caret)
 }
 
-/// Paints the state alone and puts the terminal's own cursor where the caret is: input methods open their window there.
-pub fn view(state: &State, frame: &mut Frame<'_>) {
+/// Paints the state alone and says where the caret is. The terminal's own cursor belongs there: input methods open their
+/// window there.
+pub fn view(state: &State, frame: &mut Frame<'_>) -> Position {
     let caret = room(state, frame.buffer_mut());
-    finish(state, frame, caret);
+    finish(state, frame, caret)
 }
 
 /// Paints a room and says where the caret is.
@@ -67,14 +69,15 @@ fn room(state: &State, buffer: &mut Buffer) -> Position {
     }
 }
 
-fn finish(state: &State, frame: &mut Frame<'_>, caret: Position) {
+fn finish(state: &State, frame: &mut Frame<'_>, caret: Position) -> Position {
     let buffer = frame.buffer_mut();
     sanitize::sweep(buffer);
     if state.preferences.glyphs == Glyphs::Ascii {
         ascii::replace_our_own(buffer);
     }
     let area = frame.area();
-    if area.area() > 0 {
-        frame.set_cursor_position(Position::new(caret.x.min(area.right() - 1), caret.y.min(area.bottom() - 1)));
-    }
+    let last = Position::new(area.right().saturating_sub(1), area.bottom().saturating_sub(1));
+    let caret = Position::new(caret.x.min(last.x), caret.y.min(last.y));
+    frame.set_cursor_position(caret);
+    caret
 }

@@ -245,7 +245,7 @@ proptest! {
 fn draw(stage: &Stage) {
     let size = stage.state.size;
     let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
-    terminal.draw(|frame| view(&stage.state, frame)).unwrap();
+    terminal.draw(|frame| _ = view(&stage.state, frame)).unwrap();
     check(&mut terminal, size);
 }
 

@@ -117,7 +117,7 @@ impl House {
     pub(crate) fn terminal(&self) -> Terminal<TestBackend> {
         let size = self.client.size();
         let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
-        terminal.draw(|frame| view_client(&self.client, frame)).unwrap();
+        terminal.draw(|frame| _ = view_client(&self.client, frame)).unwrap();
         terminal
     }
 

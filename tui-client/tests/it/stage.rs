@@ -173,7 +173,7 @@ impl Stage {
     pub(crate) fn screen(&self) -> String {
         let size = self.state.size;
         let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
-        terminal.draw(|frame| view(&self.state, frame)).unwrap();
+        terminal.draw(|frame| _ = view(&self.state, frame)).unwrap();
         picture(&mut terminal)
     }
 
@@ -182,7 +182,7 @@ impl Stage {
     pub(crate) fn styles(&self, row: u16) -> String {
         let size = self.state.size;
         let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
-        terminal.draw(|frame| view(&self.state, frame)).unwrap();
+        terminal.draw(|frame| _ = view(&self.state, frame)).unwrap();
         let buffer = terminal.backend().buffer();
         let (mut weights, mut colours) = (String::new(), String::new());
         for x in 0..size.width {

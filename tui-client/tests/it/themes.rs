@@ -17,7 +17,7 @@ const SIZES: [(u16, u16); 3] = [(20, 5), (80, 24), (200, 50)];
 /// What was drawn, with all its styles.
 fn buffer(stage: &Stage) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(stage.state.size.width, stage.state.size.height)).unwrap();
-    terminal.draw(|frame| view(&stage.state, frame)).unwrap();
+    terminal.draw(|frame| _ = view(&stage.state, frame)).unwrap();
     terminal.backend().buffer().clone()
 }
 
