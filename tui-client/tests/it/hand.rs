@@ -39,11 +39,11 @@ fn a_message_is_selected_beside_its_text_and_the_keys_are_told() {
     with_three().selects().press(KeyCode::Up).expect_screen(
         "
  room1   alice · bob is here                                               live
-                               Sunday 22 November
  14:01  bob      one
 ▌14:02           two
 ▌                │ a
 ▌                │ b
+▌
 ▌                │ sh
 ▌                │ ls
  14:03           read http://example.org/a [1]
