@@ -30,13 +30,25 @@ pub enum Hand {
     Selected {
         /// Which.
         slot: Slot,
-        /// How many of its code blocks were copied.
-        copied: usize,
+        /// How many of its parts of one kind were copied in a row, and of which.
+        copied: Copied,
     },
     /// A link, whose number comes next.
     Numbered,
     /// A link, of which it was asked whether to open it.
     Asked(Target),
+}
+
+/// How many of one kind of a message's parts were copied in a row.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Copied {
+    /// None.
+    #[default]
+    Nothing,
+    /// So many code blocks.
+    Code(usize),
+    /// So many links.
+    Links(usize),
 }
 
 /// What can be done with a message that is selected.
@@ -50,6 +62,8 @@ pub enum Deed {
     Copy,
     /// Copy its last code block, then the one before.
     CopyCode,
+    /// Copy where its last link leads, then the one before.
+    CopyLink,
     /// Open its link.
     Open,
     /// Quote it in the draft.
@@ -85,7 +99,7 @@ pub(crate) fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>
             state.hand = Hand::Free;
             ask(state, c.to_digit(10).and_then(|number| usize::try_from(number).ok()).unwrap_or_default());
         }
-        (Hand::Asked(link), KeyCode::Enter) => {
+        (Hand::Asked(link), KeyCode::Enter | KeyCode::Char('y')) if is_typed => {
             let notice = match question_about(link, state.size) {
                 Some(_) => {
                     effects.push(Effect::Open(link.url.clone()));
@@ -97,6 +111,8 @@ pub(crate) fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>
             state.hand = Hand::Free;
         }
         (Hand::Numbered | Hand::Asked(_), KeyCode::Esc) => state.hand = Hand::Free,
+        // Whatever else answers a question is no part of a message.
+        (Hand::Asked(_), KeyCode::Char(_)) if is_typed => state.hand = Hand::Free,
         (Hand::Numbered | Hand::Asked(_), _) => {
             state.hand = Hand::Free;
             return Meant::ForTheRest;
@@ -111,6 +127,7 @@ pub(crate) fn act(state: &mut State, deed: Deed, effects: &mut Vec<Effect>) {
         Deed::Newer => select(state, Direction::Down, effects),
         Deed::Copy => copy(state, effects),
         Deed::CopyCode => copy_code(state, effects),
+        Deed::CopyLink => copy_link(state, effects),
         Deed::Open => open_of_selected(state),
         Deed::Quote => quote(state),
         Deed::Release => state.hand = Hand::Free,
@@ -180,7 +197,7 @@ fn select(state: &mut State, direction: Direction, effects: &mut Vec<Effect>) {
         Direction::Down => state.log.down_from(start).find(is_other),
     };
     if let Some(slot) = found {
-        state.hand = Hand::Selected { slot, copied: 0 };
+        state.hand = Hand::Selected { slot, copied: Copied::Nothing };
         state.bring_into_view(slot);
     }
     if direction == Direction::Up && state.is_near_the_top() {
@@ -195,20 +212,39 @@ fn copy(state: &mut State, effects: &mut Vec<Effect>) {
 }
 
 fn copy_code(state: &mut State, effects: &mut Vec<Effect>) {
-    let Some(text) = state.selected_text() else { return };
-    let blocks = Markup::of(text).code;
     let Hand::Selected { copied, .. } = state.hand else { return };
-    let Some(at) = blocks.len().checked_sub(1 + copied % blocks.len().max(1)) else {
-        state.notice = Some(Notice::news("There is no code block in this message.", state.now));
+    let done = if let Copied::Code(done) = copied { done } else { 0 };
+    let text = state.selected_text().unwrap_or_default();
+    let blocks = Markup::of(text).code.into_iter().filter_map(|block| text.get(block).map(str::to_owned)).collect();
+    copy_part(state, "code block", blocks, done, effects);
+    note_copied(state, Copied::Code(done + 1));
+}
+
+fn copy_link(state: &mut State, effects: &mut Vec<Effect>) {
+    let Hand::Selected { slot, copied } = state.hand else { return };
+    let done = if let Copied::Links(done) = copied { done } else { 0 };
+    let links = state.links_of(slot).iter().filter_map(|link| link.target().map(|target| target.url)).collect();
+    copy_part(state, "link", links, done, effects);
+    note_copied(state, Copied::Links(done + 1));
+}
+
+/// Copies the last of a message's parts, or the one before those that are `done`.
+fn copy_part(state: &mut State, what: &str, mut parts: Vec<String>, done: usize, effects: &mut Vec<Effect>) {
+    let count = parts.len();
+    let Some(at) = count.checked_sub(1 + done % count.max(1)) else {
+        state.notice = Some(Notice::news(format!("There is no {what} in this message."), state.now));
         return;
     };
-    let code = blocks.get(at).and_then(|block| text.get(block.clone())).unwrap_or_default().to_owned();
-    let which = if blocks.len() > 1 { format!("{} of {}", at + 1, blocks.len()) } else { "the only one".to_owned() };
-    state.notice = Some(Notice::news(format!("Copied a code block ({which}), {}.", measure(&code)), state.now));
+    let part = parts.swap_remove(at);
+    let which = if count > 1 { format!("{} of {count}", at + 1) } else { "the only one".to_owned() };
+    state.notice = Some(Notice::news(format!("Copied a {what} ({which}), {}.", measure(&part)), state.now));
+    effects.push(Effect::Copy(part));
+}
+
+fn note_copied(state: &mut State, now: Copied) {
     if let Hand::Selected { copied, .. } = &mut state.hand {
-        *copied += 1;
+        *copied = now;
     }
-    effects.push(Effect::Copy(code));
 }
 
 fn open_of_selected(state: &mut State) {

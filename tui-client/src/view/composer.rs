@@ -36,7 +36,8 @@ pub(crate) fn hint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer)
         let deeds = [
             (Deed::Copy, "copy"),
             (Deed::CopyCode, "code"),
-            (Deed::Open, "link"),
+            (Deed::CopyLink, "link"),
+            (Deed::Open, "open"),
             (Deed::Quote, "quote"),
             (Deed::Release, "back"),
         ];

@@ -49,10 +49,8 @@ fn a_message_is_selected_beside_its_text_and_the_keys_are_told() {
  14:03           read http://example.org/a [1]
 
  > ▏
- Y copy · C code · O link · Enter quote · Esc back
-"
-        .replace(" Y copy · C code · O link", " y copy · c code · o link")
-        .as_str(),
+ y copy · c code · l link · o open · Enter quote · Esc back
+",
     );
 }
 
@@ -64,6 +62,20 @@ fn what_is_copied_is_what_was_written() {
         stage.press(KeyCode::Char('c')).expect_copied("ls").expect_text("Copied a code block (2 of 2), 2 bytes.");
     let stage = stage.press(KeyCode::Char('c')).expect_copied("a\nb").press(KeyCode::Char('c')).expect_copied("ls");
     stage.press(KeyCode::Up).press(KeyCode::Char('c')).expect_done_nothing().expect_text("no code block");
+}
+
+#[test]
+fn a_link_is_copied_without_what_stands_around_it() {
+    let stage = with_three().selects().press(KeyCode::Char('l'));
+    let stage = stage.expect_copied("http://example.org/a").expect_text("Copied a link (the only one), 20 bytes.");
+    stage.press(KeyCode::Up).press(KeyCode::Char('l')).expect_done_nothing().expect_text("no link in this message");
+}
+
+#[test]
+fn a_question_is_answered_in_letters_too_and_no_answer_is_typed() {
+    let asked = || with_three().sends("/open 1").expect_text("Open on example.org?");
+    asked().press(KeyCode::Char('y')).expect_text("Opening example.org.");
+    asked().press(KeyCode::Char('n')).expect_no_text("Open on").expect_text("> ▏");
 }
 
 #[test]

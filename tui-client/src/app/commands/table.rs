@@ -97,6 +97,7 @@ const SELECTED: &[Command] = &[
         "copy its last code block; again for the one before",
         Deed::CopyCode,
     ),
+    selected("copy-link", &[plain(KeyCode::Char('l'))], "copy its last link; again for the one before", Deed::CopyLink),
     selected("open-selected", &[plain(KeyCode::Char('o'))], "open its link", Deed::Open),
     selected("quote", &[plain(KeyCode::Enter)], "quote it in what you write", Deed::Quote),
     selected(
