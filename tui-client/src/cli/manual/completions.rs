@@ -28,7 +28,7 @@ impl Completions {
 }
 
 /// The generator writes a hyphen in the program's name in two ways, and so never finds what follows a command
-/// (https://github.com/clap-rs/clap/issues/6421).
+/// (<https://github.com/clap-rs/clap/issues/6421>).
 fn with_one_spelling(script: &[u8]) -> Vec<u8> {
     let [wrong, right] = ["__subcmd__", "__"].map(|hyphen| NAME.replace('-', hyphen));
     String::from_utf8_lossy(script).replace(&wrong, &right).into_bytes()
