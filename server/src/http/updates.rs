@@ -8,7 +8,7 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use serde::Deserialize;
-use shared::frames::{SUBPROTOCOL, ServerFrame, Welcome};
+use shared::frames::{AttentionState, SUBPROTOCOL, ServerFrame, Welcome};
 use shared::message::Seq;
 use shared::names::{RoomId, Username};
 
@@ -38,6 +38,7 @@ pub(super) struct Asked {
     after: Option<Seq>,
     epoch: Option<String>,
     last: Option<u64>,
+    attention: Option<AttentionState>,
 }
 
 /// Connects to a room by WebSocket and gets its messages as they come.
@@ -53,6 +54,7 @@ pub(super) struct Asked {
         ("after" = Option<u64>, Query, description = "Resume: continue after this place. Needs `epoch`"),
         ("epoch" = Option<String>, Query, description = "Resume: the epoch that `after` is of"),
         ("last" = Option<u64>, Query, description = "Begin with this many of the newest messages", example = 50),
+        ("attention" = Option<String>, Query, description = "`idle`: nobody is at this client. `here` when absent", example = "idle"),
         ("Sec-WebSocket-Protocol" = Option<String>, Header, description = "`duet.v1` for JSON frames", example = "duet.v1"),
     ),
     security(("token" = [])),
@@ -112,7 +114,7 @@ fn start(asked: Asked) -> Result<Start, ApiError> {
             return Err(ApiError::InvalidRequest("after and epoch go together: give both or neither".to_owned()));
         }
     };
-    Ok(Start { after, last: asked.last })
+    Ok(Start { after, last: asked.last, attention: asked.attention })
 }
 
 fn welcome(app: &App, room_id: RoomId, user: Username, seat: &Seat) -> ServerFrame {

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use shared::frames::{ClientFrame, Gap, Idle, Presence, Receipt, Resume, SEAT_KEPT_FOR, Typing};
+use shared::frames::{AttentionState, ClientFrame, Gap, Idle, Presence, Receipt, Resume, SEAT_KEPT_FOR, Typing};
 use shared::message::{Message, Seq};
 use shared::names::{RoomId, Username};
 use shared::rest::Occupant;
@@ -68,6 +68,8 @@ pub struct Start {
     pub after: Option<(Seq, String)>,
     /// Otherwise begin with this many of the newest messages.
     pub last: Option<u64>,
+    /// Whether somebody is at it; taken for so where it does not say.
+    pub attention: Option<AttentionState>,
 }
 
 /// A connection that asks to come in.

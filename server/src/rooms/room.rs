@@ -59,12 +59,13 @@ impl Room {
             return;
         }
         let after = join.start.after.as_ref().map(|(after, _)| *after);
+        let attention = join.start.attention.unwrap_or(AttentionState::Here);
         self.sessions.push(Session {
             id: join.session,
             user: join.user,
             voice: join.voice,
             progress: Progress::Entering(Box::new(join.start)),
-            attention: AttentionState::Here,
+            attention,
             attention_changed: None,
             stalled: None,
         });

@@ -189,12 +189,12 @@ impl World {
         let session = SessionId(self.joined);
         let start = match begin {
             Begin::Live => Start::default(),
-            Begin::Last(n) => Start { after: None, last: Some(u64::from(n)) },
+            Begin::Last(n) => Start { last: Some(u64::from(n)), ..Start::default() },
             Begin::ResumeOld { epoch_is_right, ahead } => {
                 let seen = self.left_at.get(&who).copied().unwrap_or_default();
                 let after = if ahead { Seq(self.posted + 5) } else { seen };
                 let epoch = if epoch_is_right { EPOCH } else { "another" };
-                Start { after: Some((after, epoch.to_owned())), last: Some(2) }
+                Start { after: Some((after, epoch.to_owned())), last: Some(2), ..Start::default() }
             }
         };
         let new = Session {

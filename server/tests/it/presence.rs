@@ -103,6 +103,31 @@ async fn a_user_is_idle_when_every_client_of_theirs_says_so() {
     check(&next(&mut alice).await, "bob", PresenceState::Here);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_connection_that_nobody_sits_at_is_idle_from_its_beginning() {
+    let folder = Folder::new();
+    let server = Server::embedded(&folder).await;
+    let client = Client::of(server.address);
+    let (mut alice, _) = client.enter("alice", "room1", "").await;
+    let (bob, welcome) = client.enter("bob", "room1", "?attention=idle").await;
+    assert_eq!(welcome.idle.len(), 1);
+    check(&next(&mut alice).await, "bob", PresenceState::Idle);
+    let since = welcome.idle;
+    for _ in 0..2 {
+        let (beside, welcome) = client.enter("bob", "room1", "?last=5&attention=idle").await;
+        assert_eq!(welcome.idle, since);
+        beside.close().await;
+    }
+    let (attended, _) = client.enter("bob", "room1", "?attention=here").await;
+    check(&next(&mut alice).await, "bob", PresenceState::Here);
+    attended.close().await;
+    check(&next(&mut alice).await, "bob", PresenceState::Idle);
+    bob.close().await;
+    check(&next(&mut alice).await, "bob", PresenceState::Gone);
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn who_asks_who_is_there_takes_no_seat() {
     let folder = Folder::new();

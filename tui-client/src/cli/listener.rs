@@ -7,7 +7,7 @@ use shared::names::RoomId;
 use crate::cli::ends::leave;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::say;
-use crate::network::{Membership, Network, NetworkEvent, Request, start};
+use crate::network::{Membership, Network, NetworkEvent, Request, start_with};
 
 /// How many events are taken in one go.
 const BATCH: usize = 256;
@@ -36,9 +36,7 @@ pub(crate) struct Listener {
 impl Listener {
     /// Takes a seat, and says that nobody sits on it.
     pub(crate) fn start(membership: &Membership, waits: bool) -> Result<Self, Failure> {
-        let network = start(membership)?;
-        // The first request of a channel that is empty.
-        _ = network.requests.try_send(Request::Attention(AttentionState::Idle));
+        let network = start_with(membership, AttentionState::Idle)?;
         let room = membership.room.clone();
         Ok(Self { network, room, waits, is_full: false, is_away: false, end: None })
     }

@@ -53,6 +53,8 @@ pub(crate) struct Connection {
     page: OptionFuture<BoxFuture<'static, Result<HistoryPage, ApiError>>>,
     search: OptionFuture<BoxFuture<'static, NetworkEvent>>,
     attention: AttentionState,
+    /// What the attention was when the connection was asked for.
+    opened_with: AttentionState,
     /// Present from [`Request::WaitForSeat`] until it is in.
     seat: Option<SeatWait>,
 }
@@ -131,7 +133,7 @@ impl SeatWait {
 }
 
 impl Connection {
-    pub(crate) fn new(api: Api, last: u32) -> Self {
+    pub(crate) fn new(api: Api, last: u32, attention: AttentionState) -> Self {
         let api = Arc::new(api);
         Self {
             posts: Posts::new(Arc::clone(&api)),
@@ -146,7 +148,8 @@ impl Connection {
             receipts: Receipts::new(Instant::now()),
             page: None.into(),
             search: None.into(),
-            attention: AttentionState::Here,
+            attention,
+            opened_with: attention,
             seat: None,
         }
     }
@@ -299,8 +302,11 @@ impl Connection {
     fn connect(&mut self) {
         self.bye = None;
         self.tell(NetworkEvent::Connecting);
-        let (api, resume, last) = (Arc::clone(&self.api), self.feed.resume_point(), self.last);
-        self.link = Link::Opening(async move { Socket::open(&api, resume, last).await.map(Box::new) }.boxed());
+        self.opened_with = self.attention;
+        let (api, resume, last, attention) =
+            (Arc::clone(&self.api), self.feed.resume_point(), self.last, self.attention);
+        let opening = async move { Socket::open(&api, resume, last, attention).await.map(Box::new) };
+        self.link = Link::Opening(opening.boxed());
     }
 
     fn ask_for_seat(&mut self) {
@@ -404,8 +410,8 @@ impl Connection {
                 self.seat = None;
                 self.posts.hurry();
                 self.tell(NetworkEvent::Welcomed(welcome));
-                // A new connection counts as attended.
-                if self.attention == AttentionState::Idle {
+                // A server that did not look at how it was opened counts a new connection as attended.
+                if self.attention == AttentionState::Idle || self.attention != self.opened_with {
                     self.say(&ClientFrame::Presence(Attention { state: self.attention }));
                 }
             }

@@ -143,7 +143,7 @@ pub enum Request {
     },
     /// Tell the others whether the person is writing. Lost without a word where there is no connection.
     Typing(TypingState),
-    /// Tell the others whether the person is there; said again by itself after every welcome.
+    /// Tell the others whether the person is there; said again by itself with every connection.
     Attention(AttentionState),
     /// After [`NetworkEvent::RoomFull`]: ask every few seconds whether a seat is free, and take it. Nobody else is kept from it.
     WaitForSeat,
@@ -176,7 +176,15 @@ impl Membership {
 /// # Errors
 /// When the system's trusted certificates cannot be read, for a server on `https`.
 pub fn start(membership: &Membership) -> Result<Network, ApiError> {
-    let connection = Connection::new(Api::new(membership)?, membership.last);
+    start_with(membership, AttentionState::Here)
+}
+
+/// The same, and says from the beginning whether somebody is there.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_with(membership: &Membership, attention: AttentionState) -> Result<Network, ApiError> {
+    let connection = Connection::new(Api::new(membership)?, membership.last, attention);
     let (requests, requests_in) = mpsc::channel(REQUESTS);
     let (events_out, events) = mpsc::channel(EVENTS);
     Ok(Network { requests, events, task: tokio::spawn(connection.run(requests_in, events_out)) })

@@ -9,7 +9,7 @@ use futures_util::{FutureExt, SinkExt, StreamExt};
 use reqwest::header::{CONNECTION, HeaderMap, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY};
 use reqwest::header::{SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE};
 use reqwest::{StatusCode, Upgraded};
-use shared::frames::{ClientFrame, SUBPROTOCOL, ServerFrame};
+use shared::frames::{AttentionState, ClientFrame, SUBPROTOCOL, ServerFrame};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -69,10 +69,15 @@ pub(crate) enum SocketEvent {
 
 impl Socket {
     /// Connects, and asks to go on from `resume` or for the `last` newest messages.
-    pub(crate) async fn open(api: &Api, resume: Option<ResumePoint>, last: u32) -> Result<Self, ApiError> {
+    pub(crate) async fn open(
+        api: &Api,
+        resume: Option<ResumePoint>,
+        last: u32,
+        attention: AttentionState,
+    ) -> Result<Self, ApiError> {
         let key = generate_key();
         let request = api
-            .updates(&query(resume.as_ref(), last))
+            .updates(&query(resume.as_ref(), last, attention))
             .header(CONNECTION, "Upgrade")
             .header(UPGRADE, "websocket")
             .header(SEC_WEBSOCKET_VERSION, "13")
@@ -186,13 +191,16 @@ impl Socket {
     }
 }
 
-fn query(resume: Option<&ResumePoint>, last: u32) -> Vec<(&'static str, String)> {
+fn query(resume: Option<&ResumePoint>, last: u32, attention: AttentionState) -> Vec<(&'static str, String)> {
     let mut query = vec![];
     if let Some(ResumePoint { after, epoch }) = resume {
         query.extend([("after", after.to_string()), ("epoch", epoch.clone())]);
     }
     if last > 0 {
         query.push(("last", last.to_string()));
+    }
+    if attention == AttentionState::Idle {
+        query.push(("attention", "idle".to_owned()));
     }
     query
 }

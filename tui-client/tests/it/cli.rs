@@ -292,7 +292,7 @@ async fn tail_follows_through_a_loss_and_ends_with_0_on_sigterm() {
     let mut child = command(&server.url(), &["tail", "room1", "--json", "--last", "2"]).spawn().unwrap();
     server.give_token("t1").await;
     let request = server.expect("GET /updates/room1").await;
-    assert_eq!(request.line, "GET /updates/room1?last=2");
+    assert_eq!(request.line, "GET /updates/room1?last=2&attention=idle");
     let mut socket = request.upgrade(Some("duet.v1")).await;
     socket.welcome("recent", 1).await;
     socket.message(1, "one").await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
-use shared::frames::SUBPROTOCOL;
+use shared::frames::{AttentionState, SUBPROTOCOL};
 use tokio::time::{Instant, timeout};
 use tui_client::network::{NetworkEvent, Request};
 
@@ -30,6 +30,22 @@ async fn a_first_look_asks_as_the_contract_has_it() {
     assert_eq!(client.hear().await, "welcome Recent");
     assert_eq!(client.hear().await, "7 seven");
     assert_eq!(client.hear().await, "8 eight");
+}
+
+#[tokio::test]
+async fn nobody_there_is_said_as_the_connection_is_asked_for() {
+    let (mut server, mut client, socket) = joined().await;
+    client.ask(Request::Attention(AttentionState::Idle)).await;
+    drop(socket);
+    assert_eq!(client.hear().await, "lost: connection broken");
+    let request = server.expect("GET /updates/room1").await;
+    assert_eq!(request.line, "GET /updates/room1?after=0&epoch=e1&last=50&attention=idle");
+    // And if somebody is back by the time that it is open, that is said as well.
+    client.ask(Request::Attention(AttentionState::Here)).await;
+    let mut socket = request.upgrade(Some(SUBPROTOCOL)).await;
+    socket.welcome("live", 0).await;
+    let said = socket.next().await.unwrap();
+    assert_eq!(said.to_text().unwrap(), r#"{"type":"presence","state":"here"}"#);
 }
 
 #[tokio::test]

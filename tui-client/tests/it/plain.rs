@@ -61,7 +61,7 @@ async fn lines_that_are_piped_in_are_sent_in_order_and_its_end_waits_for_them() 
     let program = state.pipe(&server, b"one\\\nand a half\n//two\n\nthree");
     server.give_token("t1").await;
     let request = server.expect("GET /updates/room1").await;
-    assert_eq!(request.line, "GET /updates/room1?last=2");
+    assert_eq!(request.line, "GET /updates/room1?last=2&attention=idle");
     let mut socket = request.upgrade(Some("duet.v1")).await;
     assert!(!server.is_asked_within(Duration::from_millis(100)).await, "the room may be full");
     socket.welcome("recent", 1).await;

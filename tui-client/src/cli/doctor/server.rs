@@ -13,7 +13,7 @@ use crate::cli::ends::leave;
 use crate::cli::exit::Failure;
 use crate::cli::schema::Verdict::{Fail, Ok as Fine, Warn};
 use crate::network::api::{Api, Readiness};
-use crate::network::{Membership, Network, NetworkEvent, Request, new_message_id, start};
+use crate::network::{Membership, Network, NetworkEvent, Request, new_message_id, start_with};
 
 /// How long each step may take.
 const STEP_WITHIN: Duration = Duration::from_secs(5);
@@ -110,9 +110,7 @@ fn skew(asked: Timestamp, answered: Timestamp, its: Timestamp) -> SignedDuration
 
 /// Comes into the room and leaves it again.
 async fn room(membership: &Membership, post: bool, report: &mut Report) -> Result<(), Failure> {
-    let mut network = start(membership)?;
-    // The first request of a channel that is empty.
-    _ = network.requests.try_send(Request::Attention(AttentionState::Idle));
+    let mut network = start_with(membership, AttentionState::Idle)?;
     let result = come_in(&mut network, membership, post, report).await;
     leave(network).await;
     result

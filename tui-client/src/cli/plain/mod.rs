@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::cli::ends::{End, leave, print, until_the_end};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::plain::conversation::{Conversation, Deed};
-use crate::network::{Membership, Network, NetworkEvent, Request, new_message_id, start};
+use crate::network::{Membership, Network, NetworkEvent, Request, new_message_id, start_with};
 use crate::outbox::lines::Kept;
 use crate::outbox::{Left, Outbox, OutboxError};
 use crate::run::Ended;
@@ -51,8 +51,9 @@ pub(crate) async fn talk(
     waits: bool,
     idle_after: Option<Duration>,
 ) -> Result<Ended, Failure> {
-    let mut network = start(membership)?;
     let is_watched = is_watched();
+    let attention = if is_watched { AttentionState::Here } else { AttentionState::Idle };
+    let mut network = start_with(membership, attention)?;
     let mut plain = Plain {
         conversation: Conversation::new(membership, TimeZone::system(), is_watched),
         outbox,
@@ -63,9 +64,6 @@ pub(crate) async fn talk(
         waits,
         ends_by: None,
     };
-    if !is_watched {
-        plain.outgoing.push_back(Request::Attention(AttentionState::Idle));
-    }
     let ended = match until_the_end(plain.run(&mut network)).await? {
         End::Done(ended) => ended,
         End::NobodyReads => Ok(Ended::Quit),
