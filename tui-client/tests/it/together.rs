@@ -183,7 +183,7 @@ async fn who_writes_and_who_is_not_there_is_seen_on_the_other_side() {
     let bob = Tmux::start().await;
     let folder = bob.state.join("config/duet");
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("config.toml"), "[writing]\nidle-after = \"1s\"\n").unwrap();
+    std::fs::write(folder.join("config.toml"), "[writing]\nidle-after = \"2s\"\n").unwrap();
     bob.shell(&format!("{CLIENT} join room1 --user bob --server http://{}", server.address));
     bob.expect("live").await;
 
