@@ -212,7 +212,8 @@ proptest! {
         text in r"([*_`~>] ?|```rs\n|```\n|\n|word |wordwordword|你|👍🏽|\t|https://a\.bc/d |\[a\]\(http://b\.cd\)){1,25}",
         width in 4_u16..90,
     ) {
-        let stage = Stage::joined(width, 60, 1).says(1, "14:02", "bob", &text);
+        // As high as the longest is in two columns beside its bar.
+        let stage = Stage::joined(width, 300, 1).says(1, "14:02", "bob", &text);
         let shown = Markup::of(&text);
         let screen = stage.screen();
         let letters = |text: &str| text.chars().filter(|c| c.is_alphabetic()).collect::<String>();
