@@ -71,7 +71,7 @@ fn in_ascii_marks_are_drawn_with_it_and_emoji_told_in_words() {
 
 
  > ▏
- y copy - c code - o link - Enter quote - Esc back
+ y copy - c code - l link - o open - Enter quote - Esc back
 ",
     );
 }
