@@ -88,7 +88,7 @@ async fn tail_begins_where_it_is_told_and_misses_nothing_after_it() {
     let mut child = command(&server.url(), &["tail", "room1", "--json", "--after", "2"]).spawn().unwrap();
     server.give_token("t1").await;
     let request = server.expect("GET /updates/room1").await;
-    assert_eq!(request.line, "GET /updates/room1");
+    assert_eq!(request.line, "GET /updates/room1?attention=idle");
     let mut socket = request.upgrade(Some("duet.v1")).await;
     socket.welcome("live", 4).await;
     // What comes while it reads what was before.
@@ -168,7 +168,7 @@ async fn wait_prints_the_first_message_that_matches_and_gives_its_seat_back() {
     let program = run(&server, &["wait", "room1", "--match", "(?i)^größe \\d+", "--from", "bob", "--json"], b"");
     server.give_token("t1").await;
     let request = server.expect("GET /updates/room1").await;
-    assert_eq!(request.line, "GET /updates/room1", "what was said before does not count");
+    assert_eq!(request.line, "GET /updates/room1?attention=idle", "what was said before does not count");
     let mut socket = request.upgrade(Some("duet.v1")).await;
     socket.welcome("live", 0).await;
     socket.message(1, "die größe 7").await;
