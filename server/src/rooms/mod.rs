@@ -15,7 +15,7 @@ mod simulation;
 mod simulation_steps;
 mod typing;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -189,13 +189,21 @@ pub struct Rooms {
     grace: VecDeque<(Instant, RoomId)>,
     /// Rooms whose read failed, in the order in which it is to be made again.
     unread: VecDeque<(Instant, RoomId)>,
+    /// Rooms in which a connection has said that nobody is at it, and when that is to be passed on.
+    resting: BTreeSet<(Instant, RoomId)>,
 }
 
 impl Rooms {
     /// No rooms, on a history of this epoch.
     #[must_use]
     pub fn new(epoch: &str) -> Self {
-        Self { epoch: epoch.into(), rooms: HashMap::new(), grace: VecDeque::new(), unread: VecDeque::new() }
+        Self {
+            epoch: epoch.into(),
+            rooms: HashMap::new(),
+            grace: VecDeque::new(),
+            unread: VecDeque::new(),
+            resting: BTreeSet::new(),
+        }
     }
 
     /// How many rooms there are.
@@ -219,7 +227,8 @@ impl Rooms {
     /// When [`Input::Tick`] is next of use, if ever.
     #[must_use]
     pub fn next_tick(&self) -> Option<Instant> {
-        [&self.grace, &self.unread].into_iter().filter_map(|queue| queue.front()).map(|(when, _)| *when).min()
+        let next = [self.grace.front(), self.unread.front(), self.resting.first()];
+        next.into_iter().flatten().map(|(when, _)| *when).min()
     }
 
     /// Takes in what happened and says what is to be done, in order.
@@ -243,7 +252,9 @@ impl Rooms {
                 }
             }
             Input::Said(id, session, frame) => {
-                self.with(&id, |room| room.said(now, session, &frame, out));
+                if let Some(later) = self.with(&id, |room| room.said(now, session, &frame, out)).flatten() {
+                    self.resting.insert((later, id));
+                }
             }
             Input::QueueFull(id, session, frame) => {
                 self.with(&id, |room| room.queue_full(session, &frame));
@@ -267,6 +278,11 @@ impl Rooms {
         }
         while let Some((_, id)) = self.unread.pop_front_if(|(when, _)| *when <= now.instant) {
             self.with(&id, |room| room.catch_up(out));
+        }
+        while self.resting.first().is_some_and(|(when, _)| *when <= now.instant) {
+            if let Some((_, id)) = self.resting.pop_first() {
+                self.with(&id, |room| room.pass_on(now, out));
+            }
         }
     }
 

@@ -9,8 +9,7 @@ use crate::rooms::room::Room;
 use crate::rooms::session::Session;
 use crate::rooms::{Frame, GRACE, Leaving, Now, Output, SessionId, Voice};
 
-/// A connection that says sooner than this after its last change that nobody is at it is not heard: each change is told to
-/// everybody.
+/// That nobody is at a connection is passed on no sooner than this after its last change: each is told to everybody.
 pub(super) const ATTENTION_RESTS: Duration = Duration::from_secs(1);
 
 impl Room {
@@ -47,16 +46,29 @@ impl Room {
         }
     }
 
-    /// A connection says whether somebody is at it.
-    pub(super) fn attended(&mut self, now: Now, id: SessionId, said: Attention, out: &mut Vec<Output>) {
-        let Some(session) = self.sessions.iter_mut().find(|session| session.id == id) else { return };
-        let is_soon = session.attention_changed.is_some_and(|at| now.instant < at + ATTENTION_RESTS);
-        if session.attention == said.state || (said.state == AttentionState::Idle && is_soon) {
-            return;
+    /// A connection says whether somebody is at it. Says when that is to be passed on, if it is too soon.
+    pub(super) fn attended(
+        &mut self,
+        now: Now,
+        id: SessionId,
+        said: Attention,
+        out: &mut Vec<Output>,
+    ) -> Option<Instant> {
+        let session = self.sessions.iter_mut().find(|session| session.id == id)?;
+        session.said = said.state;
+        let later = session.rests(now.instant);
+        self.pass_on(now, out);
+        later
+    }
+
+    /// Passes on what connections have said of their users, but for what is too soon.
+    pub(super) fn pass_on(&mut self, now: Now, out: &mut Vec<Output>) {
+        while let Some(session) = self.sessions.iter_mut().find(|session| session.has_news(now.instant)) {
+            session.attention = session.said;
+            session.rests_until = Some(now.instant + ATTENTION_RESTS);
+            let user = session.user.clone();
+            self.see(now, &user, None, out);
         }
-        (session.attention, session.attention_changed) = (said.state, Some(now.instant));
-        let user = session.user.clone();
-        self.see(now, &user, None, out);
     }
 
     /// A connection says whether its user writes.

@@ -1,6 +1,7 @@
 //! Pure. One room: its sessions, their cursors, and its two seats.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use shared::frames::{AttentionState, ClientFrame, Gap, Presence, Reached, Receipt, Resume};
 use shared::message::{Message, Seq};
@@ -65,8 +66,9 @@ impl Room {
             user: join.user,
             voice: join.voice,
             progress: Progress::Entering(Box::new(join.start)),
+            said: attention,
             attention,
-            attention_changed: None,
+            rests_until: None,
             stalled: None,
         });
         match self.head {
@@ -107,14 +109,21 @@ impl Room {
         self.seats.all()
     }
 
-    /// A connection says something.
-    pub(super) fn said(&mut self, now: Now, id: SessionId, frame: &ClientFrame, out: &mut Vec<Output>) {
+    /// A connection says something. Says when some of it is to be passed on, if that is later.
+    pub(super) fn said(
+        &mut self,
+        now: Now,
+        id: SessionId,
+        frame: &ClientFrame,
+        out: &mut Vec<Output>,
+    ) -> Option<Instant> {
         match *frame {
             ClientFrame::Receipt(reached) => self.reached(id, reached, out),
             ClientFrame::Typing(activity) => self.wrote(now, id, activity, out),
-            ClientFrame::Presence(attention) => self.attended(now, id, attention, out),
+            ClientFrame::Presence(attention) => return self.attended(now, id, attention, out),
             ClientFrame::Unknown => {}
         }
+        None
     }
 
     /// A connection says how far its user has come.

@@ -15,10 +15,12 @@ pub(super) struct Session {
     pub(super) user: Username,
     pub(super) voice: Voice,
     pub(super) progress: Progress,
-    /// Whether somebody is at it, by what it says.
+    /// Whether somebody is at it, by what it said last.
+    pub(super) said: AttentionState,
+    /// What of that was passed on last.
     pub(super) attention: AttentionState,
-    /// When that changed last.
-    pub(super) attention_changed: Option<Instant>,
+    /// Until when it is not passed on that nobody is at it.
+    pub(super) rests_until: Option<Instant>,
     /// Its queue is full: it is sent nothing until it is drained. What it was not told meanwhile, messages aside.
     pub(super) stalled: Option<Box<Missed>>,
 }
@@ -69,6 +71,17 @@ impl Session {
     /// Whether it is in the room.
     pub(super) fn is_in(&self) -> bool {
         matches!(self.progress, Progress::In(_))
+    }
+
+    /// Until when it is not passed on what it says of its user, if that is so.
+    pub(super) fn rests(&self, now: Instant) -> Option<Instant> {
+        let is_idle_now = self.said == AttentionState::Idle && self.attention == AttentionState::Here;
+        self.rests_until.filter(|until| is_idle_now && now < *until)
+    }
+
+    /// Whether it is to be passed on what it says of its user.
+    pub(super) fn has_news(&self, now: Instant) -> bool {
+        self.said != self.attention && self.rests(now).is_none()
     }
 
     /// Whether it is sent more than messages.

@@ -47,8 +47,6 @@ struct Session {
     has_missed: bool,
     /// What it says of its user.
     attention: AttentionState,
-    /// When that changed.
-    attention_changed: Option<Instant>,
     /// Until when it is taken to write, at the latest.
     writes_until: Option<Instant>,
 }
@@ -152,11 +150,7 @@ impl World {
             Step::Attend { which, idle } => {
                 let state = if idle { AttentionState::Idle } else { AttentionState::Here };
                 if let Some(id) = self.speaker(which) {
-                    let session = self.sessions.get_mut(&id).unwrap();
-                    let is_soon = session.attention_changed.is_some_and(|at| self.now.instant < at + ATTENTION_RESTS);
-                    if session.attention != state && !(idle && is_soon) {
-                        (session.attention, session.attention_changed) = (state, Some(self.now.instant));
-                    }
+                    self.sessions.get_mut(&id).unwrap().attention = state;
                     self.input(Input::Said(room(), id, ClientFrame::Presence(Attention { state })));
                 }
             }
@@ -210,7 +204,6 @@ impl World {
             writing: BTreeMap::new(),
             has_missed: false,
             attention: AttentionState::Here,
-            attention_changed: None,
             writes_until: None,
         };
         self.sessions.insert(session, new);
@@ -419,6 +412,38 @@ fn of_a_connection_that_says_idle_and_here_in_turns_each_is_told_once_a_second()
         assert_eq!(out.len(), told, "{out:?}");
         world.now.instant += ATTENTION_RESTS;
     }
+}
+
+#[test]
+fn an_idle_that_comes_too_soon_is_told_when_the_second_is_over_unless_somebody_is_back_by_then() {
+    let mut world = World::new();
+    world.join(0, Voice::DuetV1, Begin::Live);
+    world.begin_read();
+    world.end_read(false);
+    let say = |world: &mut World, state| {
+        let (mut out, said) = (Vec::new(), ClientFrame::Presence(Attention { state }));
+        world.rooms.handle(world.now, Input::Said(room(), SessionId(1), said), &mut out);
+        out
+    };
+    let (idle, here, half) = (AttentionState::Idle, AttentionState::Here, ATTENTION_RESTS / 2);
+    assert_eq!((say(&mut world, idle).len(), say(&mut world, here).len()), (1, 1));
+    assert_eq!(world.rooms.next_tick(), None);
+    world.now.instant += half;
+    assert_eq!((say(&mut world, idle), say(&mut world, here), say(&mut world, idle)), (vec![], vec![], vec![]));
+    assert_eq!(world.rooms.next_tick(), Some(world.now.instant + half));
+    let tick = |world: &mut World| {
+        let mut out = Vec::new();
+        world.rooms.handle(world.now, Input::Tick, &mut out);
+        out
+    };
+    assert_eq!(tick(&mut world), []);
+    world.now.instant += half;
+    let [Output::Send(SessionId(1), Frame::Presence(told))] = &tick(&mut world)[..] else { panic!("nothing is told") };
+    assert_eq!((told.state, world.rooms.next_tick()), (PresenceState::Idle, None));
+
+    assert_eq!((say(&mut world, here).len(), say(&mut world, idle), say(&mut world, here)), (1, vec![], vec![]));
+    world.now.instant += ATTENTION_RESTS;
+    assert_eq!((tick(&mut world), world.rooms.next_tick()), (vec![], None));
 }
 
 #[test]
