@@ -277,8 +277,6 @@ impl Program<'_> {
                 Effect::Draw => self.pace.ask(haste),
                 Effect::Repaint => self.terminal.repaint()?,
                 Effect::Suspend => self.stop()?,
-                // The client has done it.
-                Effect::Rooms(..) => {}
                 Effect::KeepDraft(text) => self.rooms.keep_draft(key, &text),
                 Effect::NoteJoined => self.rooms.joined(key),
                 Effect::Recall => self.client.recall(self.rooms.joined_before(key)),

@@ -1,4 +1,4 @@
-//! Pure. What may happen to a room, and what is to be done then.
+//! Pure. What may happen to a room, what is to be done then, and what the room asks of the client that holds it.
 
 use crossterm::event::KeyEvent;
 use ratatui::layout::Size;
@@ -69,6 +69,33 @@ pub enum Event {
     CannotStop,
 }
 
+/// What comes of an event.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Caused {
+    /// What is to be done, in order.
+    pub effects: Vec<Effect>,
+    /// What is to be granted then.
+    pub wish: Option<Wish>,
+}
+
+/// What a room asks of the client that holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// Do what concerns more than one room, with what stands behind the command's name.
+    Rooms(RoomAction, String),
+    /// End the program.
+    Quit(Certainty),
+}
+
+/// How certain it is that the person means it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certainty {
+    /// It was a key, which may have been pressed once too often.
+    Key,
+    /// It was asked for by name, or a question was answered.
+    Meant,
+}
+
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
@@ -97,8 +124,8 @@ pub enum Effect {
     Draw,
     /// The terminal may show anything; draw every cell of it.
     Repaint,
-    /// Do what concerns more than one room. [`Client`](crate::app::client::Client) does, so this never comes out of it.
-    Rooms(RoomAction, String),
+    /// Stop until the shell continues the program.
+    Suspend,
     /// Connect to this room, which is the room that the effect comes from. It comes from a client alone, as those below do.
     Enter(RoomId),
     /// Close the connection to the room.
@@ -109,8 +136,6 @@ pub enum Effect {
     NoteJoined,
     /// Look up which rooms were joined before.
     Recall,
-    /// Stop until the shell continues the program.
-    Suspend,
     /// End the program.
     Quit,
 }

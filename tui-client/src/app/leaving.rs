@@ -2,19 +2,19 @@
 
 use crate::app::commands::Action;
 use crate::app::log::Unsent;
-use crate::app::{Effect, State};
+use crate::app::{Certainty, State, Wish};
 
 impl State {
     /// Leaves, or asks once while there are messages that nobody has but we.
-    pub(crate) fn leave(&mut self, effects: &mut Vec<Effect>) {
+    pub(crate) fn leave(&mut self, certainty: Certainty) -> Option<Wish> {
         let unsent = self.log.unsent();
         let known = self.quit_in_spite_of;
         if unsent.waiting <= known.waiting && unsent.refused <= known.refused && unsent.unkept <= known.unkept {
-            effects.push(Effect::Quit);
-            return;
+            return Some(Wish::Quit(certainty));
         }
         self.quit_in_spite_of = unsent;
         self.asks_before_leaving = true;
+        None
     }
 
     /// The question, the fullest form first, as long as there is something to ask.

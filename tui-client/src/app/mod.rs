@@ -61,7 +61,7 @@ use shared::rest::MAX_CONTENT_BYTES;
 use crate::app::attention::Attention;
 use crate::app::completion::Completion;
 use crate::app::composer::Composer;
-pub use crate::app::events::{Effect, Event};
+pub use crate::app::events::{Caused, Certainty, Effect, Event, Wish};
 use crate::app::hand::Hand;
 use crate::app::hints::Hints;
 use crate::app::log::{Log, Unsent, Voice};

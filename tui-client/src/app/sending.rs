@@ -9,20 +9,20 @@ use crate::app::composer::Edit;
 use crate::app::log::{Origin, Outgoing, Progress, Unsent};
 use crate::app::notice::Notice;
 use crate::app::update::{run_command, size_in_words};
-use crate::app::{Connection, Effect, State, sanitize};
+use crate::app::{Caused, Connection, Effect, State, sanitize};
 use crate::network::Request;
 use crate::outbox::lines::{Held, Kept};
 
 /// Sends what is written, or does it where it is a command.
-pub(crate) fn send(state: &mut State, effects: &mut Vec<Effect>) {
+pub(crate) fn send(state: &mut State, caused: &mut Caused) {
     let draft = state.composer.text();
     let Some(content) = content(draft).map(str::to_owned) else {
         if let Some(command) = draft.trim_end().strip_prefix('/').map(str::to_owned) {
-            run_command(state, &command, effects);
+            run_command(state, &command, caused);
         }
         return;
     };
-    if send_text(state, &content, effects) {
+    if send_text(state, &content, &mut caused.effects) {
         state.composer.sent();
     }
 }

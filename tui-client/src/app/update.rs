@@ -9,40 +9,44 @@ use crate::app::commands::{self, Action, Direction, Draft, help};
 use crate::app::composer::Edit;
 use crate::app::hand::{self, Meant};
 use crate::app::notice::Notice;
-use crate::app::{Connection, Effect, Event, Screen, State, layout, pasting, sanitize, search, seats, sending};
+use crate::app::{
+    Caused, Certainty, Connection, Effect, Event, Screen, State, Wish, layout, pasting, sanitize, search, seats,
+    sending,
+};
 use crate::network::Request;
 
 /// Changes the state by what happened at `now`, and says what is to be done.
-pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
+pub fn update(state: &mut State, now: Timestamp, event: Event) -> Caused {
     let before = std::mem::replace(&mut state.now, now);
-    let mut effects = Vec::new();
+    let mut caused = Caused::default();
+    let effects = &mut caused.effects;
     match event {
         Event::Network(event) => {
-            if arrivals::arrive(state, event, &mut effects) == Picture::Same {
-                return effects;
+            if arrivals::arrive(state, event, effects) == Picture::Same {
+                return caused;
             }
         }
-        Event::Key(key) if key.kind == KeyEventKind::Release => return effects,
-        Event::Adopted { held, trouble: None } if held.is_empty() => return effects,
-        Event::Adopted { held, trouble } => sending::adopt(state, held, trouble, &mut effects),
+        Event::Key(key) if key.kind == KeyEventKind::Release => return caused,
+        Event::Adopted { held, trouble: None } if held.is_empty() => return caused,
+        Event::Adopted { held, trouble } => sending::adopt(state, held, trouble, effects),
         Event::NotKept { id, reason } => sending::make_draft(state, &id, &reason),
-        Event::NoOutbox { id, reason } => sending::go_without_outbox(state, id, &reason, &mut effects),
+        Event::NoOutbox { id, reason } => sending::go_without_outbox(state, id, &reason, effects),
         Event::Key(key) => {
             // Whoever types looks, whatever the terminal has told or forgotten to tell.
-            state.note_person(&mut effects);
-            press(state, &key, &mut effects);
-            state.note_writing(&mut effects);
+            state.note_person(effects);
+            press(state, &key, &mut caused);
+            state.note_writing(&mut caused.effects);
         }
         Event::Wheel { direction, rows } => {
-            state.note_person(&mut effects);
-            turn_wheel(state, direction, rows, &mut effects);
+            state.note_person(effects);
+            turn_wheel(state, direction, rows, &mut caused);
         }
         Event::Paste(text) => {
-            state.note_person(&mut effects);
+            state.note_person(effects);
             if !state.paste_into_search(&text) {
                 pasting::paste(state, &text);
             }
-            state.note_writing(&mut effects);
+            state.note_writing(effects);
         }
         Event::PastedTooMuch(bytes) => pasting::refuse(state, bytes),
         Event::News(sentence) => state.notice = Some(Notice::news(sanitize::line(&sentence), now)),
@@ -55,23 +59,23 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
         Event::Drawn => {
             state.settle_hints();
             state.note_line_in_view();
-            state.read(&mut effects);
-            return effects;
+            state.read(effects);
+            return caused;
         }
         Event::Looks(focus) => {
-            if state.looks(focus, &mut effects) == Picture::Same {
-                return effects;
+            if state.looks(focus, effects) == Picture::Same {
+                return caused;
             }
         }
         Event::Resized(size) => resize(state, size),
         Event::Tick => {
-            if state.tick(before, &mut effects) == Picture::Same {
-                return effects;
+            if state.tick(before, effects) == Picture::Same {
+                return caused;
             }
         }
         Event::Continued => {
             // A shell that was looked at has had the focus.
-            state.note_person(&mut effects);
+            state.note_person(effects);
             effects.push(Effect::Repaint);
         }
         Event::CannotStop => {
@@ -84,8 +88,8 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Vec<Effect> {
     let height = usize::from(layout::areas(state).composer.height);
     state.composer.follow_caret(layout::composer_width(state), height);
     state.drawn_round_trip = state.round_trip;
-    effects.push(Effect::Draw);
-    effects
+    caused.effects.push(Effect::Draw);
+    caused
 }
 
 fn resize(state: &mut State, size: Size) {
@@ -94,17 +98,18 @@ fn resize(state: &mut State, size: Size) {
 }
 
 /// Scrolls, whatever is written. Where there is something to choose from, that is what a row is.
-fn turn_wheel(state: &mut State, direction: Direction, rows: usize, effects: &mut Vec<Effect>) {
+fn turn_wheel(state: &mut State, direction: Direction, rows: usize, caused: &mut Caused) {
     if state.screen != Screen::Chat || state.search.is_some() || state.selected().is_some() {
-        return (0..rows).for_each(|_| press(state, &direction.arrow(), effects));
+        return (0..rows).for_each(|_| press(state, &direction.arrow(), caused));
     }
     state.notice = None;
     state.asks_before_leaving = false;
     state.go_no_more_to_unread();
-    scroll(state, direction, rows, effects);
+    scroll(state, direction, rows, &mut caused.effects);
 }
 
-fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
+fn press(state: &mut State, key: &KeyEvent, caused: &mut Caused) {
+    let effects = &mut caused.effects;
     state.notice = None;
     state.asks_before_leaving = false;
     state.go_no_more_to_unread();
@@ -124,7 +129,7 @@ fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
         state.completion = None;
     }
     match (action, key.code) {
-        (Some(action), _) => act(state, action, "", effects),
+        (Some(action), _) => act(state, action, Asked::ByKey, caused),
         // AltGr reports as Ctrl+Alt on some terminals, and what it types is a text.
         (None, KeyCode::Char(c)) if !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => {
             state.composer.type_char(c);
@@ -136,10 +141,24 @@ fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
     }
 }
 
-/// Does what a key or a name asks for. `argument` is what stands behind the name.
-fn act(state: &mut State, action: Action, argument: &str, effects: &mut Vec<Effect>) {
+/// How a person has asked for something.
+#[derive(Debug, Clone, Copy)]
+enum Asked<'a> {
+    /// By a key.
+    ByKey,
+    /// By its name, with what stands behind that.
+    ByName(&'a str),
+}
+
+/// Does what a person asks for.
+fn act(state: &mut State, action: Action, asked: Asked<'_>, caused: &mut Caused) {
+    let (argument, certainty) = match asked {
+        Asked::ByKey => ("", Certainty::Key),
+        Asked::ByName(argument) => (argument, Certainty::Meant),
+    };
+    let effects = &mut caused.effects;
     match action {
-        Action::Send => sending::send(state, effects),
+        Action::Send => sending::send(state, caused),
         Action::NewLine => state.composer.type_char('\n'),
         Action::Complete(turn) => state.complete(turn),
         Action::Edit(edit) => state.composer.edit(edit, layout::composer_width(state)),
@@ -167,17 +186,17 @@ fn act(state: &mut State, action: Action, argument: &str, effects: &mut Vec<Effe
         Action::Redraw => effects.push(Effect::Repaint),
         Action::Suspend => effects.push(Effect::Suspend),
         Action::TakeBack => sending::take_back(state, effects),
-        Action::Rooms(action) => effects.push(Effect::Rooms(action, argument.to_owned())),
-        Action::Quit => state.leave(effects),
+        Action::Rooms(action) => caused.wish = Some(Wish::Rooms(action, argument.to_owned())),
+        Action::Quit => caused.wish = state.leave(certainty),
     }
 }
 
-pub(crate) fn run_command(state: &mut State, command: &str, effects: &mut Vec<Effect>) {
+pub(crate) fn run_command(state: &mut State, command: &str, caused: &mut Caused) {
     match commands::read(command) {
         Err(sentence) => state.notice = Some(Notice::trouble(sentence)),
         Ok((action, argument)) => {
             state.composer.sent();
-            act(state, action, argument, effects);
+            act(state, action, Asked::ByName(argument), caused);
         }
     }
 }

@@ -52,7 +52,7 @@ fn a_hundred_thousand_messages_are_drawn_as_fast_as_a_hundred() {
         stage
     };
     let time = |stage: &Stage| {
-        let mut stage = Stage { state: stage.state.clone(), now: stage.now, effects: vec![] };
+        let mut stage = Stage { state: stage.state.clone(), now: stage.now, effects: vec![], wish: None };
         let start = processor_time();
         for _ in 0..20 {
             stage = stage.press(KeyCode::PageUp);

@@ -2,7 +2,7 @@
 
 use crossterm::event::KeyCode;
 use ratatui::layout::Size;
-use tui_client::app::{Effect, Event};
+use tui_client::app::Event;
 
 use crate::stage::{Stage, post};
 
@@ -80,7 +80,7 @@ fn while_it_is_asked_nothing_is_typed_and_nothing_is_left() {
     let stage = Stage::joined(80, 12, 3).pastes(&lines(5)).types("x").press(KeyCode::Backspace).press(KeyCode::Tab);
     stage.expect_text("5 lines pasted").expect_text("> ▏");
     let stage = Stage::joined(80, 12, 3).pastes(&lines(5)).ctrl('d');
-    assert!(!stage.effects.contains(&Effect::Quit));
+    assert!(!stage.quits());
     // What reads does.
     Stage::joined(80, 12, 3).bob_counts_to(20).pastes(&lines(5)).press(KeyCode::PageUp).expect_no_text("message 20");
 }

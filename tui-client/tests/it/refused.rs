@@ -110,12 +110,12 @@ fn leaving_asks_once_while_something_waits_or_was_refused() {
         "2 messages are still waiting to be sent. Ctrl+C again leaves; the outbox keeps them and sends them when you are \
          back in this room.",
     );
-    assert!(!stage.effects.contains(&Effect::Quit));
-    assert!(stage.ctrl('c').effects.contains(&Effect::Quit));
+    assert!(!stage.quits());
+    assert!(stage.ctrl('c').quits());
     let stage = refuse(Stage::joined(80, 14, 3).sends("one"), 1).ctrl('c').expect_text(
         "1 message was refused. Ctrl+C again leaves; the outbox keeps it until you are back in this room.",
     );
-    assert!(stage.ctrl('c').effects.contains(&Effect::Quit));
+    assert!(stage.ctrl('c').quits());
     refuse(Stage::joined(80, 14, 3).sends("one").sends("two"), 1).ctrl('c').expect_text(
         "1 message is still waiting to be sent, 1 message was refused. Ctrl+C again leaves; the outbox keeps them",
     );

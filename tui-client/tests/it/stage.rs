@@ -15,7 +15,7 @@ use tui_client::app::commands::Direction;
 use tui_client::app::notifications::Notification;
 use tui_client::app::preferences::Preferences;
 use tui_client::app::update::update;
-use tui_client::app::{Effect, Event, Look, Palette, State};
+use tui_client::app::{Caused, Effect, Event, Look, Palette, State, Wish};
 use tui_client::network::{Membership, NetworkEvent, Request};
 use tui_client::view::view;
 
@@ -24,6 +24,7 @@ pub(crate) struct Stage {
     pub(crate) state: State,
     pub(crate) now: Timestamp,
     pub(crate) effects: Vec<Effect>,
+    pub(crate) wish: Option<Wish>,
 }
 
 pub(crate) fn time(clock: &str) -> Timestamp {
@@ -51,7 +52,7 @@ impl Stage {
         let look = Look { size: Size::new(width, height), palette: Palette::Sixteen, preferences, zone: TimeZone::UTC };
         let now = time("14:00");
         let state = State::new(&membership, MessageId::new("run").unwrap(), look, now);
-        Self { state, now, effects: Vec::new() }
+        Self { state, now, effects: Vec::new(), wish: None }
     }
 
     /// alice is in, with bob, in a room whose newest message has place `head`.
@@ -65,7 +66,7 @@ impl Stage {
     }
 
     pub(crate) fn happens(mut self, event: Event) -> Self {
-        self.effects = update(&mut self.state, self.now, event);
+        Caused { effects: self.effects, wish: self.wish } = update(&mut self.state, self.now, event);
         self
     }
 
@@ -147,7 +148,6 @@ impl Stage {
             | Effect::Draw
             | Effect::Repaint
             | Effect::Suspend
-            | Effect::Rooms(..)
             | Effect::Enter(_)
             | Effect::Close
             | Effect::KeepDraft(_)
@@ -164,6 +164,10 @@ impl Stage {
             if let Effect::Notify(notification) = effect { Some(notification) } else { None }
         }
         self.effects.iter().filter_map(one).collect()
+    }
+
+    pub(crate) fn quits(&self) -> bool {
+        matches!(self.wish, Some(Wish::Quit(_)))
     }
 
     pub(crate) fn draws(&self) -> bool {

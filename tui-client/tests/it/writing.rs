@@ -120,7 +120,7 @@ fn a_slash_begins_a_command_and_two_begin_a_text() {
         .sends("//etc/hosts")
         .expect_requests(&[post(1, "/etc/hosts")]);
     let stage = Stage::joined(80, 10, 3).sends("/quit");
-    assert!(stage.effects.contains(&Effect::Quit));
+    assert!(stage.quits());
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn ctrl_c_clears_a_draft_and_leaves_an_empty_one() {
         .expect_text("> half a thought▏")
         .ctrl('c')
         .ctrl('c');
-    assert!(stage.effects.contains(&Effect::Quit));
+    assert!(stage.quits());
 }
 
 #[test]

@@ -2,16 +2,15 @@
 
 use crate::app::client::{Client, Effects};
 use crate::app::commands::Action;
-use crate::app::{Effect, State};
+use crate::app::{Certainty, Effect, State};
 
 impl Client {
     /// Leaves the room that is shown, or the program where it is the only one.
     pub(super) fn leave(&mut self, effects: &mut Effects) {
         if self.rooms.len() == 1 {
-            let mut caused = Vec::new();
-            self.shown_mut().state.leave(&mut caused);
             let key = self.shown().key;
-            effects.extend(caused.into_iter().map(|effect| (key, effect)));
+            let wish = self.shown_mut().state.leave(Certainty::Meant);
+            effects.extend(wish.map(|_| (key, Effect::Quit)));
             return self.draw(effects);
         }
         let shown = self.shown();

@@ -18,7 +18,7 @@ use crate::app::client::room::Room;
 use crate::app::receipts::Focus;
 use crate::app::switcher::Switcher;
 use crate::app::update::update;
-use crate::app::{Effect, Event, Look, State, drafts, sanitize};
+use crate::app::{Caused, Effect, Event, Look, State, Wish, drafts, sanitize};
 use crate::network::{Membership, NetworkEvent};
 
 /// The least rows of a terminal that has a bar: below, the room needs them all.
@@ -225,7 +225,6 @@ impl Client {
         }
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "what is not about rooms is the room's, whatever it will be")]
     fn happens(&mut self, index: usize, event: Event, effects: &mut Effects) {
         let is_shown = index == self.shown;
         let Some(room) = self.rooms.get_mut(index) else { return };
@@ -239,19 +238,18 @@ impl Client {
             room.is_joined = true;
             effects.push((key, Effect::NoteJoined));
         }
-        let caused = update(&mut room.state, self.now, event);
+        let Caused { effects: caused, wish } = update(&mut room.state, self.now, event);
         let is_seen = is_shown || room.in_the_bar() != before;
         let draft = room.draft.note(room.state.composer.text(), self.now, is_typed);
-        for effect in caused {
-            match effect {
-                Effect::Draw if !is_seen => {}
-                Effect::Rooms(action, argument) => self.act(action, &argument, effects),
-                Effect::Quit => self.quit(effects),
-                effect => effects.push((key, effect)),
-            }
-        }
+        effects
+            .extend(caused.into_iter().filter(|effect| is_seen || *effect != Effect::Draw).map(|effect| (key, effect)));
         // Behind what is sent: that is on disk before the draft is not.
         effects.extend(draft.map(|text| (key, Effect::KeepDraft(text))));
+        match wish {
+            Some(Wish::Rooms(action, argument)) => self.act(action, &argument, effects),
+            Some(Wish::Quit(_)) => self.quit(effects),
+            None => {}
+        }
     }
 
     /// Goes to a room, and opens it if it is not open.
