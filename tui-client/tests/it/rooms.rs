@@ -347,6 +347,27 @@ fn quitting_asks_once_for_messages_that_wait_in_other_rooms() {
 }
 
 #[test]
+fn one_key_leaves_one_room_and_several_when_it_is_pressed_again() {
+    let quits = |house: &House| house.does(&Effect::Quit);
+    assert!(quits(&House::joined(80, 10, &["room1"]).ctrl(KeyCode::Char('c'))));
+    let asked = || House::joined(80, 10, &THREE).ctrl(KeyCode::Char('c')).expect_text("Ctrl+C again leaves 3 rooms.");
+    assert!(!quits(&asked()));
+    assert!(quits(&asked().ctrl(KeyCode::Char('c'))));
+    assert!(quits(&asked().ctrl(KeyCode::Char('d'))));
+    // Whoever does something else has not answered, whatever came meanwhile has asked nothing.
+    let elsewhere = asked().press(KeyCode::Left).expect_no_text("again").ctrl(KeyCode::Char('c'));
+    assert!(!quits(&elsewhere) && !quits(&asked().alt('2').ctrl(KeyCode::Char('c'))));
+    let told = asked().happens(Event::Told("The link was not opened.".to_owned())).ctrl(KeyCode::Char('c'));
+    assert!(!quits(&told.expect_text("Ctrl+C again leaves 3 rooms.")));
+    assert!(quits(&asked().bob_says("ops", 1, "hi").ctrl(KeyCode::Char('c'))));
+    // By name it is meant, and whoever was asked about a message that waits is not asked twice.
+    assert!(quits(&House::joined(80, 10, &THREE).sends("/quit")));
+    let waits = House::joined(80, 10, &THREE).sends("hello").ctrl(KeyCode::Char('c')).expect_text("still waiting");
+    assert!(!quits(&waits));
+    assert!(quits(&waits.ctrl(KeyCode::Char('c'))));
+}
+
+#[test]
 fn the_switcher_finds_rooms_and_goes_there() {
     let mut house = House::joined(60, 10, &THREE).bob_says("ops", 1, "hi").ctrl(KeyCode::Char('k'));
     assert!(house.does(&Effect::Recall));

@@ -38,23 +38,39 @@ impl Client {
         !text.is_empty() && "/leave".starts_with(text)
     }
 
-    /// Quits, or asks once while hidden rooms hold messages that are not sent. The shown one has asked by itself.
-    pub(super) fn quit(&mut self, effects: &mut Effects) {
+    /// Whether a question stands that the next key may answer.
+    pub(super) fn is_asked_before_leaving(&self) -> bool {
+        let state = &self.shown().state;
+        let notice = state.notice.as_ref().map(|notice| &notice.text);
+        state.question().is_some() || (notice.is_some() && notice == self.question.as_ref())
+    }
+
+    /// Quits. Asks once while hidden rooms hold messages that are not sent (the shown one has asked by itself), and before
+    /// one key leaves several rooms.
+    pub(super) fn quit(&mut self, certainty: Certainty, effects: &mut Effects) {
         let hidden = self.rooms.iter().filter(|room| room.key != self.shown().key);
         let unsent: Vec<(&str, usize)> = hidden
             .map(|room| (room.state.room.as_str(), room.state.log.unsent().count()))
             .filter(|(_, count)| *count > 0)
             .collect();
         let count = unsent.iter().map(|(_, count)| count).sum();
-        if count <= self.quit_in_spite_of {
-            effects.push((self.shown().key, Effect::Quit));
-            return;
-        }
-        self.quit_in_spite_of = count;
-        let rooms = unsent.iter().map(|(room, _)| *room).collect::<Vec<_>>().join(", ");
-        let messages = if count == 1 { "1 message is" } else { &format!("{count} messages are") };
         let way = self.shown().state.preferences.way(Action::Quit);
-        self.warn(format!("{messages} not sent yet in other rooms: {rooms}. {way} again leaves all rooms."), effects);
+        if count > self.quit_in_spite_of {
+            let rooms = unsent.iter().map(|(room, _)| *room).collect::<Vec<_>>().join(", ");
+            let messages = if count == 1 { "1 message is" } else { &format!("{count} messages are") };
+            let question = format!("{messages} not sent yet in other rooms: {rooms}. {way} again leaves all rooms.");
+            self.quit_in_spite_of = count;
+            return self.ask(question, effects);
+        }
+        match (certainty, self.rooms.len()) {
+            (Certainty::Key, rooms @ 2..) => self.ask(format!("{way} again leaves {rooms} rooms."), effects),
+            (Certainty::Key | Certainty::Meant, _) => effects.push((self.shown().key, Effect::Quit)),
+        }
+    }
+
+    fn ask(&mut self, question: String, effects: &mut Effects) {
+        self.question = Some(question.clone());
+        self.warn(question, effects);
     }
 }
 

@@ -18,7 +18,7 @@ use crate::app::client::room::Room;
 use crate::app::receipts::Focus;
 use crate::app::switcher::Switcher;
 use crate::app::update::update;
-use crate::app::{Caused, Effect, Event, Look, State, Wish, drafts, sanitize};
+use crate::app::{Caused, Certainty, Effect, Event, Look, State, Wish, drafts, sanitize};
 use crate::network::{Membership, NetworkEvent};
 
 /// The least rows of a terminal that has a bar: below, the room needs them all.
@@ -49,6 +49,8 @@ pub struct Client {
     now: Timestamp,
     /// How many messages in hidden rooms were not sent when the person asked to quit in spite of it.
     quit_in_spite_of: usize,
+    /// What was asked last before all rooms are left.
+    question: Option<String>,
     /// The room that was to be left, and how many messages would be lost with it.
     leaves_in_spite_of: Option<(RoomKey, usize)>,
 }
@@ -69,6 +71,7 @@ impl Client {
             opened: 0,
             now,
             quit_in_spite_of: 0,
+            question: None,
             leaves_in_spite_of: None,
         };
         for id in std::iter::once(&membership.room).chain(more) {
@@ -227,6 +230,7 @@ impl Client {
 
     fn happens(&mut self, index: usize, event: Event, effects: &mut Effects) {
         let is_shown = index == self.shown;
+        let is_asked = self.is_asked_before_leaving();
         let Some(room) = self.rooms.get_mut(index) else { return };
         let before = room.in_the_bar();
         let key = room.key;
@@ -247,7 +251,9 @@ impl Client {
         effects.extend(draft.map(|text| (key, Effect::KeepDraft(text))));
         match wish {
             Some(Wish::Rooms(action, argument)) => self.act(action, &argument, effects),
-            Some(Wish::Quit(_)) => self.quit(effects),
+            Some(Wish::Quit(certainty)) => {
+                self.quit(if is_asked { Certainty::Meant } else { certainty }, effects);
+            }
             None => {}
         }
     }
