@@ -6,6 +6,7 @@ use clap::Args;
 use shared::frames::Gap;
 use shared::message::{Message, Seq};
 use shared::rest::{HistoryPage, MAX_PAGE, SearchPage};
+use shared::search::{MAX_QUERY_BYTES, MAX_QUERY_WORDS, Query};
 
 use crate::cli::ends::print;
 use crate::cli::exit::{self, Failure};
@@ -37,7 +38,7 @@ pub(crate) struct History {
     all: bool,
 
     /// Only messages in which all of these words occur
-    #[arg(long, value_name = "WORDS")]
+    #[arg(long, value_name = "WORDS", value_parser = words)]
     search: Option<String>,
 
     #[command(flatten)]
@@ -86,6 +87,7 @@ impl Reader {
                 at = last.seq;
                 continue;
             }
+            self.say_if_silent(walk.head);
             let end = walk.head.unwrap_or(at).min(to.unwrap_or(Seq(u64::MAX)));
             return print(self.missing(at, end.next())).await.map(|_| ());
         }
@@ -98,6 +100,7 @@ impl Reader {
         while missing > 0 {
             let HistoryPage { messages: page, head, .. } = self.pages.page(range, missing.min(MAX_PAGE)).await?;
             let Some(oldest) = page.first().map(|message| message.seq) else {
+                self.say_if_silent(Some(head));
                 let next = pages.last().and_then(|page: &Vec<Message>| page.first()).map(|message| message.seq);
                 let next = next.unwrap_or_else(|| to.unwrap_or(head).min(head).next());
                 if !print(self.missing(Seq::START, next)).await? {
@@ -171,6 +174,13 @@ impl Reader {
         print(out).await
     }
 
+    /// Says of a room with this newest place that nothing was ever said in it, if so: else nothing at all would be seen.
+    fn say_if_silent(&self, head: Option<Seq>) {
+        if head == Some(Seq::START) {
+            say(&format!("there are no messages in {}", self.pages.api.who.room_id));
+        }
+    }
+
     /// What is missing between two places, as a line, if anything.
     fn missing(&self, after: Seq, before: Seq) -> String {
         let (mut out, gap) = (String::new(), Gap { from: after.next(), to: before.back(1) });
@@ -178,5 +188,19 @@ impl Reader {
             self.style.gap(&self.pages.api.who.room_id, gap, &mut out);
         }
         out
+    }
+}
+
+/// Reads what is looked for, so that what no server takes is told of in the words of the command line.
+fn words(text: &str) -> Result<String, String> {
+    if text.len() > MAX_QUERY_BYTES {
+        return Err(format!("it is longer than {MAX_QUERY_BYTES} bytes: look for fewer words"));
+    }
+    match Query::new(text) {
+        Some(query) if query.words().len() > MAX_QUERY_WORDS => {
+            Err(format!("there are more than {MAX_QUERY_WORDS} different words in it: look for fewer"))
+        }
+        Some(_) => Ok(text.to_owned()),
+        None => Err("there is no letter and no digit in it: give a word to look for".to_owned()),
     }
 }

@@ -241,12 +241,35 @@ async fn history_of_which_nothing_is_kept_says_so() {
         (&["--all"], 1, "-- message 1 is no longer kept --\n"),
         (&["--after", "5"], 7, "-- messages 6 to 7 are no longer kept --\n"),
         (&["--after", "7"], 7, ""),
-        (&[], 0, ""),
     ] {
         let program = run(&server, &[&["history", "room1"], arguments].concat(), b"");
         server.give_token("t1").await;
         server.expect("GET /rooms/room1/messages").await.ok(page(head, NOTHING));
         assert_eq!(end(program).await, (0, words.to_owned(), String::new()), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn history_of_a_room_in_which_nothing_was_said_says_so() {
+    let mut server = Scripted::start().await;
+    for arguments in
+        [&["history", "room1"][..], &["history", "room1", "--all", "--json"], &["tail", "room1", "--no-follow"]]
+    {
+        let program = run(&server, arguments, b"");
+        server.give_token("t1").await;
+        server.expect("GET /rooms/room1/messages").await.ok(page(0, NOTHING));
+        let told = "tui-client: there are no messages in room1\n".to_owned();
+        assert_eq!(end(program).await, (0, String::new(), told), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_no_search_finds_is_told_of_in_the_words_of_the_command_line() {
+    let server = Scripted::start().await;
+    for words in ["", " ", "?!", "a b c d e f g h i", &"x".repeat(257)] {
+        let (code, out, err) = end(run(&server, &["history", "room1", "--search", words], b"")).await;
+        assert_eq!((code, out.as_str()), (2, ""), "{words}: {err}");
+        assert!(err.contains("'--search <WORDS>'"), "{words}: {err}");
     }
 }
 

@@ -114,6 +114,33 @@ fn what_was_said_is_in_the_file_in_every_format() {
 }
 
 #[tokio::test]
+async fn to_standard_output_nothing_is_written_before_the_first_page_has_come() {
+    let (mut server, folder) = (Scripted::start().await, Folder::new("stdout"));
+    for arguments in [&[][..], &["-o", "-"], &["-o", "-", "--force"]] {
+        let (url, arguments) = (server.url(), [&["export", "room1"], arguments].concat());
+        let start = || {
+            let mut command = command(&url, &arguments);
+            command.current_dir(&folder.0);
+            spawn_blocking(move || command.output().unwrap())
+        };
+        let program = start();
+        server.give_token("t1").await;
+        server.expect("GET /rooms/room1/messages").await.problem(422, "invalid_body", "history is gone");
+        let (code, out, err) = end(program).await;
+        assert_eq!((code, out.as_str()), (4, ""), "{arguments:?}");
+        assert!(err.contains("history is gone"), "{err}");
+
+        let program = start();
+        server.give_token("t1").await;
+        server.expect("GET /rooms/room1/messages").await.ok(page(1, 1..=1));
+        let (code, out, _) = end(program).await;
+        assert_eq!(code, 0);
+        assert!(out.starts_with("# room1\n\n## ") && out.ends_with("\n\nhi\n"), "{out}");
+    }
+    assert_eq!(folder.names(), [""; 0]);
+}
+
+#[tokio::test]
 async fn a_signal_leaves_nothing_behind() {
     let (mut server, folder) = (Scripted::start().await, Folder::new("signal"));
     let child = command(&server.url(), &["export", "room1", "-o", &folder.file("room1.md")]).spawn().unwrap();

@@ -17,7 +17,7 @@ use shared::names::RoomId;
 use crate::cli::ends::until_a_signal;
 use crate::cli::exit::{self, Failure};
 use crate::cli::export::markdown::Markdown;
-use crate::cli::export::sink::Sink;
+use crate::cli::export::sink::{Existing, Sink};
 use crate::cli::lines::Style;
 use crate::cli::pages::{Pages, Span};
 use crate::cli::ticker::{bar, clear, show};
@@ -35,7 +35,7 @@ pub(crate) struct Export {
     #[arg(long, value_enum, default_value_t = Format::Markdown)]
     format: Format,
 
-    /// The file to write, whole or not at all [default: standard output]
+    /// The file to write, whole or not at all; - is standard output [default: -]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -64,7 +64,8 @@ impl Export {
     pub(crate) fn run(self) -> Result<Option<i32>, Failure> {
         let membership = self.settings.membership(0)?;
         let pages = Pages { api: Api::new(&membership)?, timeout: self.timeout };
-        let mut sink = Sink::open(self.output, self.force)?;
+        let there = if self.force { Existing::Replace } else { Existing::Keep };
+        let mut sink = Sink::open(self.output, there)?;
         let mut writer = Writer::new(self.format, membership.room);
         block_on(async {
             let written = until_a_signal(write(&pages, &self.span, &mut writer, &mut sink)).await?;
@@ -88,18 +89,16 @@ async fn write(pages: &Pages, span: &Span, writer: &mut Writer, sink: &mut Sink)
     let (after, to) = pages.places(span).await?;
     let after = after.unwrap_or(Seq::START);
     let mut walk = pages.walk(after, to);
-    if !sink.write(writer.head()).await? {
-        return Ok(());
-    }
+    // Where not even the first page comes, nothing is written.
+    let mut head = Some(writer.head());
     loop {
         let messages = walk.next().await?;
+        let mut out = head.take().unwrap_or_default();
         let end = walk.head.unwrap_or(after).min(to.unwrap_or(Seq(u64::MAX)));
         if messages.is_empty() {
-            let mut out = String::new();
             writer.pass_to(after, end, &mut out);
             return sink.write(out + writer.foot()).await.map(|_| ());
         }
-        let mut out = String::new();
         for message in &messages {
             writer.pass_to(after, Seq(message.seq.0.saturating_sub(1)), &mut out);
             writer.message(message, &mut out);
