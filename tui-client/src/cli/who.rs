@@ -32,7 +32,11 @@ pub(crate) struct Who {
 impl Who {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let api = Api::new(&self.settings.membership(0)?)?;
-        let answer = block_on(until_answered(&api.address(), self.timeout, async || of_this_server(api.room().await)))?;
+        let answer = block_on(until_answered(&api.address(), self.timeout, async || {
+            // What fails before the question says nothing of who can answer it.
+            api.token().await?;
+            of_this_server(api.room().await)
+        }))?;
         let mut out = String::new();
         Style::for_stdout(self.json).room(&answer, &mut out);
         if answer.occupants.is_empty() {
@@ -42,10 +46,13 @@ impl Who {
     }
 }
 
-/// An older server does not know the way, and says so in other words.
+/// Servers of the first system do not know the way, nor do older ones.
 fn of_this_server(answer: Result<RoomAnswer, ApiError>) -> Result<RoomAnswer, ApiError> {
     answer.map_err(|error| match error {
-        ApiError::Refused(words) | ApiError::Unheard(words) => {
+        ApiError::Unheard(_) => ApiError::Refused(
+            "this server does not tell who is in a room: it is none of Duet, or an old one".to_owned(),
+        ),
+        ApiError::Refused(words) => {
             ApiError::Refused(format!("the server does not tell who is in a room ({words}): it may be an older one"))
         }
         ApiError::Unreachable(_) | ApiError::Busy { .. } | ApiError::Token(_) => error,

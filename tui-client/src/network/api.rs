@@ -17,7 +17,7 @@ use shared::rest::{
 };
 
 use crate::network::Membership;
-use crate::network::error::{ApiError, refusal, words};
+use crate::network::error::{ApiError, host_and_port, not_duets, refusal, unanswered, words};
 use crate::network::token::Token;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -71,8 +71,7 @@ impl Api {
 
     /// Where the server is, for a person: host and port.
     pub(crate) fn address(&self) -> String {
-        let host = self.server.host_str().unwrap_or_default();
-        self.server.port_or_known_default().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+        host_and_port(&self.server)
     }
 
     /// The same with connections of its own, for when the old ones may be dead without knowing it.
@@ -91,7 +90,11 @@ impl Api {
             return Ok(token.as_str().to_owned());
         }
         let request = self.http.post(self.url(&["generate-token"])).json(&self.who);
-        let given = async { body(answer(request).await?).await };
+        let response = request.send().await.map_err(|e| unanswered(&e))?;
+        if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
+            return Err(not_duets(&self.server, response.status()));
+        }
+        let given = async { body(accepted(response).await?).await };
         let TokenAnswer { token } = given.await.map_err(ApiError::before_the_request)?;
         *self.held() = Some(Token::new(token.clone(), Timestamp::now()));
         Ok(token)
@@ -152,8 +155,7 @@ impl Api {
     /// When it does not answer.
     pub async fn readiness(&self) -> Result<Readiness, ApiError> {
         let asked = Timestamp::now();
-        let response = self.http.get(self.url(&["readyz"])).send().await;
-        let response = response.map_err(|e| ApiError::Unreachable(words(&e)))?;
+        let response = self.http.get(self.url(&["readyz"])).send().await.map_err(|e| unanswered(&e))?;
         let answered = Timestamp::now();
         let (status, headers) = (response.status(), response.headers().clone());
         let date = headers.get(DATE).and_then(|date| date.to_str().ok());
@@ -233,7 +235,10 @@ fn is_this_machine(server: &Url) -> bool {
 }
 
 async fn answer(request: RequestBuilder) -> Result<Response, ApiError> {
-    let response = request.send().await.map_err(|e| ApiError::Unreachable(words(&e)))?;
+    accepted(request.send().await.map_err(|e| unanswered(&e))?).await
+}
+
+async fn accepted(response: Response) -> Result<Response, ApiError> {
     let status = response.status();
     if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
         return Ok(response);

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use reqwest::{StatusCode, Url};
 use shared::error::{ErrorCode, Problem};
 
 /// Why a request came to nothing.
@@ -74,6 +74,39 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, problem: Option<&
 
 fn header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
+}
+
+/// What a request without an answer means for the caller.
+pub(crate) fn unanswered(error: &reqwest::Error) -> ApiError {
+    match error.url() {
+        Some(url) if speaks_no_tls(error) => {
+            let host = host_and_port(url);
+            ApiError::Unheard(format!("no TLS is spoken at {host}: try --server http://{host}"))
+        }
+        Some(_) | None => ApiError::Unreachable(words(error)),
+    }
+}
+
+/// Whether what came back to a TLS handshake was something else.
+fn speaks_no_tls(error: &(dyn Error + 'static)) -> bool {
+    // rustls hides behind types of other crates.
+    std::iter::successors(Some(error), |&error| error.source())
+        .any(|error| error.to_string().contains("InvalidContentType"))
+}
+
+/// What has no route for a token is no Duet server.
+pub(crate) fn not_duets(server: &Url, status: StatusCode) -> ApiError {
+    let what_to_try = match server.path() {
+        "/" => "is a path missing behind it, or is it another --server?".to_owned(),
+        _ => format!("try --server {}", server.origin().ascii_serialization()),
+    };
+    ApiError::Unheard(format!("there is no Duet server at {server} (it answers {status}): {what_to_try}"))
+}
+
+/// Where a server is, for a person.
+pub(crate) fn host_and_port(server: &Url) -> String {
+    let host = server.host_str().unwrap_or_default();
+    server.port_or_known_default().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// Why there is no answer, in the few words that fit a status line.

@@ -309,6 +309,61 @@ async fn what_is_no_longer_kept_is_told_before_what_is() {
     }
 }
 
+/// The words of a command that ends at once with 4.
+async fn refused(program: JoinHandle<Output>) -> String {
+    let (code, out, err) = end(program).await;
+    assert_eq!((code, out.as_str()), (4, ""), "{err}");
+    err
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_duets_is_told_of_in_a_sentence() {
+    let mut server = Scripted::start().await;
+    let address = server.address();
+    // One of the first system, as FastAPI answers for a route it does not have.
+    let program = run(&server, &["who", "room1"], b"");
+    server.give_token("t1").await;
+    server.expect("GET /rooms/room1").await.answer(404, "", r#"{"detail":"Not Found"}"#.to_owned());
+    let told = "tui-client: this server does not tell who is in a room: it is none of Duet, or an old one\n";
+    assert_eq!(refused(program).await, told);
+
+    // Any other one.
+    for status in [404, 405] {
+        let program = run(&server, &["who", "room1"], b"");
+        server.expect("POST /generate-token").await.answer(status, "", "<html>".to_owned());
+        let err = refused(program).await;
+        assert!(err.contains(&format!("there is no Duet server at http://{address}/ (it answers {status} ")), "{err}");
+        assert!(err.ends_with("): is a path missing behind it, or is it another --server?\n"), "{err}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_with_a_slip_says_what_to_try() {
+    let mut server = Scripted::start().await;
+    let address = server.address();
+    let program = run(&server, &["who", "room1", "--server", &format!("http://{address}/duet")], b"");
+    server.expect("POST /duet/generate-token").await.problem(404, "not_found", "nothing is here");
+    let err = refused(program).await;
+    assert!(
+        err.contains("/duet (it answers 404 ") && err.ends_with(&format!("): try --server http://{address}\n")),
+        "{err}"
+    );
+
+    // What a server answers that was sent a TLS handshake.
+    let plain = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = plain.local_addr().unwrap();
+    let answering = tokio::spawn(async move {
+        let (mut stream, _) = plain.accept().await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+        // The client closes.
+        _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+    });
+    let program = run(&server, &["who", "room1", "--server", &format!("https://{address}")], b"");
+    let told = format!("tui-client: no TLS is spoken at {address}: try --server http://{address}\n");
+    assert_eq!(refused(program).await, told);
+    answering.await.unwrap();
+}
+
 #[tokio::test]
 async fn tail_follows_through_a_loss_and_ends_with_0_on_sigterm() {
     let mut server = Scripted::start().await;
