@@ -10,8 +10,9 @@ use toml::de::{DeString, DeTable, DeValue};
 use crate::app::colours::PARTS;
 use crate::app::commands::key::Key;
 use crate::app::commands::{self, Command};
-use crate::config::problem::{Problem, nearest};
+use crate::config::problem::Problem;
 use crate::config::table::{self, COLOURS_SECTION, Config, KEYS, Kind, SECTIONS, Section, Setting};
+use crate::config::words::{kind, meant, no_choice, no_section, no_setting, outside};
 
 /// The commands that a person cannot do without.
 const NEEDED: [&str; 2] = ["send", "quit"];
@@ -38,8 +39,6 @@ pub(crate) const COLOURS: [&str; 16] = [
 
 /// How toml says that quotes are missing, which is what is forgotten most.
 const UNQUOTED: &str = "string values must be quoted";
-/// The longest list of what there is that stands beside what was probably meant.
-const MAX_LIST: usize = 60;
 
 /// A file that was understood.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -116,7 +115,11 @@ impl Reader<'_> {
         let section = SECTIONS.iter().find(|section| section.name == name.get_ref());
         let is_known = section.is_some() || [KEYS, COLOURS_SECTION].contains(&name.get_ref().as_ref());
         let DeValue::Table(settings) = value.get_ref() else {
-            let words = if is_known { format!("{0} is a section: write [{0}]", name.get_ref()) } else { outside(name) };
+            let words = if is_known {
+                format!("{0} is a section: write [{0}]", name.get_ref())
+            } else {
+                outside(name.get_ref())
+            };
             return self.problem(name.span(), words);
         };
         if !is_known {
@@ -266,66 +269,6 @@ fn key(command: &Command, value: &DeValue<'_>) -> Result<Key, String> {
 pub(crate) fn shown(keys: &[Key]) -> String {
     let keys: Vec<String> = keys.iter().map(|key| format!("{:?}", key.to_string())).collect();
     format!("[{}]", keys.join(", "))
-}
-
-fn section_names() -> impl Iterator<Item = &'static str> {
-    SECTIONS.iter().map(|section| section.name).chain([KEYS, COLOURS_SECTION])
-}
-
-fn no_section(name: &str) -> String {
-    let all = section_names().map(|name| format!("[{name}]")).collect::<Vec<_>>().join(", ");
-    match nearest(name, section_names()) {
-        Some(near) => format!("there is no section [{name}]: did you mean [{near}]?"),
-        None => format!("there is no section [{name}]: there are {all}"),
-    }
-}
-
-/// What stands above the first section.
-fn outside(name: Name<'_, '_>) -> String {
-    match home(name.get_ref()) {
-        Some(section) => format!("{} stands outside of its section: put it below [{section}]", name.get_ref()),
-        None => format!("{} stands outside of a section, such as [screen]", name.get_ref()),
-    }
-}
-
-fn no_setting(section: &Section, name: &str) -> String {
-    if let Some(home) = home(name) {
-        return format!("{name} is not of [{}]: put it below [{home}]", section.name);
-    }
-    let names = || section.settings.iter().map(|setting| setting.name);
-    let all = names().collect::<Vec<_>>().join(", ");
-    format!("[{}] has no {name:?}{}", section.name, meant(name, names(), &all))
-}
-
-/// The section that has a setting of this name.
-fn home(name: &str) -> Option<&'static str> {
-    let has_it = |section: &&Section| section.settings.iter().any(|setting| setting.name == name);
-    SECTIONS.iter().find(has_it).map(|section| section.name)
-}
-
-fn no_choice(choices: &[table::Choice], text: &str) -> String {
-    let near = meant(text, choices.iter().map(|choice| choice.word), &table::words(choices));
-    format!("{text:?} cannot be chosen{near}")
-}
-
-/// The end of a sentence that says that there is no `word`.
-fn meant<'a>(word: &str, candidates: impl Iterator<Item = &'a str>, all: &str) -> String {
-    match nearest(word, candidates) {
-        Some(near) if all.len() > MAX_LIST => format!(": did you mean {near:?}?"),
-        Some(near) => format!(": did you mean {near:?}? ({all})"),
-        None => format!(": {all}"),
-    }
-}
-
-fn kind(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a text",
-        DeValue::Integer(_) | DeValue::Float(_) => "a number",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a section",
-    }
 }
 
 #[cfg(test)]
