@@ -65,6 +65,9 @@ fn write_new(file: &Path) -> std::io::Result<()> {
 fn check(config: &ConfigFile) -> Result<(), Failure> {
     let shown = config.shown();
     let Some(text) = config.content()? else {
+        if shown.is_empty() {
+            return say("there is no home here to look for a configuration in, and none is needed\n");
+        }
         return say(&format!("there is no {shown}, and none is needed: `tui-client config init` writes one\n"));
     };
     match read(&text) {

@@ -35,8 +35,14 @@ impl ConfigFile {
     /// The text of the file. None where there is none and none was asked for.
     pub(crate) fn content(&self) -> Result<Option<String>, ConfigError> {
         let Some(file) = self.path() else { return Ok(None) };
-        match std::fs::read_to_string(&file) {
-            Ok(text) => Ok(Some(text)),
+        match std::fs::read(&file).map(String::from_utf8) {
+            Ok(Ok(text)) => Ok(Some(text)),
+            Ok(Err(e)) => {
+                let valid = e.as_bytes().get(..e.utf8_error().valid_up_to()).unwrap_or_default();
+                let line = valid.iter().filter(|byte| **byte == b'\n').count() + 1;
+                let error = format!("line {line} is not UTF-8: save the file as UTF-8");
+                Err(ConfigError::Unreadable { file, error })
+            }
             // The first run needs no file; one that was named is meant to be there.
             Err(e) if e.kind() == ErrorKind::NotFound && self.named().is_none() => Ok(None),
             Err(e) => Err(ConfigError::Unreadable { file, error: e.to_string() }),

@@ -1,12 +1,13 @@
 //! Every setting of the client: a flag, else an environment variable, else the configuration file, else a default.
 //!
-//! Here are the flags; `table` is what the file may hold, `read` reads its text, `words` says what is not understood,
-//! `problem` shows where it is, `file` finds the file, `init` writes a first one.
+//! Here are the flags; `table` is what the file may hold, `read` reads its text, `words` and `syntax` say what is not
+//! understood, `problem` shows where it is, `file` finds the file, `init` writes a first one.
 
 pub mod file;
 pub(crate) mod init;
 pub(crate) mod problem;
 pub(crate) mod read;
+mod syntax;
 pub mod table;
 mod words;
 

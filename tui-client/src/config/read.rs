@@ -11,8 +11,9 @@ use crate::app::colours::PARTS;
 use crate::app::commands::key::Key;
 use crate::app::commands::{self, Command};
 use crate::config::problem::Problem;
+use crate::config::syntax::broken;
 use crate::config::table::{self, COLOURS_SECTION, Config, KEYS, Kind, SECTIONS, Section, Setting};
-use crate::config::words::{kind, meant, no_choice, no_section, no_setting, outside};
+use crate::config::words::{kind, meant, no_choice, no_section, no_setting, no_switch, outside};
 
 /// The commands that a person cannot do without.
 const NEEDED: [&str; 2] = ["send", "quit"];
@@ -36,9 +37,6 @@ pub(crate) const COLOURS: [&str; 16] = [
     "light-cyan",
     "white",
 ];
-
-/// How toml says that quotes are missing, which is what is forgotten most.
-const UNQUOTED: &str = "string values must be quoted";
 
 /// A file that was understood.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -67,15 +65,7 @@ pub(crate) struct Change {
 /// Everything that is wrong, in the order of the file.
 pub(crate) fn read(text: &str) -> Result<Read, Vec<Problem>> {
     let (document, errors) = DeTable::parse_recoverable(text);
-    let broken = |error: toml::de::Error| {
-        let at = error.span().unwrap_or(0..0);
-        let words = match text.get(at.clone()) {
-            Some(word) if error.message().starts_with(UNQUOTED) => format!("a text stands in quotes: write {word:?}"),
-            Some(_) | None => error.message().replace('\n', ", "),
-        };
-        Problem { at, words }
-    };
-    let mut problems: Vec<Problem> = errors.into_iter().map(broken).collect();
+    let mut problems: Vec<Problem> = errors.iter().map(|error| broken(error, text)).collect();
     let broken_rows: Vec<usize> = problems.iter().map(|problem| problem.row(text)).collect();
     let mut reader = Reader { text, read: Read::default(), problems: Vec::new(), bound: Vec::new() };
     for (name, value) in document.get_ref() {
@@ -154,7 +144,7 @@ impl Reader<'_> {
                 let choice = choices.iter().find(|choice| choice.word == text);
                 choice.ok_or_else(|| no_choice(choices, text))?.set(config);
             }
-            (Kind::Switch(_), value) => return Err(format!("{} is true or false, not {}", setting.name, kind(value))),
+            (Kind::Switch(_), value) => return Err(no_switch(setting.name, value)),
             (Kind::Text(_), value) => return Err(format!("{} is a text in quotes, not {}", setting.name, kind(value))),
             (Kind::Choice(choices), value) => {
                 let words = table::words(choices);
@@ -375,12 +365,28 @@ mod tests {
         check("[screen]\ntheme = dark\n", "dark", "a text stands in quotes: write \"dark\"");
         check("screen = 3\n", "screen", "screen is a section: write [screen]");
         check("[screen]\nascii = \"yes\"\n", "\"yes\"", "ascii is true or false, not a text");
+        check("[screen]\nascii = \"True\"\n", "\"True\"", "ascii is true or false: write true without quotes");
+        check("[screen]\nascii = ture\n", "ture", "ascii is true or false: did you mean true?");
+        check("[screen]\nascii = yes\n", "yes", "ascii is true or false");
+        check("[screen]\ntheme = drak\n", "drak", "a text stands in quotes: did you mean \"dark\"?");
+        check("[writing]\nidle-after = \"nevr\"\n", "\"nevr\"", "did you mean \"never\"?");
         check("[screen]\ntheme = 3\n", "3", "theme is dark, light, high-contrast or none in quotes, not a number");
         check("[server]\nuser = [\"a\"]\n", "[\"a\"]", "user is a text in quotes, not a list");
         check("[server]\naddress = \"ftp://a\"\n", "\"ftp://a\"", "write it like http://");
         check("[writing]\nidle-after = \"soon\"\n", "\"soon\"", "write it like \"90s\"");
         check("[keys]\nquit = [\"Ctrl+Q\", 3]\n", "3", "not a number");
         check("[keys]\nquit = \"q\"\n", "\"q\"", "q alone writes a q");
+    }
+
+    #[test]
+    fn what_stands_there_twice_names_both_lines() {
+        check(
+            "[screen]\ntheme = \"dark\"\nascii = true\ntheme = \"light\"\n",
+            "theme",
+            "theme stands on line 2 as well: keep one of the two",
+        );
+        check("[screen]\n\n[server]\n[screen]\nascii = true\n", "screen", "screen stands on line 1 as well");
+        check("[keys]\nquit = \"Ctrl+Q\"\n\"quit\" = \"Ctrl+G\"\n", "\"quit\"", "stands on line 2 as well");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use reqwest::Url;
 use shared::names::{Email, Username};
 
 use crate::app::preferences::{Glyphs, Notifications, Preferences, Switch, ThemeName, Times};
+use crate::config::problem::nearest;
 use crate::config::{DEFAULT_SERVER, server};
 
 /// What the file says.
@@ -214,7 +215,11 @@ fn idle_after(config: &mut Config, text: &str) -> Result<(), String> {
         "never" => None,
         _ => {
             let duration = text.parse::<SignedDuration>().ok().and_then(|duration| Duration::try_from(duration).ok());
-            Some(duration.filter(is_long_enough).ok_or("write it like \"90s\", \"5m\" or \"1h\", or \"never\"")?)
+            let words = match nearest(text, std::iter::once("never")) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => "write it like \"90s\", \"5m\" or \"1h\", or \"never\"".to_owned(),
+            };
+            Some(duration.filter(is_long_enough).ok_or(words)?)
         }
     };
     Ok(())

@@ -39,6 +39,14 @@ pub(super) fn no_choice(choices: &[table::Choice], text: &str) -> String {
     format!("{text:?} cannot be chosen{near}")
 }
 
+pub(super) fn no_switch(name: &str, value: &DeValue<'_>) -> String {
+    let meant = value.as_str().map(str::to_lowercase).filter(|text| ["true", "false"].contains(&text.as_str()));
+    match meant {
+        Some(meant) => format!("{name} is true or false: write {meant} without quotes"),
+        None => format!("{name} is true or false, not {}", kind(value)),
+    }
+}
+
 /// The end of a sentence that says that there is no `word`.
 pub(super) fn meant<'a>(word: &str, candidates: impl Iterator<Item = &'a str>, all: &str) -> String {
     match nearest(word, candidates) {

@@ -95,6 +95,26 @@ tui-client: 3 things are wrong in FILE
 }
 
 #[test]
+fn a_file_that_is_no_text_names_the_line() {
+    let home = Home::new("latin1");
+    home.write("");
+    std::fs::write(home.file(), b"[server]\nuser = \"J\xfcrgen\"\n").unwrap();
+    for arguments in [&["config", "check"][..], &["who", "room1"]] {
+        let (code, _, err) = home.run(arguments);
+        let told = "tui-client: reading FILE: line 2 is not UTF-8: save the file as UTF-8\n";
+        assert_eq!((code, err.as_str()), (2, told), "{arguments:?}");
+    }
+}
+
+#[test]
+fn without_a_home_there_is_no_file_and_none_is_needed() {
+    let mut command = command("", &["config", "check"]);
+    let output = command.env_remove("HOME").env_remove("XDG_CONFIG_HOME").output().unwrap();
+    let told = "there is no home here to look for a configuration in, and none is needed\n";
+    assert_eq!((output.status.code(), String::from_utf8(output.stdout).unwrap().as_str()), (Some(0), told));
+}
+
+#[test]
 fn a_broken_file_ends_every_command_that_needs_it_with_2_and_says_how_to_see_all() {
     let home = Home::new("broken");
     home.write("[screen]\ntheme = \"drak\"\nascii = 1\n");

@@ -51,7 +51,7 @@ pub(super) fn page(program: Command) -> String {
     );
     page.section("COMMANDS");
     for command in program.get_subcommands() {
-        page.command(command);
+        page.command(command.get_name(), command);
     }
     page.keys();
     page.settings();
@@ -107,8 +107,9 @@ impl Page {
         self.text(text);
     }
 
-    fn command(&mut self, command: &Command) {
-        self.subsection(&format!("tui-client {}", command.get_name()));
+    /// A command and those below it; `name` is how it is called.
+    fn command(&mut self, name: &str, command: &Command) {
+        self.subsection(&format!("tui-client {name}"));
         self.text(&command.get_about().map(ToString::to_string).unwrap_or_default());
         let man = Man::new(command.clone());
         let mut out = Vec::new();
@@ -116,8 +117,8 @@ impl Page {
         let options = String::from_utf8_lossy(&out);
         // The heading is ours, and what follows is of this command.
         self.0.extend(options.lines().filter(|line| !line.starts_with(".SH")).flat_map(|line| [line, "\n"]));
-        for command in command.get_subcommands() {
-            self.item(command.get_name(), &command.get_about().map(ToString::to_string).unwrap_or_default());
+        for below in command.get_subcommands() {
+            self.command(&format!("{name} {}", below.get_name()), below);
         }
     }
 
@@ -213,6 +214,7 @@ mod tests {
         for command in Cli::command().get_subcommands() {
             expect(&format!("tui-client {}", command.get_name()));
         }
+        expect("tui-client config check");
         for command in commands::all() {
             expect(command.id);
             expect(command.told());
@@ -228,6 +230,14 @@ mod tests {
             .iter()
             .for_each(|name| expect(name));
         assert_eq!(missing, [""; 0]);
+    }
+
+    #[test]
+    fn the_flags_of_a_command_below_another_are_on_the_page() {
+        let page = page(Cli::command());
+        let (_, check) = page.split_once(&escaped("tui-client config check")).unwrap();
+        let (check, _) = check.split_once(".SS").unwrap();
+        assert!(check.contains("\\-\\-config"), "{check}");
     }
 
     #[test]
