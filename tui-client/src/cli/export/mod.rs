@@ -1,7 +1,8 @@
 //! `export`: the whole history of a room, to keep or to read elsewhere.
 //!
-//! Read in this order: this file, `markdown` (PURE), `sink` (where it goes).
+//! Read in this order: this file, `markdown` (PURE), `escaping` (PURE), `sink` (where it goes).
 
+mod escaping;
 mod markdown;
 mod sink;
 
