@@ -22,11 +22,25 @@ pub(crate) enum Heard {
     Lost(String),
 }
 
+/// What to do in a full room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WhenFull {
+    End,
+    /// Wait for a seat.
+    Wait,
+}
+
+impl WhenFull {
+    /// What `--wait` says.
+    pub(crate) fn of(is_to_wait: bool) -> Self {
+        if is_to_wait { Self::Wait } else { Self::End }
+    }
+}
+
 pub(crate) struct Listener {
     network: Network,
     room: RoomId,
-    /// Whether to wait for a seat in a full room.
-    waits: bool,
+    when_full: WhenFull,
     is_full: bool,
     is_away: bool,
     /// Why there is no more to hear, once what was heard before is taken.
@@ -35,10 +49,10 @@ pub(crate) struct Listener {
 
 impl Listener {
     /// Takes a seat, and says that nobody sits on it.
-    pub(crate) fn start(membership: &Membership, waits: bool) -> Result<Self, Failure> {
+    pub(crate) fn start(membership: &Membership, when_full: WhenFull) -> Result<Self, Failure> {
         let network = start_with(membership, AttentionState::Idle)?;
         let room = membership.room.clone();
-        Ok(Self { network, room, waits, is_full: false, is_away: false, end: None })
+        Ok(Self { network, room, when_full, is_full: false, is_away: false, end: None })
     }
 
     /// Waits for what comes next, and tells the person how the connection is. May be dropped while it waits.
@@ -89,7 +103,7 @@ impl Listener {
                     return Some(Heard::Lost(reason));
                 }
             }
-            NetworkEvent::RoomFull if self.waits => {
+            NetworkEvent::RoomFull if self.when_full == WhenFull::Wait => {
                 if !std::mem::replace(&mut self.is_full, true) {
                     say(&format!("room {} holds two other users, waiting for a seat", self.room));
                 }

@@ -38,6 +38,7 @@ use shared::names::RoomId;
 use crate::app::preferences::{Glyphs, ThemeName};
 use crate::app::sanitize;
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::listener::WhenFull;
 use crate::config::table::{Config as FileConfig, THEMES};
 use crate::config::{Settings, StateDir, room};
 use crate::memory::Memory;
@@ -167,7 +168,8 @@ impl Join {
             }
             let whose = membership.whose();
             let mut outbox = Outbox::new(self.state.outbox(), whose.clone());
-            let ended = block_on(plain::talk(&membership, &mut outbox, self.wait, preferences.idle_after));
+            let ended =
+                block_on(plain::talk(&membership, &mut outbox, WhenFull::of(self.wait), preferences.idle_after));
             say_what_remains(outbox.remains(), &whose);
             return ended;
         }

@@ -16,7 +16,7 @@ use crate::cli::ends::{End, print, until_the_end};
 use crate::cli::exit::{self, Failure};
 use crate::cli::history::Reader;
 use crate::cli::lines::Style;
-use crate::cli::listener::{Heard, Listener};
+use crate::cli::listener::{Heard, Listener, WhenFull};
 use crate::cli::pages::{Pages, moment};
 use crate::config::Settings;
 use crate::network::api::Api;
@@ -89,7 +89,7 @@ impl Tail {
             });
         }
         block_on(async {
-            let mut listener = Listener::start(&membership, self.wait)?;
+            let mut listener = Listener::start(&membership, WhenFull::of(self.wait))?;
             let mut follower = Follower {
                 reader,
                 room: membership.room.clone(),

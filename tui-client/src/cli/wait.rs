@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::cli::ends::{End, until_the_end};
 use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::lines::{Style, written};
-use crate::cli::listener::{Heard, Listener};
+use crate::cli::listener::{Heard, Listener, WhenFull};
 use crate::cli::{block_on, duration};
 use crate::config::Settings;
 
@@ -57,7 +57,7 @@ impl Wait {
     pub(crate) fn run(self) -> Result<Option<i32>, Failure> {
         let membership = self.settings.clone().membership(self.last)?;
         block_on(async {
-            let mut listener = Listener::start(&membership, self.wait)?;
+            let mut listener = Listener::start(&membership, WhenFull::of(self.wait))?;
             let longest = self.timeout.unwrap_or(Duration::MAX);
             let end = until_the_end(timeout(longest, self.first(&mut listener))).await?;
             listener.leave().await;

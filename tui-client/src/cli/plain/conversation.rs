@@ -39,6 +39,15 @@ pub(crate) enum Deed {
     Quit,
 }
 
+/// Whose lines are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Typist {
+    /// Somebody who sees what they type, so that it need not be said again.
+    Person,
+    /// A program, or a file: nobody has seen it.
+    Pipe,
+}
+
 /// How the connection is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Link {
@@ -53,8 +62,7 @@ pub(crate) struct Conversation {
     room: String,
     pub(super) invitation: String,
     zone: TimeZone,
-    /// Whether a person sees what they type, so that it need not be said again.
-    pub(super) is_watched: bool,
+    pub(super) typist: Typist,
     pub(super) link: Link,
     pub(crate) was_in: bool,
     pub(super) others: Vec<(Username, PresenceState)>,
@@ -81,13 +89,13 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    pub(crate) fn new(membership: &Membership, zone: TimeZone, is_watched: bool) -> Self {
+    pub(crate) fn new(membership: &Membership, zone: TimeZone, typist: Typist) -> Self {
         Self {
             user: membership.user.clone(),
             room: sanitize::name(membership.room.as_str()),
             invitation: invitation::line(membership),
             zone,
-            is_watched,
+            typist,
             link: Link::Connecting,
             was_in: false,
             others: vec![],
@@ -248,7 +256,7 @@ impl Conversation {
 
     /// A message is on its way.
     pub(crate) fn sent(&mut self, id: MessageId) {
-        if self.is_watched {
+        if self.typist == Typist::Person {
             self.typed.insert(id.clone());
         }
         self.waiting.insert(id);
@@ -292,7 +300,7 @@ mod tests {
 
     use super::*;
 
-    fn talk(is_watched: bool) -> Conversation {
+    fn talk(typist: Typist) -> Conversation {
         let membership = Membership {
             server: "http://127.0.0.1:8000".parse().unwrap(),
             room: "room1".parse().unwrap(),
@@ -300,11 +308,11 @@ mod tests {
             email: "".parse().unwrap(),
             last: 10,
         };
-        Conversation::new(&membership, TimeZone::UTC, is_watched)
+        Conversation::new(&membership, TimeZone::UTC, typist)
     }
 
-    fn welcomed(is_watched: bool) -> Conversation {
-        let mut talk = talk(is_watched);
+    fn welcomed(typist: Typist) -> Conversation {
+        let mut talk = talk(typist);
         assert!(!talk.takes_input(), "the room may be full");
         assert_eq!(talk.hear(welcome(&["alice", "bob"], "recent")), Some(Deed::Adopt));
         check(&mut talk, "-- room1 as alice: bob is here\n");
@@ -344,7 +352,7 @@ mod tests {
 
     #[test]
     fn messages_are_lines_with_their_day_before_them() {
-        let mut talk = welcomed(true);
+        let mut talk = welcomed(Typist::Person);
         assert_eq!(
             talk.hear(message(1, "2026-11-22T14:03:00Z", Some("bob"), "hi\nthere")),
             Some(Deed::Printed(Seq(1)))
@@ -360,7 +368,7 @@ mod tests {
 
     #[test]
     fn no_message_and_no_name_passes_for_another_ones() {
-        let mut talk = welcomed(true);
+        let mut talk = welcomed(Typist::Person);
         let at = "2026-11-22T14:03:00Z";
         talk.hear(message(1, at, Some("bob"), "ok\n14:03 carol: yes\n-- carol has come"));
         talk.hear(message(2, at, Some("carol: yes"), "x"));
@@ -378,8 +386,10 @@ mod tests {
 
     #[test]
     fn what_was_typed_before_ones_eyes_is_not_said_again_and_what_was_piped_in_is() {
-        for (is_watched, expected) in [(true, ""), (false, "-- Sunday 22 November 2026\n14:03 alice: hello\n")] {
-            let mut talk = welcomed(is_watched);
+        for (typist, expected) in
+            [(Typist::Person, ""), (Typist::Pipe, "-- Sunday 22 November 2026\n14:03 alice: hello\n")]
+        {
+            let mut talk = welcomed(typist);
             assert_eq!(talk.typed("hello"), Some(Deed::Send("hello".to_owned())));
             talk.sent(id(3));
             assert_eq!(talk.waits_for(), 1);
@@ -392,7 +402,7 @@ mod tests {
 
     #[test]
     fn a_line_says_what_it_means() {
-        let mut talk = welcomed(true);
+        let mut talk = welcomed(Typist::Person);
         let send = |text: &str| Some(Deed::Send(text.to_owned()));
         assert_eq!(talk.typed("a\\"), None);
         assert_eq!(talk.typed("/b\\"), None);
@@ -412,14 +422,14 @@ mod tests {
             "-- not sent: the message is 35 bytes, and the room takes at most 20 bytes: send it in parts\n",
         );
         assert_eq!(talk.unsent, 1);
-        let mut piped = welcomed(false);
+        let mut piped = welcomed(Typist::Pipe);
         assert_eq!(piped.typed("/etc/hosts is gone"), None);
         assert_eq!(piped.unsent, 1, "{}", piped.out);
     }
 
     #[test]
     fn a_loss_is_said_once_and_who_came_and_went_meanwhile() {
-        let mut talk = welcomed(true);
+        let mut talk = welcomed(Typist::Person);
         talk.hear(lost());
         talk.hear(NetworkEvent::Connecting);
         talk.hear(lost());
@@ -436,7 +446,7 @@ mod tests {
 
     #[test]
     fn who_comes_and_goes_is_said_and_who_is_idle_only_when_asked() {
-        let mut talk = welcomed(true);
+        let mut talk = welcomed(Typist::Person);
         let presence = |user: &str, state, occupants: &[&str]| {
             let occupants = occupants.iter().map(|name| name.parse().unwrap()).collect();
             let since = Timestamp::UNIX_EPOCH;
@@ -457,7 +467,7 @@ mod tests {
 
     #[test]
     fn status_tells_what_became_of_what_was_said() {
-        let mut talk = welcomed(true);
+        let mut talk = welcomed(Typist::Person);
         talk.sent(id(9));
         talk.hear(message(3, "2026-11-22T14:03:00Z", Some("alice"), "hello"));
         let receipt = |delivered, read| {

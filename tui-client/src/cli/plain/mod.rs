@@ -20,7 +20,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::cli::ends::{End, leave, print, until_the_end};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::plain::conversation::{Conversation, Deed};
+use crate::cli::listener::WhenFull;
+use crate::cli::plain::conversation::{Conversation, Deed, Typist};
 use crate::network::{Membership, Network, NetworkEvent, Request, new_message_id, start_with};
 use crate::outbox::lines::Kept;
 use crate::outbox::{Left, Outbox, OutboxError};
@@ -36,32 +37,35 @@ const LAST_ANSWERS: Duration = Duration::from_secs(10);
 /// Whether there is no terminal on which a screen can be drawn.
 pub(crate) fn is_called_for() -> bool {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    is_dumb || !is_watched()
+    is_dumb || typist() == Typist::Pipe
 }
 
-/// Whether a person types here and reads here.
-fn is_watched() -> bool {
-    io::stdin().is_terminal() && io::stdout().is_terminal()
+/// A person types and reads here only where both are a terminal.
+fn typist() -> Typist {
+    if io::stdin().is_terminal() && io::stdout().is_terminal() { Typist::Person } else { Typist::Pipe }
 }
 
 /// Talks until the person leaves or the input ends. In a full room it ends, unless it is to wait for a seat.
 pub(crate) async fn talk(
     membership: &Membership,
     outbox: &mut Outbox,
-    waits: bool,
+    when_full: WhenFull,
     idle_after: Option<Duration>,
 ) -> Result<Ended, Failure> {
-    let is_watched = is_watched();
-    let attention = if is_watched { AttentionState::Here } else { AttentionState::Idle };
+    let typist = typist();
+    let (attention, reader) = match typist {
+        Typist::Person => (AttentionState::Here, Reader::HereSince(Instant::now())),
+        Typist::Pipe => (AttentionState::Idle, Reader::Nobody),
+    };
     let mut network = start_with(membership, attention)?;
     let mut plain = Plain {
-        conversation: Conversation::new(membership, TimeZone::system(), is_watched),
+        conversation: Conversation::new(membership, TimeZone::system(), typist),
         outbox,
         outgoing: VecDeque::new(),
         printed: None,
-        reader: if is_watched { Reader::HereSince(Instant::now()) } else { Reader::Nobody },
+        reader,
         idle_after,
-        waits,
+        when_full,
         ends_by: None,
     };
     let ended = match until_the_end(plain.run(&mut network)).await? {
@@ -88,7 +92,7 @@ struct Plain<'a> {
     reader: Reader,
     /// How long after the last line a person is taken for absent.
     idle_after: Option<Duration>,
-    waits: bool,
+    when_full: WhenFull,
     /// When it ends at the latest, once nothing more is to be sent.
     ends_by: Option<Instant>,
 }
@@ -209,7 +213,7 @@ impl Plain<'_> {
             Deed::Refuse { id, reason } => self.outbox.refuse(&id, &reason),
             Deed::Printed(place) => self.printed = Some(place),
             Deed::Retry => self.outgoing.push_back(Request::RetryNow),
-            Deed::Full if self.waits => {
+            Deed::Full if self.when_full == WhenFull::Wait => {
                 self.conversation.say_once("the room holds two other users, waiting for a seat");
                 self.outgoing.push_back(Request::WaitForSeat);
             }

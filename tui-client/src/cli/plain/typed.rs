@@ -2,7 +2,7 @@
 
 use crate::app::update::size_in_words;
 use crate::cli::lines::{person, state_in_words};
-use crate::cli::plain::conversation::{Conversation, Deed, Link};
+use crate::cli::plain::conversation::{Conversation, Deed, Link, Typist};
 
 /// What `/help` says, a line each.
 const HELP: [&str; 6] = [
@@ -58,7 +58,7 @@ impl Conversation {
                 self.say(&here);
             }
             "status" => self.status(),
-            other if self.is_watched => {
+            other if self.typist == Typist::Person => {
                 self.say(&format!("there is no command /{other}: /help tells of those there are"));
             }
             // Nobody is there who would write it again.
