@@ -187,7 +187,9 @@ fn question(state: &State, width: usize) -> Option<String> {
 fn notice(state: &State) -> String {
     match (&state.notice, &state.connection) {
         (Some(notice), _) => notice.text.clone(),
-        (None, Connection::Full { .. }) => seats::sentence(state).unwrap_or_default(),
+        // Where there are no messages it stands in their place.
+        (None, Connection::Full { .. }) if state.log.is_empty() => String::new(),
+        (None, Connection::Full { .. }) => seats::sentences(state).map(|all| all.join(" ")).unwrap_or_default(),
         (None, Connection::Refused(sentence)) => {
             format!("{sentence} {} tries again.", state.preferences.way(Action::Retry))
         }

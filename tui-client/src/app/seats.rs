@@ -3,7 +3,6 @@
 use shared::names::Username;
 
 use crate::app::arrivals::Picture;
-use crate::app::commands::Action;
 use crate::app::notice::Notice;
 use crate::app::notifications::Notification;
 use crate::app::preferences::Notifications as Wanted;
@@ -34,8 +33,8 @@ pub(crate) fn taken(state: &mut State, users: &[Username]) -> Picture {
     Picture::Changed
 }
 
-/// What stands above the composer meanwhile.
-pub(crate) fn sentence(state: &State) -> Option<String> {
+/// Why nobody is let in, and what comes next. That a seat is waited for says the top line.
+pub(crate) fn sentences(state: &State) -> Option<[String; 2]> {
     let Connection::Full { since, holders } = &state.connection else { return None };
     let who = match holders.as_slice() {
         [] => "two others are in it".to_owned(),
@@ -43,8 +42,10 @@ pub(crate) fn sentence(state: &State) -> Option<String> {
         [most @ .., last] => format!("{} and {last} are in it", most.join(", ")),
     };
     let since = since.to_zoned(state.zone.clone()).strftime("%H:%M").to_string();
-    let way = state.preferences.way(Action::Retry);
-    Some(format!("{} is full: {who}. Waiting for a seat since {since}; {way} asks now.", state.room))
+    Some([
+        format!("{} is full: {who}.", state.room),
+        format!("You are let in when one of them leaves. Waiting since {since}."),
+    ])
 }
 
 /// A seat was free. Whoever waited for it may look elsewhere, whether or not the terminal tells.

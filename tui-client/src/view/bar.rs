@@ -116,8 +116,9 @@ fn entry(client: &Client, theme: Theme, index: usize, room: &Room, form: Form) -
         (false, unread) => vec![Run::new(format!("{name} ({unread})"), theme.strong())],
     };
     let (mark, words) = standing(room);
-    match (mark, form.words) {
+    match (mark, form.words && !is_shown) {
         ("", _) => {}
+        // Of the shown one the top line has the words.
         (_, false) => runs.push(Run::new(format!(" {mark}"), theme.urgent())),
         (_, true) => runs.push(Run::new(format!(" {mark} {words}"), theme.urgent())),
     }

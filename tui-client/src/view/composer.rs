@@ -4,9 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
-use crate::app::commands::Action;
+use crate::app::commands::{Action, RoomAction};
 use crate::app::hand::Deed;
-use crate::app::{State, layout, wrap};
+use crate::app::{Connection, State, layout, wrap};
 use crate::view::paint;
 use crate::view::theme::Theme;
 
@@ -45,18 +45,31 @@ pub(crate) fn hint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer)
         let hint = wrap::fitted(&hints, usize::from(area.width).saturating_sub(2));
         return paint::text(buffer, area, 1, area.height.saturating_sub(1), &hint, theme.quiet());
     }
-    let help = if state.composer.is_empty() {
-        key(state, Action::Help)
-    } else {
-        state.preferences.keymap.way_while_writing(Action::Help).unwrap_or_default()
-    };
-    let [send, new_line, help] =
-        [(key(state, Action::Send), "send"), (key(state, Action::NewLine), "new line"), (help, "help")]
-            .map(|(key, what)| format!("{key} {what}"));
-    let hints = [format!(" {send} · {new_line} · {help}"), format!(" {send} · {help}"), format!(" {help}")];
+    let hints = keys_to_begin_with(state).map(|hints| format!(" {}", hints.join(" · ")));
     if let Some(hint) = hints.iter().find(|hint| wrap::columns(hint) < usize::from(area.width)) {
         paint::text(buffer, area, 0, area.height.saturating_sub(1), hint, theme.quiet());
     }
+}
+
+/// The keys to begin with, in a full form and in shorter ones. Of those that do something now.
+fn keys_to_begin_with(state: &State) -> [Vec<String>; 3] {
+    let now = |action, what: &str| {
+        let keymap = &state.preferences.keymap;
+        let way = if state.composer.is_empty() { keymap.way(action) } else { keymap.way_while_writing(action) };
+        format!("{} {what}", way.unwrap_or_default())
+    };
+    let help = now(Action::Help, "help");
+    if matches!(state.connection, Connection::Full { .. } | Connection::Refused(_)) {
+        let other = now(Action::Rooms(RoomAction::Switch), "other room");
+        let leave = match state.composer.is_empty() {
+            true => now(Action::Quit, "leave"),
+            false => now(Action::ClearDraft, "clear"),
+        };
+        let ask = now(Action::Retry, "ask now");
+        return [vec![other.clone(), leave, ask, help.clone()], vec![other.clone(), help], vec![other]];
+    }
+    let [send, new_line] = [now(Action::Send, "send"), now(Action::NewLine, "new line")];
+    [vec![send.clone(), new_line, help.clone()], vec![send, help.clone()], vec![help]]
 }
 
 fn key(state: &State, action: Action) -> String {

@@ -8,7 +8,7 @@ use crate::app::layout::{self, Columns, Shape};
 use crate::app::markup::Ink;
 use crate::app::people::Peer;
 use crate::app::rows::{self, Block, Body, Message, Row};
-use crate::app::{State, times, wrap};
+use crate::app::{State, seats, times, wrap};
 use crate::view::paint;
 use crate::view::theme::Theme;
 
@@ -23,6 +23,9 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer
             "Start one there with duet-server, or name another one with --server URL.",
         ];
         return paragraph(&lines, state, theme, area, buffer);
+    }
+    if let Some([full, next]) = seats::sentences(state).filter(|_| state.log.is_empty()) {
+        return paragraph(&[&full, "", &next], state, theme, area, buffer);
     }
     let columns = layout::columns(state);
     let window = usize::from(area.height);
@@ -176,13 +179,15 @@ fn beginning(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
     paragraph(&lines, state, theme, area, buffer);
 }
 
-/// Sentences where messages will be.
+/// Sentences where messages will be. Where there is no room to set them apart they stand close.
 fn paragraph(lines: &[&str], state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
     let width = usize::from(area.width).saturating_sub(2).max(1);
-    let mut y = 1;
-    for line in lines {
+    let rows: Vec<_> = lines.iter().map(|line| (line, wrap::rows(line, width))).collect();
+    let is_airy = rows.iter().map(|(_, rows)| rows.len()).sum::<usize>() < usize::from(area.height);
+    let mut y = u16::from(is_airy);
+    for (line, rows) in rows.into_iter().filter(|(line, _)| is_airy || !line.is_empty()) {
         let style = if **line == *state.invitation { theme.strong() } else { theme.quiet() };
-        for row in wrap::rows(line, width) {
+        for row in rows {
             paint::text(buffer, area, 1, y, line.get(row).unwrap_or_default(), style);
             y = y.saturating_add(1);
         }

@@ -219,14 +219,27 @@ fn in_a_full_room_a_seat_is_waited_for() {
     let stage = Stage::opens(80, 10)
         .hears(NetworkEvent::RoomFull)
         .expect_requests(&[Request::WaitForSeat])
-        .expect_text("waiting for a seat")
-        .expect_text("room1 is full: two others are in it. Waiting for a seat since 14:00; Ctrl+R asks now.")
+        .expect_text("room1 is full: two others are in it.")
         .hears(NetworkEvent::SeatsTaken(vec![name("bob"), name("carol")]))
-        .expect_text("room1 is full: bob and carol are in it. Waiting for a seat since 14:00; Ctrl+R asks now.")
+        .expect_screen(
+            "
+ room1   alice                                               waiting for a seat
+
+ room1 is full: bob and carol are in it.
+
+ You are let in when one of them leaves. Waiting since 14:00.
+
+
+
+ > ▏
+ Alt+K other room · Ctrl+C leave · Ctrl+R ask now · ? help
+",
+        )
         .sends("hello?")
         .expect_requests(&[])
         .expect_text("Not sent: you are not in the room yet. You are let in when a seat is free.")
         .expect_text("> hello?▏")
+        .expect_no_text("Enter send")
         .at("14:03")
         .ctrl('r')
         .expect_requests(&[Request::RetryNow])
@@ -236,10 +249,32 @@ fn in_a_full_room_a_seat_is_waited_for() {
     assert!(!stage.draws());
     stage
         .hears(NetworkEvent::RoomFull)
-        .expect_text("room1 is full: bob and carol are in it. Waiting for a seat since 14:00; Ctrl+R asks now.")
+        .expect_no_text("Asking")
+        .expect_text("You are let in when one of them leaves. Waiting since 14:00.")
         .welcome(0, &["alice", "bob"], Resume::Recent)
         .expect_text("live")
-        .expect_text("A seat was free: you are in room1 now.");
+        .expect_text("A seat was free: you are in room1 now.")
+        .expect_text("Enter send");
+}
+
+#[test]
+fn a_room_that_is_full_says_so_once_wherever_there_is_room() {
+    let full = |stage: Stage| {
+        stage.hears(NetworkEvent::RoomFull).hears(NetworkEvent::SeatsTaken(vec![name("bob"), name("carol")]))
+    };
+    full(Stage::opens(20, 5)).expect_screen(
+        "
+ room1         full
+ room1 is full: bob
+ and carol are in
+
+ > ▏
+",
+    );
+    // Behind a conversation it stands above what is written.
+    let left = full(Stage::joined(80, 10, 1).says(1, "14:01", "bob", "back soon").lost("refused", "14:02"));
+    left.expect_text("back soon")
+        .expect_row(6, " room1 is full: bob and carol are in it. You are let in when one of them");
 }
 
 #[test]
