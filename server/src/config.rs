@@ -24,7 +24,8 @@ const LOG_HELP: &str = "Environment:\n  RUST_LOG  what is logged to standard err
 
 /// Duet's server: rooms for two over WebSocket, carried by RabbitMQ.
 ///
-/// Without any setting it listens on 127.0.0.1:8000, carries messages itself and keeps them in SQLite.
+/// Without any setting it listens on 127.0.0.1:8000, carries messages itself and keeps them in SQLite. With RabbitMQ and
+/// PostgreSQL several of them work as one.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "duet-server", version, after_help = LOG_HELP, subcommand_help_heading = "Instead of serving")]
 #[command(override_usage = "duet-server [OPTIONS]\n       duet-server <COMMAND>")]
@@ -69,6 +70,11 @@ pub struct Settings {
     /// this process
     #[arg(long, env = "AMQP_URL", hide_env_values = true, value_name = "URL")]
     pub amqp_url: Option<Secret>,
+
+    /// PostgreSQL to keep the history in, postgres://user:password@host:port/database?sslmode=verify-full; without it the
+    /// history is a file in the data folder
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL", global = true)]
+    pub database_url: Option<Secret>,
 
     /// Key that signs tokens, at least 32 bytes; on a loopback address one is made and kept when it is missing
     #[arg(long, env = "SECRET_KEY", hide_env_values = true, value_name = "KEY")]
@@ -141,6 +147,12 @@ impl Settings {
     #[must_use]
     pub fn amqp_url(&self) -> Option<&str> {
         self.amqp_url.as_ref().map(Secret::expose).filter(|url| !url.is_empty())
+    }
+
+    /// PostgreSQL's address, if there is one; an empty text is none.
+    #[must_use]
+    pub fn database_url(&self) -> Option<&str> {
+        self.database_url.as_ref().map(Secret::expose).filter(|url| !url.is_empty())
     }
 
     /// Which messages are kept.
@@ -340,15 +352,23 @@ mod tests {
 
     #[test]
     fn a_setting_that_is_empty_is_not_set() {
-        let empty = settings(&["--keep-for=", "--keep-messages=", "--data-dir=", "--amqp-url=", "--secret-key="]);
+        let empty = settings(&[
+            "--keep-for=",
+            "--keep-messages=",
+            "--data-dir=",
+            "--amqp-url=",
+            "--database-url=",
+            "--secret-key=",
+        ]);
         assert_eq!(empty.retention(), Retention::default());
         assert_eq!(empty.history_file().ok(), settings(&[]).history_file().ok());
-        assert_eq!(empty.amqp_url(), None);
+        assert_eq!((empty.amqp_url(), empty.database_url()), (None, None));
     }
 
     #[test]
     fn secrets_never_show_in_debug_output() {
-        let shown = format!("{:?}", settings(&["--secret-key", KEY, "--amqp-url", "amqp://guest:pass@host/"]));
+        let urls = ["--amqp-url", "amqp://guest:pass@host/", "--database-url", "postgres://duet:pass@host/"];
+        let shown = format!("{:?}", settings(&[&["--secret-key", KEY], &urls[..]].concat()));
         assert!(!shown.contains(KEY) && !shown.contains("pass@"), "{shown}");
     }
 }

@@ -45,7 +45,7 @@ struct Trouble {
 impl Trouble {
     fn begins(&mut self, error: &HistoryError) {
         if !std::mem::replace(&mut self.is_said, true) {
-            warn!(%error, "history does not take messages; see that its data folder is there and has room");
+            warn!(%error, "history does not take messages; see that there is room where it is kept");
         }
     }
 

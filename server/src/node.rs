@@ -15,6 +15,8 @@ use tracing::{info, warn};
 use crate::access::tokens::Tokens;
 use crate::broker::{Broker, Deliveries, embedded, rabbitmq};
 use crate::config::{ConfigError, Settings};
+use crate::database::{AddressError, Database, OpenError};
+use crate::history::postgres::claim::Company;
 use crate::history::{History, HistoryError};
 use crate::http::{self, App};
 use crate::hub::Hub;
@@ -35,6 +37,12 @@ pub enum NodeError {
     /// A setting is missing or wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// `DATABASE_URL` cannot be used.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] OpenError),
     /// The history cannot be used.
     #[error(transparent)]
     History(#[from] HistoryError),
@@ -55,7 +63,12 @@ pub async fn run(settings: Settings, listener: TcpListener, stop: impl Future<Ou
     let address = listener.local_addr()?;
     let folder = settings.data_folder()?;
     let tokens = Arc::new(Tokens::new(settings.key(&folder)?.expose().as_bytes()));
-    let history = History::open(&folder, settings.durability, settings.retention())?;
+    let mut stop = std::pin::pin!(stop);
+    let opened = tokio::select! {
+        opened = open_history(&settings, &folder) => Some(opened?),
+        () = &mut stop => None,
+    };
+    let Some((history, database)) = opened else { return Ok(()) };
 
     let broker_tasks = TaskTracker::new();
     let stop_broker = CancellationToken::new();
@@ -78,7 +91,7 @@ pub async fn run(settings: Settings, listener: TcpListener, stop: impl Future<Ou
         stop_sessions: CancellationToken::new(),
         stopping: CancellationToken::new(),
     });
-    announce_start(&settings, address, &folder);
+    announce_start(&settings, address, &folder, database.as_ref());
     let served = serve(listener, &app, stop).await;
 
     stop_intake.cancel();
@@ -94,10 +107,25 @@ pub async fn run(settings: Settings, listener: TcpListener, stop: impl Future<Ou
         broker_tasks.close();
         broker_tasks.wait().await;
         history.close().await;
+        if let Some(database) = &database {
+            database.close().await;
+        }
     };
     finish("the rest", FINISH_REST, rest).await;
     info!("stopped");
     served
+}
+
+/// Opens the history, and where it is in PostgreSQL the database, which waits some seconds for that to be there.
+async fn open_history(settings: &Settings, folder: &Path) -> Result<(History, Option<Database>), NodeError> {
+    let (durability, retention) = (settings.durability, settings.retention());
+    let Some(url) = settings.database_url() else {
+        return Ok((History::open(folder, durability, retention)?, None));
+    };
+    let database = Database::open(url.parse()?).await?;
+    let company = if settings.amqp_url().is_some() { Company::Others } else { Company::Alone };
+    let history = History::share(&database, company, durability, retention).await?;
+    Ok((history, Some(database)))
 }
 
 fn open_broker(
@@ -141,9 +169,10 @@ async fn serve(listener: TcpListener, app: &Arc<App>, stop: impl Future<Output =
     Ok(())
 }
 
-fn announce_start(settings: &Settings, address: SocketAddr, folder: &Path) {
+fn announce_start(settings: &Settings, address: SocketAddr, folder: &Path, database: Option<&Database>) {
     let broker = if settings.amqp_url().is_some() { "RabbitMQ" } else { "embedded" };
-    let (data, durability) = (folder.display(), settings.durability);
+    let data = database.map_or(folder.display().to_string(), |database| database.address().to_string());
+    let durability = settings.durability;
     info!(%address, broker, %data, ?durability, "listening; see http://{address}/docs");
 }
 

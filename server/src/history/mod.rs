@@ -2,9 +2,11 @@
 
 pub mod backup;
 pub mod check;
+mod finds;
 mod index;
 mod log;
 mod placing;
+pub mod postgres;
 mod reader;
 mod receipts;
 mod remedy;
@@ -26,7 +28,10 @@ use shared::names::RoomId;
 use shared::search::Query;
 
 use crate::broker::Incoming;
-use crate::history::search::Wanted;
+use crate::database::{Database, DatabaseError};
+use crate::history::finds::Wanted;
+use crate::history::postgres::Postgres;
+use crate::history::postgres::claim::Company;
 use crate::history::sqlite::Sqlite;
 
 /// The file of the history within the data folder.
@@ -108,6 +113,12 @@ pub enum HistoryError {
     /// What stands in the database is not what should; trying again does not help.
     #[error("the history is damaged ({0}): run duet-server check, which says what to do")]
     Damaged(Arc<rusqlite::Error>),
+    /// PostgreSQL is away, or answered with an error; trying again later may help.
+    #[error("history: {0}")]
+    Postgres(#[from] DatabaseError),
+    /// Another server has taken the history while PostgreSQL was away: a sentence that says what to do.
+    #[error("{0}")]
+    Taken(String),
     /// It has been closed.
     #[error("history is closed")]
     Closed,
@@ -126,6 +137,8 @@ impl From<rusqlite::Error> for HistoryError {
 pub enum History {
     /// In a file of this node.
     Sqlite(Sqlite),
+    /// In a database that several nodes can share.
+    Postgres(Postgres),
 }
 
 impl History {
@@ -139,11 +152,26 @@ impl History {
         Sqlite::open(folder, durability, retention).map(Self::Sqlite)
     }
 
+    /// Opens the history in a database, and makes it when it is missing.
+    ///
+    /// # Errors
+    /// [`HistoryError::Open`] when a node uses it that this one cannot work with, when it is of a later version or another
+    /// program's, or when PostgreSQL does not answer.
+    pub async fn share(
+        database: &Database,
+        company: Company,
+        durability: Durability,
+        retention: Retention,
+    ) -> Result<Self, HistoryError> {
+        Postgres::open(database, company, durability, retention).await.map(Self::Postgres)
+    }
+
     /// The identity of this history. Places of another epoch mean nothing here.
     #[must_use]
     pub fn epoch(&self) -> &str {
         match self {
             Self::Sqlite(sqlite) => sqlite.epoch(),
+            Self::Postgres(postgres) => postgres.epoch(),
         }
     }
 
@@ -155,6 +183,7 @@ impl History {
     pub async fn append(&self, messages: Arc<[Incoming]>) -> Result<Vec<Placed>, HistoryError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.append(messages).await,
+            Self::Postgres(postgres) => postgres.append(messages).await,
         }
     }
 
@@ -165,6 +194,7 @@ impl History {
     pub async fn page(&self, room: &RoomId, span: Span, limit: u32) -> Result<Page, HistoryError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.page(room, span, limit).await,
+            Self::Postgres(postgres) => postgres.page(room, span, limit).await,
         }
     }
 
@@ -182,6 +212,7 @@ impl History {
     ) -> Result<Found, HistoryError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.search(room, Wanted { query, before, limit }).await,
+            Self::Postgres(postgres) => postgres.search(room, Wanted { query, before, limit }).await,
         }
     }
 
@@ -192,6 +223,7 @@ impl History {
     pub async fn receipts(&self, room: &RoomId) -> Result<Vec<Receipt>, HistoryError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.receipts(room).await,
+            Self::Postgres(postgres) => postgres.receipts(room).await,
         }
     }
 
@@ -203,6 +235,7 @@ impl History {
     pub async fn keep_receipts(&self, receipts: Vec<(RoomId, Receipt)>) -> Result<(), HistoryError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.keep_receipts(receipts).await,
+            Self::Postgres(postgres) => postgres.keep_receipts(receipts).await,
         }
     }
 
@@ -212,6 +245,7 @@ impl History {
     pub fn trouble(&self) -> Option<String> {
         match self {
             Self::Sqlite(sqlite) => sqlite.trouble(),
+            Self::Postgres(postgres) => postgres.trouble(),
         }
     }
 
@@ -219,6 +253,7 @@ impl History {
     pub async fn close(&self) {
         match self {
             Self::Sqlite(sqlite) => sqlite.close().await,
+            Self::Postgres(postgres) => postgres.close().await,
         }
     }
 }

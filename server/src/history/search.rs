@@ -5,27 +5,9 @@ use std::ops::ControlFlow;
 use rusqlite::{Connection, OptionalExtension, Row};
 use shared::message::Seq;
 use shared::names::RoomId;
-use shared::search::Query;
 
-use crate::history::{Found, MAX_PAGE_BYTES, index, placing};
-
-/// How many of the newest messages are looked through before the index is asked. Words that are frequent are found there
-/// often enough, and of those the index would have to gather more than anybody wants.
-const NEWEST: usize = 2_000;
-
-/// How much one search looks at, in bytes of content and [`ROW_BYTES`] for each message. The rest is for the next.
-const LOOKED_BYTES: usize = 4 * 1024 * 1024;
-
-/// What a message costs beside its content.
-const ROW_BYTES: usize = 100;
-
-/// Which messages are wanted.
-#[derive(Debug)]
-pub(super) struct Wanted {
-    pub(super) query: Query,
-    pub(super) before: Option<Seq>,
-    pub(super) limit: u32,
-}
+use crate::history::finds::{Finds, NEWEST, Wanted};
+use crate::history::{Found, index, placing};
 
 /// The newest messages of a room that are wanted.
 ///
@@ -48,7 +30,7 @@ pub(super) fn search(
     let Some((room, indexed)) = known else { return Ok(Found::default()) };
     let before = wanted.before.and_then(|seq| i64::try_from(seq.0).ok());
     let mut before = before.unwrap_or(index::LAST_PLACE).min(index::LAST_PLACE);
-    let mut finds = Finds { wanted, found: Found::default(), bytes: 0, left: LOOKED_BYTES, is_over };
+    let mut finds = Finds::new(wanted);
 
     let mut newest = transaction.prepare_cached(
         "SELECT seq, id, sender, content, sent_at FROM messages WHERE room = ?1 AND seq < ?2 ORDER BY seq DESC",
@@ -58,7 +40,7 @@ pub(super) fn search(
     let mut looked = 0;
     while question.is_none() || looked < NEWEST || before > indexed + 1 {
         let Some(row) = rows.next()? else { return Ok(finds.found()) };
-        if finds.look(row)?.is_break() {
+        if look(&mut finds, row, is_over)?.is_break() {
             return Ok(finds.found());
         }
         before = row.get(0)?;
@@ -73,7 +55,7 @@ pub(super) fn search(
     while let Some(row) = rows.next()? {
         let mut proposal = message.query((room, index::place(row.get(0)?)))?;
         if let Some(row) = proposal.next()?
-            && finds.look(row)?.is_break()
+            && look(&mut finds, row, is_over)?.is_break()
         {
             break;
         }
@@ -81,44 +63,9 @@ pub(super) fn search(
     Ok(finds.found())
 }
 
-/// What has been found so far.
-struct Finds<'a> {
-    wanted: &'a Wanted,
-    /// The newest first, until it is given out.
-    found: Found,
-    /// How long the contents of those are.
-    bytes: usize,
-    /// How much may still be looked at.
-    left: usize,
-    is_over: &'a dyn Fn() -> bool,
-}
-
-impl Finds<'_> {
-    /// Looks at a message older than all before. Breaks when there is enough.
-    fn look(&mut self, row: &Row<'_>) -> Result<ControlFlow<()>, rusqlite::Error> {
-        let content = row.get_ref(3)?.as_str()?;
-        let cost = content.len() + ROW_BYTES;
-        if self.wanted.query.is_in(content) {
-            let Found { messages, earlier } = &mut self.found;
-            let limit = usize::try_from(self.wanted.limit).unwrap_or(usize::MAX);
-            if messages.len() >= limit || self.bytes >= MAX_PAGE_BYTES {
-                *earlier = messages.last().map(|message| message.seq);
-                return Ok(ControlFlow::Break(()));
-            }
-            self.bytes += content.len();
-            messages.push(placing::message(row)?);
-        }
-        if cost > self.left || (self.is_over)() {
-            self.found.earlier = Some(Seq(row.get::<_, i64>(0)?.unsigned_abs()));
-            return Ok(ControlFlow::Break(()));
-        }
-        self.left -= cost;
-        Ok(ControlFlow::Continue(()))
-    }
-
-    fn found(self) -> Found {
-        let Found { mut messages, earlier } = self.found;
-        messages.reverse();
-        Found { messages, earlier }
-    }
+/// Looks at the message of a row, which is older than all before. Breaks when there is enough.
+fn look(finds: &mut Finds<'_>, row: &Row<'_>, is_over: &dyn Fn() -> bool) -> Result<ControlFlow<()>, rusqlite::Error> {
+    let seq = Seq(row.get::<_, i64>(0)?.unsigned_abs());
+    let flow = finds.look(seq, row.get_ref(3)?.as_str()?, || placing::message(row))?;
+    Ok(if flow.is_continue() && is_over() { finds.stop_at(seq) } else { flow })
 }

@@ -13,8 +13,9 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::{info, warn};
 
 use crate::broker::Incoming;
+use crate::history::finds::Wanted;
 use crate::history::reader::{self, Readers};
-use crate::history::search::{self, Wanted};
+use crate::history::search;
 use crate::history::trouble::{Damage, Trouble};
 use crate::history::writer::{Job, Writer};
 use crate::history::{Durability, FILE, Found, HistoryError, Page, Placed, Retention, Span, receipts, remedy, schema};
@@ -169,7 +170,7 @@ fn lock(folder: &Path) -> Result<File, HistoryError> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(HistoryError::Open(format!(
             "another duet-server uses the data folder {}: stop it, or set DUET_DATA_DIR to a folder of this one's own; \
-             several servers on one history need PostgreSQL, which this version does not know yet",
+             several servers on one history need PostgreSQL: set DATABASE_URL and AMQP_URL, as docs/operations.md says",
             folder.display()
         ))),
         Err(TryLockError::Error(e)) => Err(HistoryError::Open(format!("cannot lock {}: {e}", path.display()))),

@@ -1,22 +1,34 @@
-//! The same story on each broker.
+//! The same story on each broker, and on each history.
 
 use crate::support::Folder;
 use crate::support::client::Client;
-use crate::support::rabbitmq;
 use crate::support::server::Server;
+use crate::support::{postgres, rabbitmq};
 
-/// Tells the story to a fresh server on the embedded broker, then to one on RabbitMQ.
+/// Tells the story to a fresh server on the embedded broker and SQLite, to one on RabbitMQ, to one on PostgreSQL, and to one on
+/// both.
 pub(crate) async fn on_each_broker(story: impl AsyncFn(Client)) {
-    println!("on the embedded broker");
-    let folder = Folder::new();
-    let server = Server::embedded(&folder).await;
-    story(Client::of(server.address)).await;
-    server.stop().await;
+    println!("on the embedded broker and SQLite");
+    tell(&story, &[]).await;
 
     println!("on RabbitMQ");
-    let Some(vhost) = rabbitmq::vhost().await else { return };
+    let vhost = rabbitmq::vhost().await;
+    if let Some(vhost) = &vhost {
+        tell(&story, &["--amqp-url", vhost.url()]).await;
+    }
+
+    println!("on PostgreSQL");
+    let Some(database) = postgres::database().await else { return };
+    tell(&story, &["--database-url", database.url()]).await;
+
+    println!("on RabbitMQ and PostgreSQL");
+    let (Some(vhost), Some(database)) = (rabbitmq::vhost().await, postgres::database().await) else { return };
+    tell(&story, &["--amqp-url", vhost.url(), "--database-url", database.url()]).await;
+}
+
+async fn tell(story: &impl AsyncFn(Client), arguments: &[&str]) {
     let folder = Folder::new();
-    let server = Server::start(&folder, &["--amqp-url", vhost.url()]).await;
+    let server = Server::start(&folder, arguments).await;
     let client = Client::of(server.address);
     client.ready().await;
     story(client).await;

@@ -5,10 +5,12 @@ pub(crate) mod client;
 pub(crate) mod command;
 pub(crate) mod ends;
 pub(crate) mod kept;
+pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod rabbitmq;
 pub(crate) mod relay;
 pub(crate) mod server;
+pub(crate) mod service;
 
 use std::future::Future;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,5 @@
-//! A real RabbitMQ for tests: the one the environment names, or one of our own.
+//! A real RabbitMQ for tests.
 
-use std::collections::HashMap;
-use std::io::Write;
-use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -14,19 +11,12 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::MutexGuard;
 
+use crate::support::service::{Kept, Kind, Service, run};
 use crate::support::soon;
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/rabbitmq");
-
-/// Where a broker is: AMQP, its management API, and the folder it was started in.
-#[derive(Debug, Clone)]
-struct Place {
-    amqp: String,
-    api: String,
-    folder: String,
-}
+const KIND: Kind = Kind { script: "rabbitmq", exports: &["AMQP_URL", "DUET_TEST_RABBITMQ_API"], process: "broker.pid" };
 
 /// A part of a broker that is a test's own, removed with it.
 #[derive(Debug)]
@@ -46,100 +36,33 @@ pub(crate) struct Amqp {
 /// A broker that may be killed and squeezed, one for all tests of that kind, one test at a time.
 #[derive(Debug)]
 pub(crate) struct Victim {
-    place: Place,
+    service: Service,
     _turn: MutexGuard<'static, ()>,
 }
 
 /// A fresh vhost on the broker that all tests share. `None`, aloud, where there is no RabbitMQ.
 pub(crate) async fn vhost() -> Option<Vhost> {
-    static SHARED: OnceLock<Result<Place, String>> = OnceLock::new();
-    let place = SHARED.get_or_init(|| Place::of_environment().map_or_else(|| Place::started("shared"), Ok));
-    Some(Vhost::on(there_is(place)?).await)
+    static SHARED: OnceLock<Result<Service, String>> = OnceLock::new();
+    Some(Vhost::on(Service::shared(&KIND, &SHARED)?).await)
 }
 
 /// The broker that may be hurt. `None`, aloud, where there is no RabbitMQ.
 pub(crate) async fn victim() -> Option<Victim> {
-    static KEPT: Kept = Kept::named("victim");
-    KEPT.victim().await
+    static KEPT: Kept = Kept::named(&KIND, "victim");
+    Victim::of(&KEPT).await
 }
 
 /// The broker of the fault suite, which takes long turns.
 pub(crate) async fn victim_of_the_fault_suite() -> Option<Victim> {
-    static KEPT: Kept = Kept::named("faults");
-    KEPT.victim().await
-}
-
-/// A broker that is started when it is first needed, and ends with this process.
-struct Kept {
-    name: &'static str,
-    turn: Mutex<()>,
-    place: OnceLock<Result<Place, String>>,
-}
-
-impl Kept {
-    const fn named(name: &'static str) -> Self {
-        Self { name, turn: Mutex::const_new(()), place: OnceLock::new() }
-    }
-
-    async fn victim(&'static self) -> Option<Victim> {
-        let turn = self.turn.lock().await;
-        let place = there_is(self.place.get_or_init(|| Place::started(self.name)))?;
-        let victim = Victim { place: place.clone(), _turn: turn };
-        // The test before may have failed half-way.
-        victim.start().await;
-        victim.set_memory_limit(&["absolute", "1GB"]).await;
-        Some(victim)
-    }
-}
-
-/// The broker, or `None` and why.
-#[expect(clippy::explicit_write, reason = "the harness shows nothing that a passing test has printed")]
-fn there_is(place: &Result<Place, String>) -> Option<&Place> {
-    place.as_ref().map_err(|why| writeln!(std::io::stderr(), "skipped: {why}").unwrap()).ok()
-}
-
-impl Place {
-    fn of_environment() -> Option<Self> {
-        let get = |name| std::env::var(name).ok();
-        let (amqp, api) = (get("AMQP_URL")?, get("DUET_TEST_RABBITMQ_API")?);
-        Some(Self { amqp, api, folder: get("DUET_TEST_RABBITMQ_DIR").unwrap_or_default() })
-    }
-
-    /// Starts one that ends with this process.
-    fn started(name: &str) -> Result<Self, String> {
-        sweep();
-        let me = std::process::id().to_string();
-        let folder = format!("{}/rabbitmq-{name}-{me}", env!("CARGO_TARGET_TMPDIR"));
-        let start = Command::new(SCRIPT).args(["start", "--quiet", "--dir", &folder, "--owner", &me]).output().unwrap();
-        if !start.status.success() {
-            return Err(String::from_utf8_lossy(&start.stderr).trim().to_owned());
-        }
-        let exports = String::from_utf8(start.stdout).unwrap();
-        let exports: HashMap<_, _> =
-            exports.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('=')).collect();
-        let get = |name| (*exports.get(name).unwrap()).to_owned();
-        Ok(Self { amqp: get("AMQP_URL"), api: get("DUET_TEST_RABBITMQ_API"), folder })
-    }
-}
-
-/// Removes the folders of brokers that have ended with an earlier process.
-fn sweep() {
-    for entry in std::fs::read_dir(env!("CARGO_TARGET_TMPDIR")).unwrap().map(Result::unwrap) {
-        let name = entry.file_name().into_string().unwrap();
-        let Some((_, owner)) = name.strip_prefix("rabbitmq-").and_then(|rest| rest.split_once('-')) else { continue };
-        let in_use = Path::new("/proc").join(owner).exists() || entry.path().join("broker.pid").exists();
-        if !in_use {
-            // Another process may have swept it at the same time.
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
+    static KEPT: Kept = Kept::named(&KIND, "faults");
+    Victim::of(&KEPT).await
 }
 
 impl Vhost {
-    async fn on(place: &Place) -> Self {
+    async fn on(service: &Service) -> Self {
         let name = format!("duet-test-{}", uuid::Uuid::new_v4());
-        let url = format!("{}/{name}", place.amqp.trim_end_matches('/'));
-        let vhost = Self { name, url, api: place.api.clone() };
+        let url = format!("{}/{name}", service.get("AMQP_URL").unwrap().trim_end_matches('/'));
+        let vhost = Self { name, url, api: service.get("DUET_TEST_RABBITMQ_API").unwrap().to_owned() };
         vhost.api(Method::PUT, &format!("/vhosts/{}", vhost.name)).await;
         vhost
     }
@@ -269,44 +192,41 @@ impl Amqp {
 }
 
 impl Victim {
+    async fn of(kept: &'static Kept) -> Option<Self> {
+        let (service, turn) = kept.turn().await?;
+        let victim = Self { service, _turn: turn };
+        victim.set_memory_limit(&["absolute", "1GB"]).await;
+        Some(victim)
+    }
+
     pub(crate) async fn vhost(&self) -> Vhost {
-        Vhost::on(&self.place).await
+        Vhost::on(&self.service).await
     }
 
     pub(crate) async fn kill(&self) {
-        run(self.script("kill")).await;
+        self.service.script("kill").await;
     }
 
     pub(crate) async fn start(&self) {
         // Whoever started it first has it ended with this process.
-        run(self.script("start")).await;
+        self.service.script("start").await;
     }
 
     pub(crate) async fn stop(&self) {
-        run(self.script("stop")).await;
+        self.service.script("stop").await;
     }
 
     /// Stops the process from running (SIGSTOP), or lets it run again.
     pub(crate) async fn freeze(&self, is_frozen: bool) {
-        let folder = &self.place.folder;
-        let mut command;
-        if let Ok(container) = std::fs::read_to_string(format!("{folder}/container")) {
-            command = Command::new("docker");
-            command.args([if is_frozen { "pause" } else { "unpause" }, container.trim()]);
-        } else {
-            let process = std::fs::read_to_string(format!("{folder}/broker.pid")).unwrap();
-            command = Command::new("kill");
-            command.args([if is_frozen { "-STOP" } else { "-CONT" }, process.split_whitespace().next().unwrap()]);
-        }
-        run(command).await;
+        self.service.freeze(is_frozen).await;
     }
 
     /// A part of the machine's memory, or `absolute` and an amount. Publishers are blocked beyond it.
     pub(crate) async fn set_memory_limit(&self, limit: &[&str]) {
-        let folder = &self.place.folder;
-        let mut command = if let Ok(container) = std::fs::read_to_string(format!("{folder}/container")) {
+        let folder = &self.service.folder;
+        let mut command = if let Some(container) = self.service.container() {
             let mut docker = Command::new("docker");
-            docker.args(["exec", container.trim(), "rabbitmqctl"]);
+            docker.args(["exec", &container, "rabbitmqctl"]);
             docker
         } else {
             let ports = std::fs::read_to_string(format!("{folder}/ports")).unwrap();
@@ -318,16 +238,4 @@ impl Victim {
         command.arg("set_vm_memory_high_watermark").args(limit);
         run(command).await;
     }
-
-    fn script(&self, what: &str) -> Command {
-        let mut command = Command::new(SCRIPT);
-        command.args([what, "--quiet", "--dir", &self.place.folder]);
-        command
-    }
-}
-
-/// Runs to the end, on a thread of its own: the test's connections go on meanwhile.
-async fn run(mut command: Command) {
-    let done = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    assert!(done.status.success(), "{done:?}");
 }

@@ -39,6 +39,9 @@ impl Server {
             // The environment may name the broker that the tests of RabbitMQ use.
             settings.amqp_url = None;
         }
+        if !arguments.contains(&"--database-url") {
+            settings.database_url = None;
+        }
         let stop = CancellationToken::new();
         let task = tokio::spawn(node::run(settings, listener, stop.clone().cancelled_owned()));
         Self { address, stop, task }

@@ -1,0 +1,124 @@
+//! History in PostgreSQL, for one node or for several that share it.
+
+pub mod claim;
+mod placing;
+mod reading;
+mod receipts;
+mod schema;
+mod search;
+
+use std::sync::Arc;
+
+use shared::frames::Receipt;
+use shared::names::RoomId;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::broker::Incoming;
+use crate::database::{Database, DatabaseError, Session};
+use crate::history::finds::Wanted;
+use crate::history::postgres::claim::{Claim, ClaimError, Company};
+use crate::history::trouble::Trouble;
+use crate::history::{Durability, Found, HistoryError, Page, Placed, Retention, Span};
+
+/// A handle to the history in a database.
+#[derive(Debug, Clone)]
+pub struct Postgres {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    database: Database,
+    epoch: String,
+    durability: Durability,
+    claim: Arc<Claim>,
+    /// With the last commit of messages.
+    commits: Trouble,
+    /// With reads.
+    reads: Trouble,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Postgres {
+    /// Opens or makes the history in a database.
+    ///
+    /// # Errors
+    /// [`HistoryError::Open`] with what to do about it.
+    pub(super) async fn open(
+        database: &Database,
+        company: Company,
+        durability: Durability,
+        _retention: Retention,
+    ) -> Result<Self, HistoryError> {
+        let failed = |what: &dyn std::fmt::Display| {
+            HistoryError::Open(format!("cannot open the history in {}: {what}", database.address()))
+        };
+        let session = claim::first(database, company).await.map_err(|e| failed(&e))?;
+        let epoch = schema::migrate(&session).await.map_err(|e| failed(&e))?;
+        let (claim, tasks, stop) = (Arc::<Claim>::default(), TaskTracker::new(), CancellationToken::new());
+        tasks.spawn(claim::keep(database.clone(), company, session, Arc::clone(&claim), stop.clone()));
+        let (commits, reads) = (Trouble::default(), Trouble::default());
+        let database = database.clone();
+        Ok(Self { shared: Arc::new(Shared { database, epoch, durability, claim, commits, reads, tasks, stop }) })
+    }
+
+    pub(super) fn epoch(&self) -> &str {
+        &self.shared.epoch
+    }
+
+    pub(super) async fn append(&self, messages: Arc<[Incoming]>) -> Result<Vec<Placed>, HistoryError> {
+        let Shared { database, durability, claim, commits, .. } = &*self.shared;
+        if let Some(error @ ClaimError::Taken) = claim.trouble() {
+            return Err(HistoryError::Taken(error.to_string()));
+        }
+        let result = database.run(async |session| placing::append(session, *durability, &messages).await).await;
+        match &result {
+            Ok(_) => commits.forget(),
+            // The intake says so.
+            Err(error) => drop(commits.note(error)),
+        }
+        Ok(result?)
+    }
+
+    pub(super) async fn page(&self, room: &RoomId, span: Span, limit: u32) -> Result<Page, HistoryError> {
+        self.read(async |session| reading::page(session, room, span, limit).await).await
+    }
+
+    pub(super) async fn search(&self, room: &RoomId, wanted: Wanted) -> Result<Found, HistoryError> {
+        self.read(async |session| search::search(session, room, &wanted).await).await
+    }
+
+    pub(super) async fn receipts(&self, room: &RoomId) -> Result<Vec<Receipt>, HistoryError> {
+        self.read(async |session| receipts::read(session, room).await).await
+    }
+
+    /// Reads, and says when that begins to fail and when it has gone well for a while.
+    async fn read<T>(&self, read: impl AsyncFnOnce(&Session) -> Result<T, DatabaseError>) -> Result<T, HistoryError> {
+        let Shared { database, reads, .. } = &*self.shared;
+        let result = database.run(read).await;
+        match &result {
+            Ok(_) if reads.forget_old() => info!("the history is read without errors again"),
+            Err(error) if reads.note(error) => warn!(%error, "history could not be read"),
+            Ok(_) | Err(_) => {}
+        }
+        Ok(result?)
+    }
+
+    pub(super) async fn keep_receipts(&self, receipts: Vec<(RoomId, Receipt)>) -> Result<(), HistoryError> {
+        Ok(self.shared.database.run(async |session| receipts::keep(session, &receipts).await).await?)
+    }
+
+    pub(super) fn trouble(&self) -> Option<String> {
+        let Shared { claim, commits, reads, .. } = &*self.shared;
+        claim.trouble().map(|trouble| trouble.to_string()).or_else(|| commits.recent()).or_else(|| reads.recent())
+    }
+
+    pub(super) async fn close(&self) {
+        self.shared.stop.cancel();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+}

@@ -1,0 +1,65 @@
+//! A real PostgreSQL for tests.
+
+use std::sync::OnceLock;
+
+use tokio_postgres::{Client, NoTls};
+
+use crate::support::service::{Kind, Service};
+use crate::support::soon;
+
+const KIND: Kind = Kind { script: "postgres", exports: &["DUET_TEST_DATABASE_URL"], process: "postgres.pid" };
+
+/// A database that is a test's own, removed with it.
+#[derive(Debug)]
+pub(crate) struct Database {
+    name: String,
+    url: String,
+    /// Another database of the same PostgreSQL, from which this one is made and removed.
+    beside: String,
+}
+
+/// A fresh database on the PostgreSQL that all tests share. `None`, aloud, where there is none.
+pub(crate) async fn database() -> Option<Database> {
+    static SHARED: OnceLock<Result<Service, String>> = OnceLock::new();
+    Some(Database::on(Service::shared(&KIND, &SHARED)?).await)
+}
+
+impl Database {
+    async fn on(service: &Service) -> Self {
+        let beside = service.get("DUET_TEST_DATABASE_URL").unwrap().to_owned();
+        let name = format!("duet_test_{}", uuid::Uuid::new_v4().simple());
+        let (server, _) = beside.rsplit_once('/').unwrap();
+        let database = Self { url: format!("{server}/{name}"), name, beside };
+        let make = format!("CREATE DATABASE {}", database.name);
+        soon(connect(&database.beside)).await.batch_execute(&make).await.unwrap();
+        database
+    }
+
+    /// What goes into `DATABASE_URL`.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let (beside, drop) = (self.beside.clone(), format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+        let remove = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                // One that stays behind does no harm; PostgreSQL may be down.
+                if let Ok((client, connection)) = tokio_postgres::connect(&beside, NoTls).await {
+                    tokio::spawn(connection);
+                    let _ = client.batch_execute(&drop).await;
+                }
+            });
+        };
+        std::thread::spawn(remove).join().unwrap();
+    }
+}
+
+async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
