@@ -1,6 +1,7 @@
 //! Pure. What is begun and can be completed: `:tad` to an emoji, `/re` to a command.
 
 use crate::app::commands::{self, Argument};
+use crate::app::markup::fence;
 use crate::app::preferences::{Glyphs, Switch};
 use crate::app::{Screen, State};
 
@@ -149,8 +150,7 @@ fn shortcode(head: &str) -> Option<&str> {
 /// Whether a fence or a backtick before this place has not ended.
 fn is_in_code(before: &str) -> bool {
     let (above, line) = before.rsplit_once('\n').unwrap_or(("", before));
-    let is_fence = |line: &&str| line.trim_start().starts_with("```") || line.trim_start().starts_with("~~~");
-    above.lines().filter(is_fence).count() % 2 == 1 || line.matches('`').count() % 2 == 1
+    fence::is_open_behind(above) || line.matches('`').count() % 2 == 1
 }
 
 #[cfg(test)]

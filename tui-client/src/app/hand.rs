@@ -215,7 +215,7 @@ fn copy_code(state: &mut State, effects: &mut Vec<Effect>) {
     let Hand::Selected { copied, .. } = state.hand else { return };
     let done = if let Copied::Code(done) = copied { done } else { 0 };
     let text = state.selected_text().unwrap_or_default();
-    let blocks = Markup::of(text).code.into_iter().filter_map(|block| text.get(block).map(str::to_owned)).collect();
+    let blocks = Markup::of(text).code.iter().map(|code| code.in_message(text)).collect();
     copy_part(state, "code block", blocks, done, effects);
     note_copied(state, Copied::Code(done + 1));
 }

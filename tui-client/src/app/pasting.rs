@@ -5,6 +5,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use crate::app::commands::Action;
 use crate::app::composer::Edit;
 use crate::app::hand::{Hand, Meant};
+use crate::app::markup::fence;
 use crate::app::notice::Notice;
 use crate::app::update::size_in_words;
 use crate::app::{Effect, Screen, State, layout, sanitize, sending, wrap};
@@ -52,9 +53,7 @@ impl Pasted {
 
     /// The text between fences that no fence within it ends.
     fn as_code_block(&self) -> String {
-        let longest = self.text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-        let fence = "`".repeat(longest.max(2) + 1);
-        format!("{fence}\n{}\n{fence}", self.text.trim_end_matches('\n'))
+        fence::around("", self.text.trim_end_matches('\n'))
     }
 }
 
@@ -113,7 +112,7 @@ fn send(state: &mut State, pasted: &Pasted, effects: &mut Vec<Effect>) -> bool {
 /// Puts a text at the caret. A fence is one at the beginning of a line alone, so it gets a line of its own.
 fn insert(state: &mut State, text: &str) -> bool {
     let (head, tail) = (state.composer.head(), state.composer.tail());
-    let is_fence = |line: Option<&str>| line.is_some_and(|line| line.starts_with("```") || line.starts_with("~~~"));
+    let is_fence = |line: Option<&str>| line.is_some_and(fence::is_fence);
     let stands_apart = |text: &str| text.is_empty() || text.ends_with('\n');
     let above = if is_fence(text.lines().next()) && !stands_apart(head) { "\n" } else { "" };
     let is_open = is_fence(text.lines().next_back()) && !text.ends_with('\n');

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use crate::app::commands::Action;
 use crate::app::layout::{self, Columns, Shape};
 use crate::app::log::{Entry, Item, Outgoing, Progress, Said, Slot, Voice};
-use crate::app::markup::{Kind, Markup};
+use crate::app::markup::{Form, Kind, Markup};
 use crate::app::preferences::{Glyphs, Preferences};
 use crate::app::{State, shortcodes, wrap};
 
@@ -66,6 +66,8 @@ pub struct Row {
     pub bytes: Range<usize>,
     /// What it is part of.
     pub kind: Kind,
+    /// What stands at its left.
+    pub bar: &'static str,
 }
 
 impl Block<'_> {
@@ -139,16 +141,17 @@ fn rows(shown: &Markup<'_>, width: usize) -> Vec<Row> {
     let mut rows = Vec::new();
     for part in &shown.parts {
         let text = shown.text.get(part.bytes.clone()).unwrap_or_default();
-        let width = width.saturating_sub(part.kind.bar().chars().count());
-        let cut = match part.kind {
-            Kind::Code => wrap::rows_by_column(text, width),
-            Kind::Text | Kind::Quote => wrap::rows(text, width),
+        let bar = part.kind.bar(width);
+        let width = width.saturating_sub(bar.chars().count());
+        let cut = match part.kind.form {
+            Form::Code => wrap::rows_by_column(text, width),
+            Form::Text => wrap::rows(text, width),
         };
-        let start = part.bytes.start;
-        rows.extend(cut.into_iter().map(|row| Row { bytes: start + row.start..start + row.end, kind: part.kind }));
+        let (start, kind) = (part.bytes.start, part.kind);
+        rows.extend(cut.into_iter().map(|row| Row { bytes: start + row.start..start + row.end, kind, bar }));
     }
     if rows.is_empty() {
-        rows.push(Row { bytes: 0..0, kind: Kind::Text });
+        rows.push(Row { bytes: 0..0, kind: Kind::default(), bar: "" });
     }
     rows
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use shared::names::MessageId;
 use tokio::time::Instant;
 
+use crate::app::markup::fence;
 use crate::cli::delivery::deliver;
 use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::stubborn::until_answered;
@@ -62,7 +63,7 @@ impl Send {
             return Err(Failure::new(Exit::Usage, "there is nothing to send: the text is empty"));
         }
         let content = match &self.code {
-            Some(language) => block_of_code(language, &content),
+            Some(language) => fence::around(language, &content),
             None => content,
         };
         let id = self.id.unwrap_or_else(new_message_id);
@@ -109,13 +110,6 @@ fn queue(api: &Api, mut outbox: Outbox, kept: &Kept, within: Duration) -> Result
 fn language(text: &str) -> Result<String, String> {
     let is_name = text.chars().all(|c| c.is_ascii_alphanumeric() || "+-#._".contains(c));
     is_name.then(|| text.to_owned()).ok_or_else(|| "a language is one word, such as rust or c++".to_owned())
-}
-
-/// Code between fences that nothing in it closes.
-pub(crate) fn block_of_code(language: &str, code: &str) -> String {
-    let longest = code.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest.max(2) + 1);
-    format!("{fence}{language}\n{code}\n{fence}")
 }
 
 /// The whole of standard input without its last line's end.

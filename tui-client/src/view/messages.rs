@@ -102,8 +102,7 @@ impl Canvas<'_> {
     }
 
     /// Paints the bar and the text of a row, and says at which column that ends.
-    fn text_row(&mut self, message: &Message<'_>, Row { bytes, kind }: &Row) -> usize {
-        let bar = kind.bar();
+    fn text_row(&mut self, message: &Message<'_>, Row { bytes, kind, bar }: &Row) -> usize {
         self.text(self.columns.text, bar, self.theme.quiet());
         let x = self.columns.text + bar.chars().count();
         let text = message.shown.text.get(bytes.clone()).unwrap_or_default().trim_end_matches([' ', '\t']);

@@ -10,7 +10,7 @@ use ratatui::style::{Color, Modifier, Style};
 use crate::app::Palette;
 use crate::app::colours::{Colours, Part};
 use crate::app::log::Voice;
-use crate::app::markup::{Ink, Kind, Role};
+use crate::app::markup::{Form, Ink, Kind, Role};
 use crate::app::preferences::{Preferences, ThemeName};
 
 /// The styles of one theme.
@@ -56,8 +56,7 @@ impl Theme {
     /// A stretch of a message.
     pub(crate) fn ink(self, kind: Kind, ink: Ink) -> Style {
         let mut style = match ink.role {
-            Role::Text if kind == Kind::Quote => self.quiet(),
-            Role::Text => Style::new(),
+            Role::Text => self.plain(kind),
             Role::Code => self.style(Part::Code),
             Role::Link => self.style(Part::Link),
             Role::Note => self.quiet(),
@@ -69,8 +68,8 @@ impl Theme {
             Role::Removed => self.style(Part::Removed),
         };
         // Code in a block has its bar; only what it is made of has a colour.
-        if kind == Kind::Code && ink.role == Role::Code {
-            style = Style::new();
+        if kind.form == Form::Code && ink.role == Role::Code {
+            style = self.plain(kind);
         }
         for (is_on, modifier) in
             [(ink.bold, Modifier::BOLD), (ink.italic, Modifier::ITALIC), (ink.struck, Modifier::CROSSED_OUT)]
@@ -78,6 +77,10 @@ impl Theme {
             style = if is_on { style.add_modifier(modifier) } else { style };
         }
         style
+    }
+
+    fn plain(self, kind: Kind) -> Style {
+        if kind.quotes > 0 { self.quiet() } else { Style::new() }
     }
 
     /// What was looked for.

@@ -37,6 +37,35 @@ fn a_message_is_shown_as_it_is_meant() {
 }
 
 #[test]
+fn what_was_quoted_in_a_quote_has_a_bar_for_each_and_its_code_one_more() {
+    let text = "> > how?\n> like this\n> ```sh\n> ls | wc -l\n> ```\nthanks";
+    Stage::joined(60, 10, 1)
+        .says(1, "14:02", "bob", text)
+        .expect_screen(
+            "
+ room1   alice · bob is here                           live
+                     Sunday 22 November
+ 14:02  bob      > > how?
+                 > like this
+                 > │ sh
+                 > │ ls | wc -l
+                 thanks
+
+ > ▏
+ Enter send · Alt+Enter new line · ? help
+",
+        )
+        .expect_styles(
+            5,
+            "
+                 > │ ls | wc -l
+                 dddddddddddddd
+
+",
+        );
+}
+
+#[test]
 fn a_link_keeps_its_number_while_it_is_in_the_window() {
     let stage = Stage::joined(60, 8, 4)
         .says(1, "14:01", "bob", "http://a.bc")
@@ -135,6 +164,9 @@ fn hostile_texts_take_no_longer_than_others() {
         "```a\n",
         "~~~\n```\n",
         "> > ",
+        ">",
+        "> ```\n",
+        "> > ```\n> ",
         "[a](http://b)",
         "<https://a",
         "('\"a://",
@@ -209,7 +241,7 @@ fn a_block_taller_than_the_window_scrolls_by_row_with_its_bar() {
 proptest! {
     #[test]
     fn every_row_of_a_message_is_on_the_screen_and_within_it(
-        text in r"([*_`~>] ?|```rs\n|```\n|\n|word |wordwordword|你|👍🏽|\t|https://a\.bc/d |\[a\]\(http://b\.cd\)){1,25}",
+        text in r"([*_`~>] ?|```rs\n|(> ){1,7}|(> ){1,3}```\n|```\n|\n|word |wordwordword|你|👍🏽|\t|https://a\.bc/d |\[a\]\(http://b\.cd\)){1,25}",
         width in 4_u16..90,
     ) {
         // As high as the longest is in two columns beside its bar.

@@ -1,133 +1,133 @@
-//! Pure. The lines of a message: fenced blocks, quotes, and text.
+//! Pure. The lines of a message: fenced blocks, quotes, quotes and blocks within quotes, and text.
 
 use std::ops::Range;
+use std::slice;
 
-use crate::app::markup::{Ink, Kind, Page, Role, inline, syntax};
-
-/// The fewest marks that make a fence.
-const FENCE: usize = 3;
+use crate::app::markup::fence::Fence;
+use crate::app::markup::{Code, Form, Ink, Kind, MAX_QUOTES, Page, Role, inline, syntax};
 
 /// How far into a message code has the colours of its language.
 const MAX_COLOURED_BYTES: usize = 16 * 1024;
 
-/// The line that begins a fenced block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Fence {
-    mark: u8,
-    length: usize,
+/// A line without its newline.
+#[derive(Debug)]
+struct Line {
+    /// In how many quotes it stands.
+    quotes: u8,
+    /// What stands behind the marks of those.
+    text: Range<usize>,
+}
+
+/// A fenced block.
+struct Block {
+    quotes: u8,
+    language: Range<usize>,
+    /// Its lines; none where nothing stands between the fences.
+    lines: Vec<Range<usize>>,
+    /// Where it ends: with its fence, with the quote it stands in, or with the message.
+    end: usize,
 }
 
 pub(super) fn read(page: &mut Page<'_>) {
     let source = page.source;
     let mut start = 0;
-    let mut after_code = false;
+    let mut block_before = None;
     while start <= source.len() {
-        let line = line_at(source, start);
-        let opening = opening(source, &line);
-        if let Some((language, (code, end))) =
-            opening.and_then(|(fence, name)| Some((name, block_behind(source, &line, fence)?)))
-        {
-            if after_code {
-                // Two blocks that follow each other stay two.
-                page.line(Kind::Text, false);
-                page.end_line();
-            }
-            block(page, language, code);
-            after_code = true;
-            start = end + 1;
+        let line = Line::at(source, start);
+        let Some(block) = Block::begun_by(source, &line) else {
+            page.line(Kind { quotes: line.quotes, form: Form::Text }, true);
+            inline::read(page, line.text.clone());
+            page.end_line();
+            block_before = None;
+            start = line.text.end + 1;
             continue;
+        };
+        if block_before == Some(block.quotes) {
+            // Two blocks that follow each other stay two.
+            page.line(Kind { quotes: block.quotes, form: Form::Text }, false);
+            page.end_line();
         }
-        text(page, &line);
-        after_code = false;
-        start = line.end + 1;
+        block_before = Some(block.quotes);
+        start = block.end + 1;
+        block.show(page);
     }
 }
 
-/// The code of the block that begins with this line, and where the block ends: with its fence, or with the message
-/// (CommonMark 0.31 §4.5). A fence with nothing behind it is text, for somebody wants it to be seen.
-fn block_behind(source: &str, opening: &Range<usize>, fence: Fence) -> Option<(Range<usize>, usize)> {
-    let first = opening.end + 1;
-    let mut start = first;
-    while start <= source.len() {
-        let line = line_at(source, start);
-        if ends(source.get(line.clone())?, fence) {
-            // Without the newline before the end.
-            return Some((first..(line.start - 1).max(first), line.end));
+impl Line {
+    /// The line that begins at `start`.
+    fn at(source: &str, start: usize) -> Self {
+        let mut text = whole_line(source, start);
+        let mut quotes = 0;
+        while quotes < MAX_QUOTES
+            && let Some(behind) = behind_mark(source, &text)
+        {
+            (text, quotes) = (behind, quotes + 1);
         }
-        start = line.end + 1;
+        Self { quotes, text }
     }
-    let rest = source.get(first..)?.trim_end_matches('\n');
-    (!rest.trim().is_empty()).then(|| (first..first + rest.len(), source.len()))
+
+    /// The line that begins at `start`, where it stands in so many quotes at the least: what stands behind the marks of those.
+    fn within(source: &str, start: usize, quotes: u8) -> Option<Range<usize>> {
+        (0..quotes).try_fold(whole_line(source, start), |text, _| behind_mark(source, &text))
+    }
 }
 
-/// Whether a line ends a block with this fence.
-fn ends(line: &str, opening: Fence) -> bool {
-    fence(line).is_some_and(|(indent, Fence { mark, length })| {
-        let rest = line.get(indent + length..).unwrap_or_default();
-        mark == opening.mark && length >= opening.length && rest.trim().is_empty()
-    })
-}
-
-/// The line that begins at `start`, without its newline.
-fn line_at(source: &str, start: usize) -> Range<usize> {
+fn whole_line(source: &str, start: usize) -> Range<usize> {
     let length = source.get(start..).and_then(|rest| rest.find('\n'));
     start..length.map_or(source.len(), |length| start + length)
 }
 
-fn text(page: &mut Page<'_>, line: &Range<usize>) {
-    let source = page.source.get(line.clone()).unwrap_or_default();
-    let (kind, hidden) = match source.strip_prefix('>') {
-        Some(rest) => (Kind::Quote, 1 + usize::from(rest.starts_with(' '))),
-        None => (Kind::Text, 0),
-    };
-    page.line(kind, true);
-    inline::read(page, line.start + hidden..line.end);
-    page.end_line();
+/// What stands behind the mark of a quote, where one is at the beginning.
+fn behind_mark(source: &str, text: &Range<usize>) -> Option<Range<usize>> {
+    let rest = source.get(text.clone())?.strip_prefix('>')?;
+    Some(text.start + 1 + usize::from(rest.starts_with(' '))..text.end)
 }
 
-/// A fence at the beginning of this line, and the language behind it.
-fn opening(source: &str, line: &Range<usize>) -> Option<(Fence, Range<usize>)> {
-    let text = source.get(line.clone())?;
-    let (indent, fence) = fence(text)?;
-    let behind = line.start + indent + fence.length;
-    let language = source.get(behind..line.end)?;
-    let blank = language.len() - language.trim_start().len();
-    // What has its end in the same line is code within a text.
-    (!language.contains('`')).then(|| (fence, behind + blank..behind + language.trim_end().len().max(blank)))
-}
-
-/// The indent and the fence that a line begins with.
-fn fence(line: &str) -> Option<(usize, Fence)> {
-    let indent = line.len() - line.trim_start_matches(' ').len();
-    let rest = line.get(indent..).filter(|_| indent < 4)?;
-    let mark = *rest.as_bytes().first().filter(|mark| matches!(mark, b'`' | b'~'))?;
-    let length = rest.bytes().take_while(|byte| *byte == mark).count();
-    (length >= FENCE).then_some((indent, Fence { mark, length }))
-}
-
-/// A block shows its language in a line of its own; without one the line of the fence is gone.
-fn block(page: &mut Page<'_>, language: Range<usize>, code: Range<usize>) {
-    let name = page.source.get(language.clone()).unwrap_or_default();
-    let mut goes_on = false;
-    if !name.is_empty() {
-        page.line(Kind::Code, false);
-        page.show(language, Ink::of(Role::Note));
-        page.end_line();
-        goes_on = true;
+impl Block {
+    /// The block that begins with this line. A fence with nothing behind it is text, for somebody wants it to be seen.
+    fn begun_by(source: &str, opening: &Line) -> Option<Self> {
+        let (fence, language) = Fence::opened_by(source.get(opening.text.clone())?)?;
+        let quotes = opening.quotes;
+        let language = opening.text.start + language.start..opening.text.start + language.end;
+        let mut lines: Vec<Range<usize>> = Vec::new();
+        let mut end = opening.text.end;
+        while end < source.len()
+            && let Some(line) = Line::within(source, end + 1, quotes)
+        {
+            end = line.end;
+            if fence.is_closed_by(source.get(line.clone())?) {
+                return Some(Self { quotes, language, lines, end });
+            }
+            lines.push(line);
+        }
+        while lines.pop_if(|line| Range::is_empty(line)).is_some() {}
+        let is_blank = |line: &Range<usize>| source.get(line.clone()).is_none_or(|line| line.trim().is_empty());
+        (!lines.iter().all(is_blank)).then_some(Self { quotes, language, lines, end })
     }
-    // What is longer is drawn with each frame and read by nobody: colours would take more time than all the rest.
-    let mut lexer = syntax::Lexer::of(if code.end < MAX_COLOURED_BYTES { name } else { "" });
-    let mut start = code.start;
-    while start <= code.end {
-        let line = line_at(page.source, start);
-        let line = line.start..line.end.min(code.end);
-        page.line(Kind::Code, goes_on);
-        goes_on = true;
-        lexer.line(page.source.get(line.clone()).unwrap_or_default(), |bytes, role| {
-            page.show(line.start + bytes.start..line.start + bytes.end, Ink::of(role));
-        });
-        page.end_line();
-        start = line.end + 1;
+
+    /// Shows the language in a line of its own; without one the line of the fence is gone.
+    fn show(self, page: &mut Page<'_>) {
+        let kind = Kind { quotes: self.quotes, form: Form::Code };
+        let name = page.source.get(self.language.clone()).unwrap_or_default();
+        let mut goes_on = false;
+        if !name.is_empty() {
+            page.line(kind, false);
+            page.show(self.language, Ink::of(Role::Note));
+            page.end_line();
+            goes_on = true;
+        }
+        // What is longer is drawn with each frame and read by nobody: colours would take more time than all the rest.
+        let mut lexer = syntax::Lexer::of(if self.end < MAX_COLOURED_BYTES { name } else { "" });
+        // A block of nothing is seen as one.
+        let nothing = self.end..self.end;
+        for line in if self.lines.is_empty() { slice::from_ref(&nothing) } else { &self.lines } {
+            page.line(kind, goes_on);
+            goes_on = true;
+            lexer.line(page.source.get(line.clone()).unwrap_or_default(), |bytes, role| {
+                page.show(line.start + bytes.start..line.start + bytes.end, Ink::of(role));
+            });
+            page.end_line();
+        }
+        page.shown.code.push(Code::of(self.lines, self.quotes));
     }
-    page.shown.code.push(code);
 }

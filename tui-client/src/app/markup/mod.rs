@@ -5,12 +5,14 @@
 //! step is linear in the length of the text, whatever is in it.
 
 mod blocks;
+pub(crate) mod fence;
 mod inline;
 mod links;
 mod syntax;
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::slice;
 
 pub use links::{Link, Target};
 
@@ -25,8 +27,17 @@ pub struct Markup<'a> {
     pub parts: Vec<Part>,
     /// Where one can go from here.
     pub links: Vec<Link>,
-    /// What stands in the fenced blocks: bytes of the message as it was written.
-    pub code: Vec<Range<usize>>,
+    /// What stands in the fenced blocks.
+    pub code: Vec<Code>,
+}
+
+/// What stands in a fenced block, in bytes of the message as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Code {
+    /// All of it.
+    Whole(Range<usize>),
+    /// Line by line, for the marks of a quote stand between.
+    Lines(Vec<Range<usize>>),
 }
 
 /// Some lines of one kind.
@@ -40,25 +51,61 @@ pub struct Part {
 
 /// What lines are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Kind {
+pub struct Kind {
+    /// In how many quotes they stand, one in the other; [`MAX_QUOTES`] at the most.
+    pub quotes: u8,
+    /// What they are apart from that.
+    pub form: Form,
+}
+
+/// What lines are made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Form {
     /// Text, wrapped at its spaces.
     #[default]
     Text,
     /// Code, wrapped where the row ends.
     Code,
-    /// What somebody else has said.
-    Quote,
 }
 
+/// So many quotes within each other are told apart; the marks of further ones are text.
+pub const MAX_QUOTES: u8 = 5;
+/// The bars of all these, and behind them that of code. Each takes two columns.
+const BARS: &str = "> > > > > │ ";
+/// Where fewer columns would be left for the text, inner bars go. One stays.
+const LEAST_TEXT: usize = 8;
+
 impl Kind {
-    /// What stands at the left of each of its rows.
+    /// What stands at the left of each of its rows, of so many columns in all.
     #[must_use]
-    pub fn bar(self) -> &'static str {
-        match self {
-            Self::Text => "",
-            Self::Code => "│ ",
-            Self::Quote => "> ",
+    pub fn bar(self, width: usize) -> &'static str {
+        let room = (width.saturating_sub(LEAST_TEXT) / 2).max(1);
+        let (quotes, most) = (usize::from(self.quotes), usize::from(MAX_QUOTES));
+        let bar = match self.form {
+            Form::Text => BARS.get(..2 * quotes.min(room)),
+            Form::Code => BARS.get(2 * (most - quotes.min(room - 1).min(most))..),
+        };
+        bar.unwrap_or_default()
+    }
+}
+
+impl Code {
+    fn of(lines: Vec<Range<usize>>, quotes: u8) -> Self {
+        match (quotes, lines.first(), lines.last()) {
+            (0, Some(first), Some(last)) => Self::Whole(first.start..last.end),
+            (_, _, _) => Self::Lines(lines),
         }
+    }
+
+    /// What stands there, in the message that it is from.
+    #[must_use]
+    pub fn in_message(&self, source: &str) -> String {
+        let pieces = match self {
+            Self::Whole(all) => slice::from_ref(all),
+            Self::Lines(lines) => lines,
+        };
+        let pieces = pieces.iter().filter_map(|piece| source.get(piece.clone()));
+        pieces.collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -130,7 +177,7 @@ impl<'a> Markup<'a> {
     #[must_use]
     pub fn of(source: &'a str) -> Self {
         if is_plain(source) {
-            let parts = vec![Part { bytes: 0..source.len(), kind: Kind::Text }];
+            let parts = vec![Part { bytes: 0..source.len(), kind: Kind::default() }];
             return Self { text: Cow::Borrowed(source), parts, ..Self::default() };
         }
         let mut page = Page { source, shown: Markup::default() };

@@ -4,6 +4,21 @@ use proptest::prelude::*;
 
 use super::*;
 
+const TEXT: Kind = Kind { quotes: 0, form: Form::Text };
+const CODE: Kind = Kind { quotes: 0, form: Form::Code };
+
+fn quoted(quotes: u8, kind: Kind) -> Kind {
+    Kind { quotes, ..kind }
+}
+
+/// The parts of what is shown, and what they are.
+#[track_caller]
+fn check_parts(source: &str, expected: &[(&str, Kind)]) {
+    let shown = Markup::of(source);
+    let parts: Vec<_> = shown.parts.iter().map(|part| (&shown.text[part.bytes.clone()], part.kind)).collect();
+    assert_eq!(parts, expected, "{source:?}");
+}
+
 /// The shown text with its inks: `<b:…>` bold, `<i:…>` italics, `<s:…>` struck out, `<code:…>` and so on.
 fn told(source: &str) -> String {
     let shown = Markup::of(source);
@@ -94,8 +109,8 @@ fn a_fenced_block_shows_its_language_and_its_lines() {
     let shown = Markup::of(source);
     let kinds: Vec<(&str, Kind)> =
         shown.parts.iter().map(|part| (&shown.text[part.bytes.clone()], part.kind)).collect();
-    assert_eq!(kinds, [("try", Kind::Text), ("rust\nfn main() {} // x\n", Kind::Code), ("ok?", Kind::Text)]);
-    assert_eq!(&source[shown.code[0].clone()], "fn main() {} // x\n");
+    assert_eq!(kinds, [("try", TEXT), ("rust\nfn main() {} // x\n", CODE), ("ok?", TEXT)]);
+    assert_eq!(shown.code[0].in_message(source), "fn main() {} // x\n");
     check("~~~\n**a**\n```\n~~~~", "<code:**a**>\n<code:```>");
     check("```\n```", "");
 }
@@ -105,14 +120,14 @@ fn two_blocks_have_a_row_between_them() {
     for source in ["```\na\n```\n```\nb\n```", "```\na\n```\n\n```\nb\n```"] {
         check(source, "<code:a>\n\n<code:b>");
         let kinds: Vec<Kind> = Markup::of(source).parts.iter().map(|part| part.kind).collect();
-        assert_eq!(kinds, [Kind::Code, Kind::Text, Kind::Code]);
+        assert_eq!(kinds, [CODE, TEXT, CODE]);
     }
 }
 
 #[test]
 fn a_block_without_an_end_is_code_to_the_end_of_the_message() {
     check("so\n```rust\n**fn**\n~~~\n", "so\n<note:rust>\n<code:**><keyword:fn><code:**>\n<code:~~~>");
-    assert_eq!(Markup::of("```\na\n\nb").code.first(), Some(&(4..8)));
+    assert_eq!(Markup::of("```\na\n\nb").code[0].in_message("```\na\n\nb"), "a\n\nb");
 }
 
 #[test]
@@ -131,7 +146,39 @@ fn a_quote_is_a_part_of_its_own_and_may_weigh() {
     check("> **so**\n>so\nno", "<b:so>\nso\nno");
     let kinds: Vec<(&str, Kind)> =
         shown.parts.iter().map(|part| (&shown.text[part.bytes.clone()], part.kind)).collect();
-    assert_eq!(kinds, [("so\nso", Kind::Quote), ("no", Kind::Text)]);
+    assert_eq!(kinds, [("so\nso", quoted(1, TEXT)), ("no", TEXT)]);
+}
+
+#[test]
+fn quotes_stand_in_quotes_as_deep_as_they_are_told_apart() {
+    let expected = [("a\nb", quoted(1, TEXT)), ("c *", quoted(2, TEXT)), ("", quoted(1, TEXT)), ("d", TEXT)];
+    check_parts("> a\n>b\n> > c *\n>\nd", &expected);
+    check_parts(">>> a", &[("a", quoted(3, TEXT))]);
+    check_parts("> >x\n>> y", &[("x\ny", quoted(2, TEXT))]);
+    check_parts("> > > > > > > a", &[("> > a", quoted(MAX_QUOTES, TEXT))]);
+    check("> > **a**", "<b:a>");
+}
+
+#[test]
+fn a_block_in_a_quote_ends_with_it() {
+    let source = "> so:\n> ```rust\n> fn\n>\n> > 1\n> ```\n> ok\nno";
+    let code = quoted(1, CODE);
+    check_parts(source, &[("so:", quoted(1, TEXT)), ("rust\nfn\n\n> 1", code), ("ok", quoted(1, TEXT)), ("no", TEXT)]);
+    check(source, "so:\n<note:rust>\n<keyword:fn>\n\n<code:> ><number:1>\nok\nno");
+    assert_eq!(Markup::of(source).code[0].in_message(source), "fn\n\n> 1");
+    check_parts("> ```\n> a\nb", &[("a", code), ("b", TEXT)]);
+    check_parts("> > ```\n> > a\n> b\n```", &[("a", quoted(2, CODE)), ("b", quoted(1, TEXT)), ("```", TEXT)]);
+    check_parts("> ```\nb", &[("```", quoted(1, TEXT)), ("b", TEXT)]);
+    check_parts("```\n> a\n```", &[("> a", CODE)]);
+}
+
+#[test]
+fn bars_go_where_there_is_no_room_for_them_and_text() {
+    let bars = |kind: Kind| [40, 14, 12, 4].map(|width| kind.bar(width));
+    assert_eq!(bars(TEXT), ["", "", "", ""]);
+    assert_eq!(bars(CODE), ["│ ", "│ ", "│ ", "│ "]);
+    assert_eq!(bars(quoted(3, TEXT)), ["> > > ", "> > > ", "> > ", "> "]);
+    assert_eq!(bars(quoted(3, CODE)), ["> > > │ ", "> > │ ", "> │ ", "│ "]);
 }
 
 #[test]
@@ -192,7 +239,7 @@ proptest! {
         }
         prop_assert!(shown.parts.is_empty() || at == shown.text.len());
         for code in &shown.code {
-            prop_assert!(source.get(code.clone()).is_some());
+            prop_assert!(code.in_message(&source).lines().all(|line| source.contains(line)));
         }
         // Addresses of links with a text of their own are hidden, and their hosts put in.
         if !source.contains("](") {

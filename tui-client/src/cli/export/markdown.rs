@@ -10,10 +10,10 @@ use shared::frames::Gap;
 use shared::message::Message;
 use shared::names::RoomId;
 
+use crate::app::markup::fence::{self, Fence};
 use crate::app::sanitize;
 use crate::cli::export::escaping::{escaped, line_of_text};
 use crate::cli::lines::voice;
-use crate::cli::send::block_of_code;
 
 /// The longest name of a language behind a fence.
 const MAX_LANGUAGE_CHARS: usize = 20;
@@ -64,9 +64,9 @@ fn body(text: &str, out: &mut String) {
     let mut lines = text.split('\n').peekable();
     let mut before = Block::Nothing;
     while let Some(line) = lines.next() {
-        if let Some(fence) = Fence::of(line) {
+        if let Some((fence, language)) = Fence::opened_by(line) {
             let code: Vec<&str> = lines.by_ref().take_while(|line| !fence.is_closed_by(line)).collect();
-            code_block(fence.language, &code, out);
+            code_block(line.get(language).unwrap_or_default(), &code, out);
             before = Block::Nothing;
             continue;
         }
@@ -84,7 +84,7 @@ fn body(text: &str, out: &mut String) {
             out.push('\n');
         }
         let goes_on = lines.peek().is_some_and(|next| {
-            Fence::of(next).is_none() && quoted(next).0 == quotes && !quoted(next).1.trim().is_empty()
+            !fence::is_fence(next) && quoted(next).0 == quotes && !quoted(next).1.trim().is_empty()
         });
         let marks = "> ".repeat(quotes);
         out.push_str(&format!("{marks}{}{}\n", line_of_text(text), if goes_on { "  " } else { "" }));
@@ -97,34 +97,11 @@ enum Block {
     Text { quotes: usize },
 }
 
-/// The line that begins a block of code.
-struct Fence<'a> {
-    mark: char,
-    length: usize,
-    language: &'a str,
-}
-
-impl<'a> Fence<'a> {
-    fn of(line: &'a str) -> Option<Self> {
-        let line = line.trim_start_matches(' ');
-        let mark = line.chars().next().filter(|mark| matches!(mark, '`' | '~'))?;
-        let info = line.trim_start_matches(mark);
-        let length = line.len() - info.len();
-        // With a backtick in it, it is code within a line.
-        (length >= 3 && !(mark == '`' && info.contains('`'))).then_some(Self { mark, length, language: info.trim() })
-    }
-
-    fn is_closed_by(&self, line: &str) -> bool {
-        let line = line.trim();
-        line.len() >= self.length && line.chars().all(|c| c == self.mark)
-    }
-}
-
 /// Code as it is, between fences that nothing in it closes.
 fn code_block(language: &str, code: &[&str], out: &mut String) {
     let is_name = |c: char| c.is_ascii_alphanumeric() || "+-#._".contains(c);
     let language: String = language.chars().take_while(|c| is_name(*c)).take(MAX_LANGUAGE_CHARS).collect();
-    out.push_str(&format!("\n{}\n", block_of_code(&language, &code.join("\n"))));
+    out.push_str(&format!("\n{}\n", fence::around(&language, &code.join("\n"))));
 }
 
 /// How deep a line is quoted, and the rest of it.
