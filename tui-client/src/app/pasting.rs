@@ -23,11 +23,20 @@ pub struct Pasted {
     text: String,
     lines: usize,
     chars: usize,
+    asked: Asked,
+}
+
+/// How often it was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Once,
+    /// A key was pressed that is no answer.
+    Again,
 }
 
 impl Pasted {
     fn new(text: String) -> Self {
-        Self { lines: text.lines().count(), chars: text.chars().count(), text }
+        Self { lines: text.lines().count(), chars: text.chars().count(), text, asked: Asked::Once }
     }
 
     /// How much it is and what can be done with it, in the fullest form that fits, and then how it begins.
@@ -37,10 +46,14 @@ impl Pasted {
             (0 | 1, chars) => (format!("{chars} characters"), "it"),
             (lines, _) => (format!("{lines} lines"), "them"),
         };
+        let (what, short) = match self.asked {
+            Asked::Once => (format!("{count} pasted"), "Paste: Enter/e/Esc"),
+            Asked::Again => ("Not an answer".to_owned(), "Only Enter, e, Esc"),
+        };
         let forms = [
-            format!("{count} pasted · Enter sends {it} as one code block · e edits · Esc drops"),
-            format!("{count} pasted · Enter sends · e edits · Esc drops"),
-            "Paste: Enter/e/Esc".to_owned(),
+            format!("{what} · Enter sends {it} as one code block · e edits · Esc drops"),
+            format!("{what} · Enter sends · e edits · Esc drops"),
+            short.to_owned(),
         ];
         let form = forms.iter().find(|form| wrap::columns(form) <= width).or(forms.last());
         let beginning = self.text.lines().take(SHOWN_LINES).map(|line| {
@@ -148,7 +161,7 @@ pub(crate) fn press(state: &mut State, key: &KeyEvent, action: Option<Action>, e
         }
         // A text typed at it would be lost on the way, an edit would be of what is not looked at.
         (Some(Action::Edit(_) | Action::NewLine | Action::Complete(_) | Action::TakeBack) | None, _) => {
-            state.pasted = Some(pasted)
+            state.pasted = Some(Pasted { asked: Asked::Again, ..pasted });
         }
         (Some(_), _) => {
             state.pasted = Some(pasted);
