@@ -88,7 +88,7 @@ impl Errands {
                     Err(error) => trouble = format!("{}: {error}", call.program.display()),
                 }
             }
-            let remedy = "Set BROWSER to a program that opens links, or copy the message with Alt+Y.";
+            let remedy = "Set BROWSER to a program that opens links, or copy the address: c instead of Enter.";
             tell(&told, format!("The link was not opened ({trouble}). {remedy}"));
         });
     }

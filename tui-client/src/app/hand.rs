@@ -6,6 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Size;
 
 use crate::app::commands::Direction;
+use crate::app::layout::Room;
 use crate::app::log::{Entry, Item, Slot};
 use crate::app::markup::{Link, Markup, Target};
 use crate::app::notice::Notice;
@@ -15,8 +16,6 @@ use crate::app::{Effect, State, layout, rows, wrap};
 
 /// How much of an address is shown behind its host when it is asked about, in columns: the first that there is room for.
 const ADDRESS_COLUMNS: [usize; 4] = [120, 60, 30, 15];
-/// What the question begins with. The host stands behind it.
-const OPEN_ON: &str = "Open on ";
 /// Nobody agrees to what is not seen.
 const NO_ROOM: &str = "The link is not opened: there is no room here to show all of its host.";
 
@@ -99,6 +98,12 @@ pub(crate) fn press(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>
             state.hand = Hand::Free;
             ask(state, c.to_digit(10).and_then(|number| usize::try_from(number).ok()).unwrap_or_default());
         }
+        (Hand::Asked(link), KeyCode::Char('c' | 'l')) if is_typed => {
+            let notice = Notice::news(format!("Copied the address, {}.", measure(&link.url)), state.now);
+            effects.push(Effect::Copy(link.url.clone()));
+            state.notice = Some(notice);
+            state.hand = Hand::Free;
+        }
         (Hand::Asked(link), KeyCode::Enter | KeyCode::Char('y')) if is_typed => {
             let notice = match question_about(link, state.size) {
                 Some(_) => {
@@ -176,14 +181,28 @@ fn ask_about(state: &mut State, link: &Link) {
     }
 }
 
-/// The question before a link opens, where all of its host can be shown. The rest of the address has what room is left.
-fn question_about(link: &Target, size: Size) -> Option<String> {
+/// What is asked before a link opens.
+#[derive(Debug, PartialEq, Eq)]
+struct Question {
+    text: String,
+    /// Where in it the host stands.
+    host: Range<usize>,
+}
+
+/// The question before a link opens, where all of its host can be shown. The rest of the address has what room is left; on
+/// a small screen the host and the keys have all there is.
+fn question_about(link: &Target, size: Size) -> Option<Question> {
+    let ask = |before: &str, behind: &str| Question {
+        text: format!("{before}{}? {behind}", link.host),
+        host: before.len()..before.len() + link.host.len(),
+    };
     let addresses = ADDRESS_COLUMNS.map(|columns| format!("{}  ", wrap::fitted(&link.url, columns)));
-    let mut questions = addresses
-        .into_iter()
-        .chain([String::new()])
-        .map(|address| format!("{OPEN_ON}{}? {address}Enter opens · Esc not", link.host));
-    questions.find(|question| layout::has_room_for_all_of(question, size))
+    let full = addresses.into_iter().chain([String::new()]);
+    let full =
+        full.map(|address| (ask("Open on ", &format!("{address}Enter opens · c copies it · Esc not")), Room::Usual));
+    let short = [(ask("Open on ", "y/n/c"), Room::Usual), (ask("", "y/n/c"), Room::All)];
+    let fitting = |(question, room): &(Question, Room)| layout::has_room_for_all_of(&question.text, size, *room);
+    full.chain(short).find(fitting).map(|(question, _)| question)
 }
 
 fn select(state: &mut State, direction: Direction, effects: &mut Vec<Effect>) {
@@ -283,15 +302,21 @@ impl State {
     pub(crate) fn question_of_hand(&self) -> Option<String> {
         match &self.hand {
             Hand::Free | Hand::Selected { .. } => None,
-            Hand::Numbered => Some("Which link? Press its number, Esc goes back.".to_owned()),
-            Hand::Asked(link) => Some(question_about(link, self.size).unwrap_or_else(|| NO_ROOM.to_owned())),
+            Hand::Numbered => {
+                let question = "Which link? Press its number, Esc goes back.";
+                let has_room = layout::has_room_for_all_of(question, self.size, Room::Usual);
+                Some(if has_room { question } else { "Which link? 1-9" }.to_owned())
+            }
+            Hand::Asked(link) => {
+                Some(question_about(link, self.size).map_or_else(|| NO_ROOM.to_owned(), |question| question.text))
+            }
         }
     }
 
     /// Where in the question the host stands that is asked about.
     pub(crate) fn host_in_question(&self) -> Option<Range<usize>> {
         match &self.hand {
-            Hand::Asked(link) => Some(OPEN_ON.len()..OPEN_ON.len() + link.host.len()),
+            Hand::Asked(link) => question_about(link, self.size).map(|question| question.host),
             Hand::Free | Hand::Selected { .. } | Hand::Numbered => None,
         }
     }

@@ -1,6 +1,6 @@
 //! Pure. Which part of the terminal is for what, and in which columns a message stands.
 
-use ratatui::layout::{Rect, Size};
+use ratatui::layout::{Position, Rect, Size};
 
 use crate::app::commands::Action;
 use crate::app::log::Voice;
@@ -70,16 +70,25 @@ pub fn areas(state: &State) -> Areas {
         Some(_) => 1,
         None => state.composer.rows(composer_width(state)).len().min(MAX_COMPOSER_ROWS),
     };
-    let composer = cells(composer_rows).min((height / 2).max(1)).min(height);
+    // What is asked is seen to its end, whatever goes for it.
+    let asked = state.question_of_hand().map_or(0, |_| cells(notice_rows(state).len()).min(height.saturating_sub(1)));
+    let composer = cells(composer_rows).min((height / 2).max(1)).min(height - asked);
     let is_tiny = !has_room_for_notices(state.size);
-    let notice = if is_tiny { 0 } else { cells(notice_rows(state).len()).min(height / 3).max(1) };
+    let notice = match asked {
+        1.. => asked,
+        0 if is_tiny => 0,
+        0 => cells(notice_rows(state).len()).min(height / 3).max(1),
+    };
     let (top, hint) = match height {
         _ if is_tiny => (0, 0),
         SPACIOUS.. => (1, 2),
         8.. => (1, 1),
         _ => (1, 0),
     };
-    let messages = height.saturating_sub(top + notice + composer + hint);
+    let left = height.saturating_sub(composer + notice);
+    let top = top.min(left);
+    let hint = hint.min(left - top);
+    let messages = left - top - hint;
     let mut y = 0;
     let mut area = |rows: u16| {
         let area = Rect::new(0, y, width, rows.min(height - y));
@@ -93,7 +102,7 @@ pub fn areas(state: &State) -> Areas {
 #[must_use]
 pub fn columns(state: &State) -> Columns {
     let width = usize::from(state.size.width);
-    if state.size.width < NARROW {
+    if is_narrow(state.size) {
         // What a tiny screen shows begins at its edge and ends at it.
         let (text, margin) = if state.size.width < TINY.width { (0, 0) } else { (3, 1) };
         let text_width = width.saturating_sub(text + margin).max(1);
@@ -138,10 +147,25 @@ fn notice_width(size: Size) -> usize {
     usize::from(size.width).saturating_sub(2).max(1)
 }
 
-/// Whether a sentence is shown to its end above the composer, if it may take all the rows there are for one.
+/// What a sentence above the composer may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// The rows there are for sentences.
+    Usual,
+    /// Every row but one to write in.
+    All,
+}
+
+/// Whether a sentence is shown to its end above the composer, if it may take so much.
 #[must_use]
-pub fn has_room_for_all_of(notice: &str, size: Size) -> bool {
-    has_room_for_notices(size) && wrap::rows(notice, notice_width(size)).len() <= usize::from(size.height / 3).max(1)
+pub fn has_room_for_all_of(notice: &str, size: Size, room: Room) -> bool {
+    let rows = match room {
+        Room::Usual if !has_room_for_notices(size) => return false,
+        Room::Usual => (size.height / 3).max(1),
+        Room::All => size.height.saturating_sub(1),
+    };
+    // It has a column at either side.
+    size.width > 2 && wrap::rows(notice, notice_width(size)).len() <= usize::from(rows)
 }
 
 /// Whether something is asked where notices stand, of what the person has in hand or has pasted.
@@ -199,10 +223,38 @@ fn notice(state: &State) -> String {
     }
 }
 
-/// The rows of the help that are in view, below its heading and above its own hint.
+/// The parts of a screen with a list to choose from, below the row that says what is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listing {
+    /// The list. Where there is little room it has what there is.
+    pub list: Rect,
+    /// The keys; empty where there is no room for them.
+    pub hint: Rect,
+}
+
+/// Divides such a screen.
 #[must_use]
-pub fn help_rows(size: Size) -> u16 {
-    size.height.saturating_sub(4)
+pub fn listing(screen: Rect) -> Listing {
+    let (above, below) = match screen.height {
+        8.. => (2, 2),
+        6..8 => (1, 1),
+        height => (height.min(1), 0),
+    };
+    let list = Rect { y: screen.y.saturating_add(above), height: screen.height - above - below, ..screen };
+    let hint = Rect { y: screen.bottom().saturating_sub(1), height: below.min(1), ..screen };
+    Listing { list, hint }
+}
+
+/// The rows of such a list.
+#[must_use]
+pub fn list_rows(size: Size) -> u16 {
+    listing(Rect::from((Position::ORIGIN, size))).list.height
+}
+
+/// Whether there is no room for two texts side by side.
+#[must_use]
+pub fn is_narrow(size: Size) -> bool {
+    size.width < NARROW
 }
 
 /// A length in cells of the terminal, of which there are no more than [`u16::MAX`].

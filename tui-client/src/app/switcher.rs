@@ -106,7 +106,7 @@ impl Switcher {
     pub(crate) fn press(&mut self, client: &Client, key: &KeyEvent) -> Pressed {
         let draft = Draft { is_empty: self.search.is_empty(), ends_at_caret: true };
         let rows = self.rows(client);
-        let page = usize::from(layout::help_rows(client.size())).max(1);
+        let page = usize::from(layout::list_rows(client.shown().state.size)).max(1);
         match (client.shown().state.preferences.keymap.action(key, draft), key.code) {
             (Some(Action::Rooms(RoomAction::Switch) | Action::Quit | Action::ClearDraft), _) | (_, KeyCode::Esc) => {
                 return Pressed::Back;

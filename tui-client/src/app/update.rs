@@ -228,7 +228,7 @@ fn retry(state: &mut State, effects: &mut Vec<Effect>) {
 
 fn press_in_help(state: &mut State, key: &KeyEvent, effects: &mut Vec<Effect>) {
     let Screen::Help { search, top } = &mut state.screen else { return };
-    let page = usize::from(layout::help_rows(state.size)).max(1);
+    let page = usize::from(layout::list_rows(state.size)).max(1);
     let draft = Draft { is_empty: search.is_empty(), ends_at_caret: true };
     match (state.preferences.keymap.action(key, draft), key.code) {
         // Otherwise no message could begin with one.

@@ -29,7 +29,7 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer
 /// Paints the keys to begin with, as many as there is room for.
 pub(crate) fn hint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
     // Then the keys to begin with mean something else, and stand above.
-    if state.pasted.is_some() {
+    if state.pasted.is_some() || state.question_of_hand().is_some() {
         return;
     }
     if state.selected().is_some() {

@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 use crate::app::commands::help::{self, Row};
-use crate::app::layout::{self, cells};
+use crate::app::layout::{self, Listing, cells};
 use crate::app::{State, wrap};
 use crate::view::paint;
 use crate::view::theme::Theme;
@@ -35,8 +35,16 @@ pub(crate) fn paint(
     let prompt = PROMPTS.iter().find(fits).or(PROMPTS.last()).copied().unwrap_or_default();
     paint::text(buffer, area, 0, 0, prompt, theme.strong());
     paint::text(buffer, area, wrap::columns(prompt), 0, search, Style::new());
+    let is_narrow = layout::is_narrow(area.as_size());
     let ways = |row: &Row| match [2, 1].map(|count| row.ways(count)) {
         _ if width >= WIDE => row.ways(usize::MAX),
+        [two, one] if is_narrow => {
+            if wrap::columns(&two) < width {
+                two
+            } else {
+                wrap::fitted(&one, width.saturating_sub(1))
+            }
+        }
         [two, _] if wrap::columns(&two) <= MAX_WAYS => two,
         [_, one] => one,
     };
@@ -45,11 +53,13 @@ pub(crate) fn paint(
     let widest = all.iter().map(|row| wrap::columns(&ways(row))).max().unwrap_or(0);
     let column = INDENT + widest.min(width.saturating_sub(MIN_HELP + INDENT));
     let rows = help::rows(state, search);
-    let list = Rect { y: area.y.saturating_add(2), height: layout::help_rows(area.as_size()), ..area };
+    let Listing { list, hint: below } = layout::listing(area);
     for (y, row) in (0..list.height).zip(rows.iter().skip(top)) {
         match row {
             Row::Blank => {}
             Row::Heading(heading) => paint::text(buffer, list, 1, y, heading, theme.strong()),
+            Row::Told(told) => paint::text(buffer, list, help::BESIDE_TOLD - 1, y, told, theme.quiet()),
+            Row::Command { .. } if is_narrow => paint::text(buffer, list, 1, y, &ways(row), Style::new()),
             Row::Command { help, .. } => {
                 let ways = ways(row);
                 paint::text(buffer, list, INDENT, y, &ways, Style::new());
@@ -65,6 +75,6 @@ pub(crate) fn paint(
         0 => " Esc goes back".to_owned(),
         more => format!(" Esc goes back · PgDn shows {more} more"),
     };
-    paint::text(buffer, area, 0, area.height.saturating_sub(1), &hint, theme.quiet());
+    paint::text(buffer, below, 0, 0, &hint, theme.quiet());
     Position::new(area.x.saturating_add(cells(wrap::columns(prompt) + wrap::columns(search))), area.y)
 }

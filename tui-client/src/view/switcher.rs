@@ -6,7 +6,7 @@ use ratatui::style::{Modifier, Style};
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::app::client::Client;
-use crate::app::layout::{self, cells};
+use crate::app::layout::{self, Listing, cells};
 use crate::app::switcher::{Row, Switcher};
 use crate::app::wrap;
 use crate::view::paint::{self, Run};
@@ -24,9 +24,7 @@ pub(crate) fn paint(client: &Client, switcher: &Switcher, theme: Theme, area: Re
     paint::text(buffer, area, 0, 0, search, theme.strong());
     paint::text(buffer, area, wrap::columns(search), 0, &switcher.search, Style::new());
     let rows = switcher.rows(client);
-    // A tiny screen has no rows to spare between heading and list.
-    let y = if area.height < 8 { 1 } else { 2 };
-    let list = Rect { y: area.y.saturating_add(y), height: list_rows(area), ..area };
+    let Listing { list, hint: below } = layout::listing(area);
     let window = usize::from(list.height).max(1);
     let top = (switcher.chosen + 1).saturating_sub(window);
     for (y, (index, row)) in (0..list.height).zip(rows.iter().enumerate().skip(top)) {
@@ -42,40 +40,32 @@ pub(crate) fn paint(client: &Client, switcher: &Switcher, theme: Theme, area: Re
             theme.quiet(),
         );
     }
-    if area.height >= 4
-        && let Some(hint) = HINTS.into_iter().find(|hint| wrap::columns(hint) < width)
-    {
-        paint::text(buffer, area, 0, area.height - 1, hint, theme.quiet());
+    if let Some(hint) = HINTS.into_iter().find(|hint| wrap::columns(hint) < width) {
+        paint::text(buffer, below, 0, 0, hint, theme.quiet());
     }
     Position::new(area.x.saturating_add(cells(wrap::columns(search) + wrap::columns(&switcher.search))), area.y)
 }
 
-fn list_rows(area: Rect) -> u16 {
-    match area.height {
-        8.. => layout::help_rows(area.as_size()),
-        4..8 => area.height - 2,
-        height => height.saturating_sub(1),
-    }
-}
-
-/// The name with what matches underlined, then what there is to say of the room. The chosen one is pointed at.
+/// The name with what matches underlined, then what there is to say of the room. The chosen one is pointed at. What is new
+/// has room before the name, and the name before the rest.
 fn row_of(row: &Row, is_chosen: bool, theme: Theme, width: usize) -> Vec<Run> {
     let style = if is_chosen { theme.strong().add_modifier(Modifier::REVERSED) } else { Style::new() };
     let number = row.number.map_or_else(|| "   ".to_owned(), |number| format!("{number:>2} "));
     let mut runs = vec![Run::new(format!("{}{number}", if is_chosen { ">" } else { " " }), style)];
-    let room = width.saturating_sub(wrap::columns(&number) + 2);
+    let unread = match row.unread {
+        0 => String::new(),
+        unread => format!("  {unread} new"),
+    };
+    let room = width.saturating_sub(wrap::columns(&number) + 2 + wrap::columns(&unread));
     let name = wrap::fitted(&row.name, room);
     for (index, grapheme) in (0_u32..).zip(name.graphemes(true)) {
         let is_match = row.matched.binary_search(&index).is_ok();
         runs.push(Run::new(grapheme, if is_match { style.add_modifier(Modifier::UNDERLINED) } else { style }));
     }
-    let unread = match row.unread {
-        0 => String::new(),
-        unread => format!("  {unread} new"),
-    };
     runs.push(Run::new(unread, theme.strong()));
-    if !row.words.is_empty() {
-        runs.push(Run::new(format!("  {}", row.words), theme.quiet()));
+    let words = format!("  {}", row.words);
+    if !row.words.is_empty() && paint::columns(&runs) + wrap::columns(&words) < width {
+        runs.push(Run::new(words, theme.quiet()));
     }
     runs
 }

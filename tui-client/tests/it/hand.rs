@@ -79,6 +79,28 @@ fn a_question_is_answered_in_letters_too_and_no_answer_is_typed() {
 }
 
 #[test]
+fn the_address_that_is_asked_about_can_be_copied_instead() {
+    for key in ['c', 'l'] {
+        let stage = with_three().alt('o').press(KeyCode::Char(key)).expect_copied("http://example.org/a");
+        stage.expect_text("Copied the address, 20 bytes.").expect_no_text("Open on").expect_text("> ▏");
+    }
+}
+
+#[test]
+fn at_20_by_5_the_question_has_the_host_and_its_answers() {
+    let stage = Stage::joined(20, 5, 1).says(1, "14:01", "bob", "see http://example.org/a/long/path").alt('o');
+    stage.expect_screen(
+        "
+ room1         live
+   rg/a/long/path
+   [1]
+ example.org? y/n/c
+ > ▏
+",
+    );
+}
+
+#[test]
 fn the_last_message_is_copied_without_selecting_it() {
     with_three().alt('y').expect_copied("read http://example.org/a");
     with_three().sends("/copy").expect_copied("read http://example.org/a");
@@ -154,14 +176,14 @@ fn a_link_is_asked_about_with_its_host_and_opened_by_enter_alone() {
     let open = Effect::Open("http://example.org/a".to_owned());
     let stage = with_three()
         .alt('o')
-        .expect_text("Open on example.org? http://example.org/a Enter opens · Esc not")
+        .expect_text("Open on example.org? http://example.org/a Enter opens · c copies it · Esc not")
         .expect_done_nothing();
     assert!(stage.press(KeyCode::Enter).effects.contains(&open));
     with_three().alt('o').expect_styles(
         9,
         "
- Open on example.org? http://example.org/a  Enter opens · Esc not
- bbbbbbbb###########bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+ Open on example.org? http://example.org/a  Enter opens · c copies it · Esc not
+ bbbbbbbb###########bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
 
 ",
     );
@@ -206,19 +228,25 @@ fn a_link_is_asked_about_with_all_of_its_host_or_not_opened() {
     let stage = asked(80, 24, &host);
     assert!(shows(&stage, &format!("Openon{host}?http://accounts")), "{}", stage.screen());
     assert!(opened(stage));
-    for (width, height) in [(40, 8), (20, 5), (10, 3)] {
+    for (width, height) in [(30, 6), (20, 5), (10, 3)] {
         let stage = asked(width, height, &host);
         assert!(!shows(&stage, "opens"), "{}", stage.screen());
         assert!(!opened(stage), "{width}x{height}");
     }
-    asked(40, 8, &host).expect_text("The link is not opened");
+    asked(30, 6, &host).expect_text("The link is not");
+    assert!(opened(asked(40, 8, &host)), "the question takes the rows of the conversation");
     assert!(opened(asked(40, 8, "example.org").expect_text("Open on example.org?")));
-    assert!(!opened(asked(20, 5, "example.org")));
+    for (width, height) in [(20, 5), (20, 4), (18, 3), (9, 4)] {
+        let stage = asked(width, height, "example.org");
+        assert!(shows(&stage, "example.org?y/n/c"), "{}", stage.screen());
+        assert!(opened(stage), "{width}x{height}");
+    }
+    assert!(!opened(asked(20, 1, "example.org")) && !opened(asked(2, 9, "example.org")));
 }
 
 #[test]
 fn a_link_that_was_asked_about_is_not_opened_by_an_enter_that_no_longer_shows_its_host() {
     let stage = Stage::joined(80, 24, 1).says(1, "14:01", "bob", &format!("http://{}/x", long_host())).alt('o');
-    let stage = stage.happens(Event::Resized(Size::new(40, 8))).expect_text("The link is not opened");
+    let stage = stage.happens(Event::Resized(Size::new(30, 6))).expect_text("The link is not");
     stage.press(KeyCode::Enter).expect_done_nothing();
 }

@@ -399,6 +399,32 @@ fn the_switcher_finds_rooms_and_goes_there() {
 }
 
 #[test]
+fn at_20_by_5_the_switcher_is_all_list() {
+    let mut house = House::joined(20, 5, &["room1"]).alt('k');
+    house.client.recall(["a-room-of-a-long-name", "ops", "build", "x"].map(|room| room.parse().unwrap()).to_vec());
+    house.expect_screen(
+        "
+ look for: ▏
+> 1 room1
+    a-room-of-a-lo…
+    ops
+    build
+",
+    );
+    let house =
+        House::joined(20, 5, &["a-room-of-a-long-name", "ops"]).alt('2').bob_says("a-room-of-a-long-name", 1, "hi");
+    house.alt('k').expect_screen(
+        "
+ look for: ▏
+> 1 a-room-…  1 new
+  2 ops
+
+ 1 a-… (1) · [2 ops]
+",
+    );
+}
+
+#[test]
 fn behind_the_switcher_nothing_is_read() {
     let read = Effect::Request(Request::Read(Seq(1)));
     let house = House::joined(60, 10, &THREE).alt('k').bob_says("room1", 1, "hi").happens(Event::Drawn);

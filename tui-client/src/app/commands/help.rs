@@ -3,7 +3,7 @@
 use crate::app::commands::key::Key;
 use crate::app::commands::keymap::Keymap;
 use crate::app::commands::table::GROUPS;
-use crate::app::{State, layout};
+use crate::app::{State, layout, wrap};
 
 /// A row of the help.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,9 +18,11 @@ pub enum Row {
         keys: Vec<String>,
         /// Its name with what stands behind it, if it has one.
         usage: Option<String>,
-        /// What it does.
+        /// What it does; empty where that has rows of its own.
         help: &'static str,
     },
+    /// A row of what the command above it does.
+    Told(&'static str),
 }
 
 impl Row {
@@ -28,7 +30,7 @@ impl Row {
     #[must_use]
     pub fn ways(&self, count: usize) -> String {
         match self {
-            Self::Blank | Self::Heading(_) => String::new(),
+            Self::Blank | Self::Heading(_) | Self::Told(_) => String::new(),
             Self::Command { keys, usage, .. } => {
                 let ways = keys.iter().take(count).chain(usage).map(String::as_str);
                 ways.collect::<Vec<_>>().join("  ")
@@ -39,15 +41,28 @@ impl Row {
 
 /// Where fewer rows are in view, headings would take the place of what is looked for.
 const ROWS_FOR_HEADINGS: u16 = 6;
+/// The columns at the left of what a command does, where that has rows of its own, and one at the right.
+pub(crate) const BESIDE_TOLD: usize = 3 + 1;
 
-/// The rows in which `search` occurs, each group with its heading; a group whose heading it occurs in stays whole.
+/// The rows in which `search` occurs, each group with its heading; a group whose heading it occurs in stays whole. On a
+/// narrow screen what a command does stands below its keys.
 #[must_use]
 pub fn rows(state: &State, search: &str) -> Vec<Row> {
     let mut rows = all_rows(&state.preferences.keymap, search);
-    if layout::help_rows(state.size) < ROWS_FOR_HEADINGS {
+    if layout::list_rows(state.size) < ROWS_FOR_HEADINGS {
         rows.retain(|row| matches!(row, Row::Command { .. }));
     }
+    if layout::is_narrow(state.size) {
+        let width = usize::from(state.size.width).saturating_sub(BESIDE_TOLD).max(1);
+        rows = rows.into_iter().flat_map(|row| with_help_below(row, width)).collect();
+    }
     rows
+}
+
+fn with_help_below(row: Row, width: usize) -> Vec<Row> {
+    let Row::Command { keys, usage, help } = row else { return vec![row] };
+    let told = wrap::rows(help, width).into_iter().filter_map(|bytes| Some(Row::Told(help.get(bytes)?.trim_end())));
+    [Row::Command { keys, usage, help: "" }].into_iter().chain(told).collect()
 }
 
 fn all_rows(keymap: &Keymap, search: &str) -> Vec<Row> {
@@ -63,7 +78,7 @@ fn all_rows(keymap: &Keymap, search: &str) -> Vec<Row> {
             });
         let is_found = |row: &Row| match row {
             Row::Command { help, .. } => is_meant(&format!("{} {help}", row.ways(usize::MAX))),
-            Row::Blank | Row::Heading(_) => false,
+            Row::Blank | Row::Heading(_) | Row::Told(_) => false,
         };
         let mut found = rows_of_group.filter(|row| is_meant(group.heading) || is_found(row)).peekable();
         if found.peek().is_some() {
@@ -84,6 +99,7 @@ mod tests {
             Row::Blank => String::new(),
             Row::Heading(heading) => format!("# {heading}"),
             Row::Command { .. } => row.ways(usize::MAX),
+            Row::Told(told) => format!("- {told}"),
         };
         all_rows(&Keymap::default(), search).iter().map(shown).collect()
     }
