@@ -1,4 +1,4 @@
-//! What the client remembers between runs: a draft for each room, and the rooms that were joined.
+//! What the client remembers between runs: of each room a draft and what was sent, and the rooms that were joined.
 //!
 //! None of it is ever needed, so where it cannot be read or written nobody is bothered. A file is written beside the old one
 //! and put in its place: a client that is killed leaves the one or the other, and of two that write, the last one's stays.
@@ -19,6 +19,10 @@ use crate::outbox::make;
 const VERSION: u32 = 1;
 /// The most rooms that are remembered of one user.
 const MAX_ROOMS: usize = 200;
+/// The most texts that are remembered of those sent in a room: as many as one run recalls.
+const MAX_SENT: usize = 100;
+/// And the most bytes of them.
+const MAX_SENT_BYTES: usize = 64 * 1024;
 /// The largest file that is read; far above what is ever written.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
@@ -35,6 +39,15 @@ struct DraftFile {
     #[serde(flatten)]
     whose: Whose,
     text: String,
+}
+
+/// What was sent in a room, the newest last.
+#[derive(Debug, Serialize, Deserialize)]
+struct SentFile {
+    v: u32,
+    #[serde(flatten)]
+    whose: Whose,
+    texts: Vec<String>,
 }
 
 /// The rooms that a user has joined on a server, the last first.
@@ -56,20 +69,48 @@ impl Memory {
     /// The draft that was kept.
     #[must_use]
     pub fn draft(&self, whose: &Whose) -> Option<String> {
-        let file: DraftFile = read(&self.draft_path(whose)?)?;
+        let file: DraftFile = read(&self.path_of("drafts", whose)?)?;
         // Two may share a name, if by the rarest of chances.
         (file.v == VERSION && file.whose == *whose).then_some(file.text)
     }
 
     /// Keeps a draft, or forgets the one there is where nothing is written.
     pub fn keep_draft(&self, whose: &Whose, text: &str) {
-        let Some(path) = self.draft_path(whose) else { return };
+        let Some(path) = self.path_of("drafts", whose) else { return };
         // See above: it is nobody's matter when it fails.
         drop(if text.is_empty() {
             std::fs::remove_file(&path)
         } else {
             write(&path, &DraftFile { v: VERSION, whose: whose.clone(), text: text.to_owned() })
         });
+    }
+
+    /// What was sent, the newest last.
+    #[must_use]
+    pub fn sent(&self, whose: &Whose) -> Vec<String> {
+        let file: Option<SentFile> = self.path_of("sent", whose).and_then(|path| read(&path));
+        let file = file.filter(|file| file.v == VERSION && file.whose == *whose);
+        file.map(|file| file.texts).unwrap_or_default()
+    }
+
+    /// Notes what was sent, behind what other clients have noted meanwhile. The oldest goes when there is too much; what is too
+    /// much by itself is not noted.
+    pub fn note_sent(&self, whose: &Whose, text: &str) {
+        let Some(path) = self.path_of("sent", whose) else { return };
+        let mut texts = self.sent(whose);
+        if text.len() > MAX_SENT_BYTES || texts.last().is_some_and(|last| last == text) {
+            return;
+        }
+        texts.push(text.to_owned());
+        let mut bytes = 0;
+        let fits = |text: &&String| {
+            bytes += text.len();
+            bytes <= MAX_SENT_BYTES
+        };
+        let kept = texts.iter().rev().take(MAX_SENT).take_while(fits).count();
+        texts.drain(..texts.len() - kept);
+        // See above.
+        drop(write(&path, &SentFile { v: VERSION, whose: whose.clone(), texts }));
     }
 
     /// The rooms that were joined by the same user on the same server, the last first.
@@ -95,12 +136,9 @@ impl Memory {
         drop(write(&path, &file));
     }
 
-    fn draft_path(&self, whose: &Whose) -> Option<PathBuf> {
-        Some(self.folder.as_ref()?.join("drafts").join(name(&[
-            &whose.server,
-            whose.user.as_str(),
-            whose.room.as_str(),
-        ])))
+    /// Where something of a room is.
+    fn path_of(&self, what: &str, whose: &Whose) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join(what).join(name(&[&whose.server, whose.user.as_str(), whose.room.as_str()])))
     }
 
     fn rooms_path(&self, whose: &Whose) -> Option<PathBuf> {
@@ -188,11 +226,41 @@ mod tests {
         let folder = folder("torn");
         let memory = Memory::new(Some(folder.clone()));
         memory.keep_draft(&whose("a"), "text");
-        let path = memory.draft_path(&whose("a")).unwrap();
-        std::fs::rename(&path, memory.draft_path(&whose("b")).unwrap()).unwrap();
+        let path = memory.path_of("drafts", &whose("a")).unwrap();
+        std::fs::rename(&path, memory.path_of("drafts", &whose("b")).unwrap()).unwrap();
         assert_eq!(memory.draft(&whose("b")), None);
         std::fs::write(&path, "{\"v\":1,\"ser").unwrap();
         assert_eq!(memory.draft(&whose("a")), None);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_was_sent_is_remembered_for_its_room_as_much_as_is_recalled() {
+        let folder = folder("sent");
+        let (memory, other) = (Memory::new(Some(folder.clone())), Memory::new(Some(folder.clone())));
+        for text in ["one", "two\nlines", "two\nlines"] {
+            memory.note_sent(&whose("a"), text);
+        }
+        // Another client of the same person, at the same time.
+        other.note_sent(&whose("a"), "three");
+        assert_eq!(memory.sent(&whose("a")), ["one", "two\nlines", "three"]);
+        assert_eq!(memory.sent(&whose("b")), [""; 0]);
+        let path = memory.path_of("sent", &whose("a")).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        for number in 0..MAX_SENT + 5 {
+            memory.note_sent(&whose("a"), &number.to_string());
+        }
+        let sent = memory.sent(&whose("a"));
+        assert_eq!((sent.len(), sent.first().map(String::as_str)), (MAX_SENT, Some("5")));
+        for letter in ["a", "b", "c"] {
+            memory.note_sent(&whose("a"), &letter.repeat(MAX_SENT_BYTES / 2));
+        }
+        memory.note_sent(&whose("a"), &"d".repeat(MAX_SENT_BYTES + 1));
+        let sent: Vec<String> = memory.sent(&whose("a")).iter().map(|text| text[..1].to_owned()).collect();
+        assert_eq!(sent, ["b", "c"]);
+        std::fs::write(&path, "{\"v\":1,\"ser").unwrap();
+        memory.note_sent(&whose("a"), "anew");
+        assert_eq!(memory.sent(&whose("a")), ["anew"]);
         std::fs::remove_dir_all(folder).unwrap();
     }
 
@@ -215,7 +283,8 @@ mod tests {
         let memory = Memory::new(None);
         memory.keep_draft(&whose("a"), "text");
         memory.joined(&whose("a"));
-        assert_eq!(memory.draft(&whose("a")), None);
+        memory.note_sent(&whose("a"), "text");
+        assert_eq!((memory.draft(&whose("a")), memory.sent(&whose("a"))), (None, vec![]));
         // A file is where a folder would have to be.
         let memory = Memory::new(Some("/dev/null".into()));
         memory.keep_draft(&whose("a"), "text");

@@ -121,15 +121,24 @@ impl Rooms {
         Some(Event::Adopted { held, trouble: trouble.map(|error| error.to_string()) })
     }
 
-    /// The draft that an earlier run has left.
-    pub(crate) fn draft(&self, key: RoomKey) -> Option<Event> {
-        let room = self.rooms.iter().find(|room| room.key == key)?;
-        self.memory.draft(&room.whose).map(Event::DraftFound)
+    /// What earlier runs have left: a draft, and what was sent.
+    pub(crate) fn remembered(&self, key: RoomKey) -> Vec<Event> {
+        let Some(room) = self.rooms.iter().find(|room| room.key == key) else { return Vec::new() };
+        let draft = self.memory.draft(&room.whose).map(Event::DraftFound);
+        let sent = Some(self.memory.sent(&room.whose)).filter(|sent| !sent.is_empty()).map(Event::SentFound);
+        draft.into_iter().chain(sent).collect()
     }
 
     pub(crate) fn keep_draft(&self, key: RoomKey, text: &str) {
         if let Some(room) = self.rooms.iter().find(|room| room.key == key) {
             self.memory.keep_draft(&room.whose, text);
+        }
+    }
+
+    /// Remembers a draft that was sent.
+    pub(crate) fn note_sent(&self, key: RoomKey, text: &str) {
+        if let Some(room) = self.rooms.iter().find(|room| room.key == key) {
+            self.memory.note_sent(&room.whose, text);
         }
     }
 

@@ -269,8 +269,8 @@ impl Program<'_> {
                 Effect::Enter(room) => {
                     self.rooms.open(key, &self.client.membership(&room))?;
                     event = self.rooms.adopt(key);
-                    if let Some(draft) = self.rooms.draft(key) {
-                        effects.extend(self.client.update_room(Timestamp::now(), key, draft));
+                    for remembered in self.rooms.remembered(key) {
+                        effects.extend(self.client.update_room(Timestamp::now(), key, remembered));
                     }
                 }
                 Effect::Close => self.rooms.close(key),
@@ -278,6 +278,7 @@ impl Program<'_> {
                 Effect::Repaint => self.terminal.repaint()?,
                 Effect::Suspend => self.stop()?,
                 Effect::KeepDraft(text) => self.rooms.keep_draft(key, &text),
+                Effect::NoteSent(text) => self.rooms.note_sent(key, &text),
                 Effect::NoteJoined => self.rooms.joined(key),
                 Effect::Recall => self.client.recall(self.rooms.joined_before(key)),
                 Effect::Quit => {

@@ -57,6 +57,8 @@ pub enum Event {
     News(String),
     /// An earlier run has left this draft.
     DraftFound(String),
+    /// In earlier runs these texts were sent, the newest last.
+    SentFound(Vec<String>),
     /// A frame stands on the screen.
     Drawn,
     /// The person looks here, or elsewhere.
@@ -124,6 +126,8 @@ pub enum Effect {
     Draw,
     /// The terminal may show anything; draw every cell of it.
     Repaint,
+    /// Remember this draft, which was sent, for later runs.
+    NoteSent(String),
     /// Stop until the shell continues the program.
     Suspend,
     /// Connect to this room, which is the room that the effect comes from. It comes from a client alone, as those below do.

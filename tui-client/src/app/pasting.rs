@@ -117,7 +117,7 @@ fn send(state: &mut State, pasted: &Pasted, effects: &mut Vec<Effect>) -> bool {
     let content = format!("{draft}\n{block}");
     let is_sent = sending::send_text(state, &content, effects);
     if is_sent {
-        state.composer.sent();
+        sending::note_sent(state, effects);
     }
     is_sent
 }

@@ -23,8 +23,14 @@ pub(crate) fn send(state: &mut State, caused: &mut Caused) {
         return;
     };
     if send_text(state, &content, &mut caused.effects) {
-        state.composer.sent();
+        note_sent(state, &mut caused.effects);
     }
+}
+
+/// The draft was sent.
+pub(crate) fn note_sent(state: &mut State, effects: &mut Vec<Effect>) {
+    effects.push(Effect::NoteSent(state.composer.text().to_owned()));
+    state.composer.sent();
 }
 
 /// What of a draft is sent: nothing of an empty one and of a command, without the first slash what begins with two.

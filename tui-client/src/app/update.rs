@@ -56,6 +56,7 @@ pub fn update(state: &mut State, now: Timestamp, event: Event) -> Caused {
                 state.composer.insert(&sanitize::body(&text));
             }
         }
+        Event::SentFound(texts) => state.composer.sent_earlier(texts.iter().map(|text| sanitize::body(text))),
         Event::Drawn => {
             state.settle_hints();
             state.note_line_in_view();

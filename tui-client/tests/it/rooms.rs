@@ -476,6 +476,21 @@ fn a_draft_of_an_earlier_run_is_there_with_the_caret_at_its_end() {
 }
 
 #[test]
+fn what_was_sent_in_earlier_runs_comes_before_what_was_sent_in_this_one() {
+    let house = House::joined(60, 10, &["room1"]).sends("three");
+    assert!(house.does(&Effect::NoteSent("three".to_owned())));
+    let (key, earlier) = (house.key("room1"), ["one", "t\u{1b}wo"].map(str::to_owned).to_vec());
+    let house = house.happens_in(key, Event::SentFound(earlier)).types("half");
+    let house = house.press(KeyCode::Up).expect_text("> three▏").press(KeyCode::Up).expect_text("> t␛wo▏");
+    let house = house.press(KeyCode::Up).expect_text("> one▏").press(KeyCode::Enter);
+    assert!(house.does(&Effect::NoteSent("one".to_owned())));
+    let house = house.expect_text("> half▏").ctrl(KeyCode::Char('c')).sends("/retry");
+    assert!(!house.effects.iter().any(|(_, effect)| matches!(effect, Effect::NoteSent(_))), "commands are not sent");
+    let not_sent = house.loses("room1").hears("room1", NetworkEvent::RoomFull).sends("hello?");
+    assert!(!not_sent.does(&Effect::NoteSent("hello?".to_owned())));
+}
+
+#[test]
 fn a_room_is_remembered_once_it_was_joined() {
     let house = House::opens(60, 10, &THREE).loses("ops");
     assert!(!house.does(&Effect::NoteJoined));

@@ -123,7 +123,16 @@ async fn a_draft_outlives_a_kill_once_it_has_rested_and_a_sigterm_at_once() {
     alice.expect("> typed just now").await;
     alice.keys(&["Enter"]);
     alice.expect("sent").await;
+    assert_eq!(memory.sent(&whose(&server, "ops")), ["typed just now"]);
     alice.until("no draft".to_owned(), || memory.draft(&whose(&server, "ops")).is_none().then_some(())).await;
+
+    // And comes back with Up when the client does.
+    say(&alice, "/quit");
+    alice.expect("shell$").await;
+    alice.shell(&join(&server, "ops", "alice"));
+    alice.expect("live").await;
+    alice.keys(&["Up"]);
+    alice.expect("> typed just now").await;
 }
 
 #[tokio::test]

@@ -151,6 +151,7 @@ impl Stage {
             | Effect::Enter(_)
             | Effect::Close
             | Effect::KeepDraft(_)
+            | Effect::NoteSent(_)
             | Effect::NoteJoined
             | Effect::Recall
             | Effect::Quit => None,

@@ -187,7 +187,8 @@ fn a_message_is_written_down_before_anything_else_and_forgotten_when_the_server_
     let id = || MessageId::new("run-1").unwrap();
     let forgotten = |stage: &Stage| stage.effects.contains(&Effect::Forget(id()));
     let sent = || Stage::joined(80, 8, 6).at("14:07").sends("on it");
-    assert_eq!(sent().effects, [Effect::Keep(kept("run-1", "14:07", "on it")), Effect::Draw]);
+    let noted = Effect::NoteSent("on it".to_owned());
+    assert_eq!(sent().effects, [Effect::Keep(kept("run-1", "14:07", "on it")), noted, Effect::Draw]);
     assert!(forgotten(&sent().hears(NetworkEvent::Posted(id()))));
     let mut echo = message(7, "14:07", "alice", "on it");
     echo.id = id();

@@ -140,6 +140,11 @@ impl Composer {
         self.settle();
     }
 
+    /// These were sent in earlier runs, the newest last.
+    pub fn sent_earlier(&mut self, texts: impl DoubleEndedIterator<Item = String>) {
+        self.recall.found(texts);
+    }
+
     /// Does what a key asks for, in a composer `width` columns wide.
     pub fn edit(&mut self, edit: Edit, width: usize) {
         let goes_on_cutting = std::mem::take(&mut self.is_cutting);

@@ -35,6 +35,13 @@ impl Recall {
         draft
     }
 
+    /// Puts these before what was sent in this run, the newest last.
+    pub(super) fn found(&mut self, texts: impl DoubleEndedIterator<Item = String>) {
+        for text in texts.rev().take(MAX_REMEMBERED.saturating_sub(self.sent.len())) {
+            self.sent.push_front(text);
+        }
+    }
+
     /// The next draft is a new one.
     pub(super) fn end(&mut self) {
         self.walk = None;
