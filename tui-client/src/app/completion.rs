@@ -1,12 +1,14 @@
-//! Pure. What is begun and can be completed: `:tad` to an emoji, `/re` to a command.
+//! Pure. What is begun and can be completed: `:tad` to an emoji, `/re` to a command, `/join o` to a room.
 
-use crate::app::commands::{self, Argument};
+use crate::app::commands::{self, Action, Argument, RoomAction};
 use crate::app::markup::fence;
 use crate::app::preferences::{Glyphs, Switch};
 use crate::app::{Screen, State};
 
 /// How many emoji are offered: one that is not among them is found by another letter.
 const MAX_EMOJI: usize = 20;
+/// How many rooms are offered.
+const MAX_ROOMS: usize = 20;
 /// From so many letters on an emoji is looked for.
 const LEAST_LETTERS: usize = 2;
 
@@ -75,6 +77,11 @@ impl State {
         }
     }
 
+    /// Whether the name of a room is begun, so that those that are known are to be looked up.
+    pub(crate) fn begins_room(&self) -> bool {
+        room(self).is_some()
+    }
+
     /// Makes an emoji of `:name:`, whose last colon was typed just now.
     pub(crate) fn close_shortcode(&mut self) {
         if !makes_emoji(self) {
@@ -95,7 +102,9 @@ fn makes_emoji(state: &State) -> bool {
 /// How many bytes before the caret are begun, and what they may become: at least one candidate.
 fn begun(state: &State) -> Option<(usize, Vec<Candidate>)> {
     let head = state.composer.head();
-    let (begun, candidates) = if let Some(name) = head.strip_prefix('/') {
+    let (begun, candidates) = if let Some(name) = room(state) {
+        (name.len(), rooms_like(name, &state.known_rooms))
+    } else if let Some(name) = head.strip_prefix('/') {
         if !state.composer.draft().ends_at_caret {
             return None;
         }
@@ -115,6 +124,25 @@ fn commands_like(begun: &str) -> Vec<Candidate> {
         Some(Candidate { text: format!("/{}{space}", command.name?), offer, help: command.help })
     };
     commands::all().filter(like).filter_map(candidate).collect()
+}
+
+/// What is written of a room's name, behind the command that goes there.
+fn room(state: &State) -> Option<&str> {
+    let head = state.composer.head();
+    let (name, begun) = head.strip_prefix('/')?.split_once(' ')?;
+    let joins = |command: &commands::Command| command.action == Action::Rooms(RoomAction::Join);
+    let is_join = commands::all().any(|command| command.name == Some(name) && joins(command));
+    (is_join && state.composer.draft().ends_at_caret).then(|| begun.trim_start())
+}
+
+/// Those that begin so, and then those that hold it, as they are known.
+fn rooms_like(begun: &str, known: &[String]) -> Vec<Candidate> {
+    let begun = begun.to_lowercase();
+    let place = |name: &&String| name.to_lowercase().find(&begun).map(|at| at > 0);
+    let mut like: Vec<(bool, &String)> = known.iter().filter_map(|name| Some((place(&name)?, name))).collect();
+    like.sort_by_key(|(is_within, _)| *is_within);
+    let candidate = |(_, name): (bool, &String)| Candidate { text: name.clone(), offer: name.clone(), help: "" };
+    like.into_iter().take(MAX_ROOMS).map(candidate).collect()
 }
 
 /// Those whose names begin so, the shortest first, and then those that hold it.

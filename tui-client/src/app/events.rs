@@ -138,7 +138,7 @@ pub enum Effect {
     KeepDraft(String),
     /// Remember that the room was joined.
     NoteJoined,
-    /// Look up which rooms were joined before.
+    /// Look up which rooms were joined before, for [`Client::recall`](crate::app::client::Client::recall).
     Recall,
     /// End the program.
     Quit,

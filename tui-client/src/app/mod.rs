@@ -122,6 +122,8 @@ pub struct State {
     pub hints: Hints,
     /// What Tab goes through, until another key.
     pub completion: Option<Completion>,
+    /// The names of other rooms, those that are open first, then those joined before; as far as they were looked up.
+    pub(crate) known_rooms: Vec<String>,
     /// A long text that was pasted and is asked about.
     pub pasted: Option<Pasted>,
     /// What is looked for in the room's history.
@@ -237,6 +239,7 @@ impl State {
             hand: Hand::Free,
             hints: Hints::default(),
             completion: None,
+            known_rooms: Vec::new(),
             pasted: None,
             search: None,
             scroll: Scroll::Newest,

@@ -425,6 +425,25 @@ fn at_20_by_5_the_switcher_is_all_list() {
 }
 
 #[test]
+fn the_name_of_a_room_that_is_known_is_completed() {
+    let known = ["room1", "ops", "office", "a room", "shop", "bad\u{200b}name"].map(|room| room.parse().unwrap());
+    let mut house = House::joined(80, 10, &["room1", "build"]).types("/join");
+    assert!(!house.does(&Effect::Recall));
+    house = house.types(" ");
+    assert!(house.does(&Effect::Recall));
+    house.client.recall(known.to_vec());
+    let house = house.expect_text("build ops office a room shop").types("O");
+    assert!(!house.does(&Effect::Recall), "once is enough");
+    let offered = house.expect_text("ops office a room shop").types("P");
+    let offered = offered.expect_text("ops shop").press(KeyCode::Tab).expect_text("> /join ops▏");
+    let joined = offered.press(KeyCode::Tab).expect_text("> /join shop▏").press(KeyCode::Enter);
+    joined.expect_shown("shop");
+    let mut spaced = House::joined(80, 10, &["room1"]).types("/join a");
+    spaced.client.recall(known.to_vec());
+    spaced.press(KeyCode::Tab).expect_text("> /join a room▏").press(KeyCode::Enter).expect_shown("a room");
+}
+
+#[test]
 fn behind_the_switcher_nothing_is_read() {
     let read = Effect::Request(Request::Read(Seq(1)));
     let house = House::joined(60, 10, &THREE).alt('k').bob_says("room1", 1, "hi").happens(Event::Drawn);

@@ -58,6 +58,14 @@ async fn two_rooms_are_two_conversations_in_one_client() {
     alice.keys(&["M-k"]);
     let screen = alice.expect("build  joined before").await;
     assert!(screen.contains("ops  joined before"), "{screen}");
+    alice.keys(&["Escape"]);
+    alice.expect("still there?").await;
+    alice.text("/join b");
+    alice.expect("\n build\n").await;
+    alice.keys(&["Tab"]);
+    alice.expect("> /join build").await;
+    alice.keys(&["Enter"]);
+    alice.expect("[2 build]").await;
 }
 
 #[tokio::test]

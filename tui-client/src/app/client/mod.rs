@@ -221,8 +221,14 @@ impl Client {
         self.rooms.iter_mut().filter_map(kept).collect()
     }
 
-    /// The rooms joined in earlier runs, for the switcher.
+    /// The rooms joined before, for whoever looks for one.
     pub fn recall(&mut self, joined: Vec<RoomId>) {
+        let shown = self.shown().key;
+        let open = self.rooms.iter().filter(|room| room.key != shown).map(|room| &room.id);
+        let closed = joined.iter().filter(|id| self.position(id).is_none());
+        // One that is not shown as it is called cannot be typed either.
+        let names = open.chain(closed).map(RoomId::to_string).filter(|name| sanitize::name(name) == *name);
+        self.shown_mut().state.known_rooms = names.collect();
         if let Some(switcher) = &mut self.switcher {
             switcher.joined_before = joined;
         }
@@ -242,11 +248,15 @@ impl Client {
             room.is_joined = true;
             effects.push((key, Effect::NoteJoined));
         }
+        let knows_rooms = room.state.begins_room();
         let Caused { effects: caused, wish } = update(&mut room.state, self.now, event);
         let is_seen = is_shown || room.in_the_bar() != before;
         let draft = room.draft.note(room.state.composer.text(), self.now, is_typed);
         effects
             .extend(caused.into_iter().filter(|effect| is_seen || *effect != Effect::Draw).map(|effect| (key, effect)));
+        if !knows_rooms && room.state.begins_room() {
+            effects.push((key, Effect::Recall));
+        }
         // Behind what is sent: that is on disk before the draft is not.
         effects.extend(draft.map(|text| (key, Effect::KeepDraft(text))));
         match wish {
