@@ -5,36 +5,29 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, FutureExt, OptionFuture, pending};
+use futures_util::future::FutureExt;
 use jiff::{SignedDuration, Timestamp};
-use shared::frames::{Activity, Attention, AttentionState, Bye, ClientFrame, CloseCode, SEAT_KEPT_FOR, ServerFrame};
-use shared::message::Seq;
-use shared::rest::{HistoryPage, MAX_FOUND, Occupant, RoomAnswer};
+use shared::frames::{Activity, Attention, AttentionState, Bye, ClientFrame, CloseCode, ServerFrame};
+use shared::rest::RoomAnswer;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
-use crate::network::api::{Api, Range};
+use crate::network::api::Api;
 use crate::network::backoff::Backoff;
 use crate::network::error::ApiError;
 use crate::network::feed::{Feed, Verdict};
+use crate::network::link::{Link, LinkEvent};
 use crate::network::posts::Posts;
+use crate::network::questions::Questions;
 use crate::network::receipts::Receipts;
+use crate::network::seat::{SeatWait, Seats};
 use crate::network::sleep::{LOOK_EVERY, Moment};
 use crate::network::socket::{Socket, SocketEvent};
 use crate::network::{NetworkEvent, Request};
 
 /// A connection that lived this long was a good one: the next loss is a new one, not the same again.
 const GOOD_AFTER: Duration = Duration::from_secs(5);
-/// How many older messages a page brings: some screens full.
-const PAGE: u32 = 200;
-/// The shortest time between two questions for a seat; two and a half times as long at the most.
-const ASK_AFTER: Duration = Duration::from_secs(2);
-/// How long whoever waits for a seat leaves it to those who had it, when the server was gone: as long as a seat is kept for
-/// somebody who broke off, and some seconds more in which they find that the server is back.
-const HOLD_BACK: Duration = SEAT_KEPT_FOR.saturating_add(Duration::from_secs(5));
-/// How many users a room holds.
-const SEATS: usize = 2;
 /// How long posts may still take when the program ends.
 const LAST_POSTS_WITHIN: Duration = Duration::from_millis(800);
 
@@ -50,86 +43,12 @@ pub(crate) struct Connection {
     bye: Option<Bye>,
     posts: Posts,
     receipts: Receipts,
-    page: OptionFuture<BoxFuture<'static, Result<HistoryPage, ApiError>>>,
-    search: OptionFuture<BoxFuture<'static, NetworkEvent>>,
+    questions: Questions,
     attention: AttentionState,
     /// What the attention was when the connection was asked for.
     opened_with: AttentionState,
     /// Present from [`Request::WaitForSeat`] until it is in.
     seat: Option<SeatWait>,
-}
-
-/// What whoever waits for a seat knows of them.
-#[derive(Default)]
-struct SeatWait {
-    /// Who held the seats by the last answer; `None` before the first.
-    known: Option<Vec<Occupant>>,
-    /// Until when a free seat is left to those who had it.
-    hold_until: Option<Instant>,
-    /// Whether it was told that the server is gone, and not yet that it still waits.
-    is_lost: bool,
-}
-
-/// What the connection is about.
-enum Link {
-    Opening(BoxFuture<'static, Result<Box<Socket>, ApiError>>),
-    Open(Box<Socket>),
-    Waiting {
-        until: Instant,
-        /// Whether any sign of the server's being back ends the wait: it has asked for none.
-        may_hurry: bool,
-    },
-    /// Until somebody asks for another try.
-    Parked,
-    /// Until it is time to ask again for a seat in a full room.
-    Seatless(Instant),
-    Asking(BoxFuture<'static, Result<RoomAnswer, ApiError>>),
-}
-
-enum LinkEvent {
-    SeatDue,
-    Seats(Result<RoomAnswer, ApiError>),
-    Opened(Result<Box<Socket>, ApiError>),
-    Heard(SocketEvent),
-    Due,
-}
-
-impl Link {
-    async fn next(&mut self) -> LinkEvent {
-        match self {
-            Self::Opening(opening) => LinkEvent::Opened(opening.await),
-            Self::Open(socket) => LinkEvent::Heard(socket.next().await),
-            Self::Waiting { until, .. } => {
-                sleep_until(*until).await;
-                LinkEvent::Due
-            }
-            Self::Parked => pending().await,
-            Self::Seatless(until) => {
-                sleep_until(*until).await;
-                LinkEvent::SeatDue
-            }
-            Self::Asking(asking) => LinkEvent::Seats(asking.await),
-        }
-    }
-}
-
-impl SeatWait {
-    /// Where nobody is there any more as they were when it last asked, the server may have been gone in between.
-    fn learn(&mut self, occupants: Vec<Occupant>, now: Instant) {
-        let known = self.known.replace(occupants).unwrap_or_default();
-        let stays = |occupant: &Occupant| known.contains(occupant);
-        if !known.is_empty() && !self.known.iter().flatten().any(stays) {
-            self.hold_back(now);
-        }
-    }
-
-    fn hold_back(&mut self, now: Instant) {
-        self.hold_until = Some(now + HOLD_BACK);
-    }
-
-    fn holds_back(&self, now: Instant) -> bool {
-        self.hold_until.is_some_and(|until| now < until)
-    }
 }
 
 impl Connection {
@@ -146,8 +65,7 @@ impl Connection {
             welcomed_at: None,
             bye: None,
             receipts: Receipts::new(Instant::now()),
-            page: None.into(),
-            search: None.into(),
+            questions: Questions::default(),
             attention,
             opened_with: attention,
             seat: None,
@@ -176,11 +94,7 @@ impl Connection {
                     (Err(_), _) | (_, None) => break,
                 },
                 event = self.posts.next() => self.posted(event),
-                Some(page) = &mut self.page => self.turn(page),
-                Some(event) = &mut self.search => {
-                    self.search = None.into();
-                    self.tell(event);
-                }
+                event = self.questions.next() => self.tell(event),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     // First the screen, in whose thread this is: a message is seen the time of a system call earlier.
                     yield_now().await;
@@ -232,8 +146,8 @@ impl Connection {
         match request {
             Request::Post { id, content } => self.posts.push(id, content),
             Request::Read(seq) => self.receipts.read(seq),
-            Request::PageBefore(seq) => self.fetch_before(seq),
-            Request::Search { query, before } => self.look_for(query, before),
+            Request::PageBefore(seq) => self.questions.fetch_before(Arc::clone(&self.api), seq),
+            Request::Search { query, before } => self.questions.look_for(Arc::clone(&self.api), query, before),
             Request::Typing(state) => self.say(&ClientFrame::Typing(Activity { state })),
             Request::Attention(state) => {
                 self.attention = state;
@@ -247,9 +161,7 @@ impl Connection {
             }
             Request::WaitForSeat => {
                 if matches!(self.link, Link::Parked) {
-                    // Of what it knows from before it was turned away, only that the server was gone still counts.
-                    let hold_until = self.seat.take().and_then(|seat| seat.hold_until);
-                    self.seat = Some(SeatWait { hold_until, ..SeatWait::default() });
+                    self.seat = Some(SeatWait::begin(self.seat.take()));
                     self.ask_for_seat();
                 }
             }
@@ -265,22 +177,6 @@ impl Connection {
         }
     }
 
-    fn fetch_before(&mut self, seq: Seq) {
-        let api = Arc::clone(&self.api);
-        self.page = Some(async move { api.page(Range::Before(seq), PAGE).await }.boxed()).into();
-    }
-
-    fn look_for(&mut self, query: String, before: Option<Seq>) {
-        let api = Arc::clone(&self.api);
-        let search = async move {
-            match api.search(&query, before, MAX_FOUND).await {
-                Ok(page) => NetworkEvent::Found { query, page },
-                Err(error) => NetworkEvent::SearchFailed { query, reason: in_few_words(error) },
-            }
-        };
-        self.search = Some(search.boxed()).into();
-    }
-
     /// Says what only matters now; where there is nobody to hear it, it is not said.
     fn say(&mut self, frame: &ClientFrame) {
         if !self.is_heard() {
@@ -289,14 +185,6 @@ impl Connection {
         if let Link::Open(socket) = &mut self.link {
             socket.tell(frame);
         }
-    }
-
-    fn turn(&mut self, page: Result<HistoryPage, ApiError>) {
-        self.page = None.into();
-        self.tell(match page {
-            Ok(page) => NetworkEvent::Page(page),
-            Err(error) => NetworkEvent::PageFailed(in_few_words(error)),
-        });
     }
 
     fn connect(&mut self) {
@@ -314,26 +202,22 @@ impl Connection {
         self.link = Link::Asking(async move { api.room().await }.boxed());
     }
 
-    /// What is known of the seats now. The first answer only tells who holds them: whoever was turned away a moment ago and
-    /// hears of a free seat would be back at once, and turned away again.
+    /// What is known of the seats now.
     fn seats(&mut self, answer: Result<RoomAnswer, ApiError>) {
         let now = Instant::now();
-        let ask_at = now + ASK_AFTER.mul_f64(1.0 + 1.5 * rand::random::<f64>());
+        let ask_at = SeatWait::ask_at(now, rand::random());
         let seat = self.seat.get_or_insert_default();
         match answer {
             Ok(RoomAnswer { occupants, .. }) => {
-                let users: Vec<_> = occupants.iter().map(|occupant| occupant.user.clone()).collect();
-                let is_first = seat.known.is_none();
-                seat.learn(occupants, now);
-                let is_free = users.len() < SEATS || users.contains(&self.api.who.username);
-                if is_free && !is_first && !seat.holds_back(now) {
+                let seats = seat.hear(occupants, &self.api.who.username, now);
+                if seats == Seats::Free {
                     return self.connect();
                 }
                 self.link = Link::Seatless(ask_at);
                 if std::mem::take(&mut seat.is_lost) {
                     self.tell(NetworkEvent::RoomFull);
                 }
-                if !is_free {
+                if let Seats::Taken(users) = seats {
                     self.tell(NetworkEvent::SeatsTaken(users));
                 }
             }
@@ -346,8 +230,7 @@ impl Connection {
             }
             // One that cannot tell is asked by trying to get in.
             Err(ApiError::Unheard(_) | ApiError::Refused(_)) => {
-                let until = seat.hold_until.unwrap_or(ask_at).max(ask_at);
-                self.link = Link::Waiting { until, may_hurry: false };
+                self.link = Link::Waiting { until: seat.try_at(ask_at), may_hurry: false };
             }
         }
     }
@@ -480,16 +363,5 @@ impl Connection {
         self.welcomed_at = None;
         self.link = Link::Parked;
         self.tell(event);
-    }
-}
-
-/// Why a question to the server came to nothing.
-fn in_few_words(error: ApiError) -> String {
-    match error {
-        ApiError::Unreachable(words)
-        | ApiError::Busy { words, .. }
-        | ApiError::Token(words)
-        | ApiError::Unheard(words)
-        | ApiError::Refused(words) => words,
     }
 }
