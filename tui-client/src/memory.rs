@@ -5,6 +5,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
+use std::iter::once;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -66,9 +67,13 @@ impl Memory {
         Self { folder }
     }
 
-    /// The draft that was kept.
+    /// The draft that was kept, for these servers or before for one of them.
     #[must_use]
     pub fn draft(&self, whose: &Whose) -> Option<String> {
+        once(whose.clone()).chain(alone(whose)).find_map(|whose| self.draft_of(&whose))
+    }
+
+    fn draft_of(&self, whose: &Whose) -> Option<String> {
         let file: DraftFile = read(&self.path_of("drafts", whose)?)?;
         // Two may share a name, if by the rarest of chances.
         (file.v == VERSION && file.whose == *whose).then_some(file.text)
@@ -83,11 +88,20 @@ impl Memory {
         } else {
             write(&path, &DraftFile { v: VERSION, whose: whose.clone(), text: text.to_owned() })
         });
+        // What was kept for one of several is in this one now, and must not come back.
+        for path in alone(whose).filter_map(|whose| self.path_of("drafts", &whose)) {
+            drop(std::fs::remove_file(path));
+        }
     }
 
-    /// What was sent, the newest last.
+    /// What was sent, to these servers or before to one of them, the newest last.
     #[must_use]
     pub fn sent(&self, whose: &Whose) -> Vec<String> {
+        let sent = once(whose.clone()).chain(alone(whose)).map(|whose| self.sent_of(&whose));
+        sent.into_iter().find(|texts| !texts.is_empty()).unwrap_or_default()
+    }
+
+    fn sent_of(&self, whose: &Whose) -> Vec<String> {
         let file: Option<SentFile> = self.path_of("sent", whose).and_then(|path| read(&path));
         let file = file.filter(|file| file.v == VERSION && file.whose == *whose);
         file.map(|file| file.texts).unwrap_or_default()
@@ -113,9 +127,19 @@ impl Memory {
         drop(write(&path, &SentFile { v: VERSION, whose: whose.clone(), texts }));
     }
 
-    /// The rooms that were joined by the same user on the same server, the last first.
+    /// The rooms that were joined by the same user on the same servers, or before on one of them, the last first.
     #[must_use]
     pub fn rooms(&self, whose: &Whose) -> Vec<RoomId> {
+        let mut rooms = self.rooms_of(whose);
+        for earlier in alone(whose).flat_map(|whose| self.rooms_of(&whose)) {
+            if !rooms.contains(&earlier) {
+                rooms.push(earlier);
+            }
+        }
+        rooms
+    }
+
+    fn rooms_of(&self, whose: &Whose) -> Vec<RoomId> {
         let file: Option<RoomsFile> = self.rooms_path(whose).and_then(|path| read(&path));
         let file = file.filter(|file| file.v == VERSION && file.server == whose.server && file.user == whose.user);
         file.map(|file| file.rooms).unwrap_or_default()
@@ -144,6 +168,12 @@ impl Memory {
     fn rooms_path(&self, whose: &Whose) -> Option<PathBuf> {
         Some(self.folder.as_ref()?.join("rooms").join(name(&[&whose.server, whose.user.as_str()])))
     }
+}
+
+/// The same with each of the servers alone, where there are several.
+fn alone(whose: &Whose) -> impl Iterator<Item = Whose> {
+    let addresses = whose.addresses().filter(|address| *address != whose.server);
+    addresses.map(|address| Whose { server: address.to_owned(), ..whose.clone() })
 }
 
 /// A name for a file, the same for the same parts in every version of this program. Names of rooms may be too long for one, and
@@ -275,6 +305,27 @@ mod tests {
         assert_eq!(rooms, ["c", "a", "b"]);
         let bob = Whose { user: "bob".parse().unwrap(), ..whose("x") };
         assert_eq!(memory.rooms(&bob), []);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn what_was_kept_for_one_server_is_there_for_several_and_does_not_come_back() {
+        let folder = folder("several");
+        let memory = Memory::new(Some(folder.clone()));
+        let several =
+            |room| Whose { server: "http://127.0.0.1:8000/ http://127.0.0.1:9000/".to_owned(), ..whose(room) };
+        memory.keep_draft(&whose("a"), "half");
+        memory.note_sent(&whose("a"), "one");
+        memory.joined(&whose("a"));
+        memory.joined(&several("b"));
+        memory.note_sent(&several("a"), "two");
+        assert_eq!(memory.sent(&several("a")), ["one", "two"]);
+        assert_eq!(memory.draft(&several("a")).as_deref(), Some("half"));
+        assert_eq!(memory.rooms(&several("x")).iter().map(RoomId::as_str).collect::<Vec<_>>(), ["b", "a"]);
+        memory.keep_draft(&several("a"), "half a thought");
+        assert_eq!(memory.draft(&several("a")).as_deref(), Some("half a thought"));
+        memory.keep_draft(&several("a"), "");
+        assert_eq!(memory.draft(&several("a")), None);
         std::fs::remove_dir_all(folder).unwrap();
     }
 

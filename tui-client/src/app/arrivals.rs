@@ -34,6 +34,11 @@ pub(crate) enum Picture {
 
 pub(crate) fn arrive(state: &mut State, event: NetworkEvent, effects: &mut Vec<Effect>) -> Picture {
     match event {
+        NetworkEvent::Server(host) => {
+            // It is shown once it is connected to.
+            state.host = Some(sanitize::line(&host));
+            return Picture::Same;
+        }
         NetworkEvent::Connecting if state.connection == Connection::Connecting => return Picture::Same,
         // Whoever waits for a seat need not know how often it is tried.
         NetworkEvent::Connecting if matches!(state.connection, Connection::Full { .. }) => return Picture::Same,

@@ -8,8 +8,8 @@ use crate::network::Membership;
 pub(crate) fn line(membership: &Membership) -> String {
     let other = if membership.user.as_str() == "bob" { "alice" } else { "bob" };
     let room = quoted(membership.room.as_str());
-    let server = membership.server.as_str().trim_end_matches('/');
-    let server = if server == DEFAULT_SERVER { String::new() } else { format!(" --server {}", quoted(server)) };
+    let servers = membership.servers.to_string();
+    let server = if servers == DEFAULT_SERVER { String::new() } else { format!(" --server {}", quoted(&servers)) };
     // A name that begins like a flag would be taken for one, even in quotes.
     let line = if membership.room.as_str().starts_with('-') {
         format!("tui-client join --user {other}{server} -- {room}")
@@ -28,11 +28,12 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::network::servers::Servers;
 
     #[track_caller]
     fn check(server: &str, room: &str, user: &str, expected: &str) {
         let membership = Membership {
-            server: server.parse().unwrap(),
+            servers: Servers::new(server.split(',').map(|server| server.parse().unwrap())).unwrap(),
             room: room.parse().unwrap(),
             user: user.parse().unwrap(),
             email: "".parse().unwrap(),
@@ -46,6 +47,12 @@ mod tests {
         check(DEFAULT_SERVER, "room1", "alice", "tui-client join room1 --user bob");
         check(DEFAULT_SERVER, "room1", "bob", "tui-client join room1 --user alice");
         check(DEFAULT_SERVER, "it's $HOME", "alice", r"tui-client join 'it'\''s $HOME' --user bob");
+        check(
+            "http://b:8000,http://a:8000",
+            "room1",
+            "alice",
+            "tui-client join room1 --user bob --server http://b:8000,http://a:8000",
+        );
         check(
             "https://chat.example.org/duet/",
             "room1",

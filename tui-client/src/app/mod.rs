@@ -88,6 +88,8 @@ pub struct State {
     pub me: Arc<str>,
     /// The server's address, harmless.
     pub server: String,
+    /// Of several servers the one that is tried or connected to: host and port.
+    pub host: Option<String>,
     /// The command by which somebody else joins this room.
     pub invitation: String,
     /// How the connection is.
@@ -221,7 +223,8 @@ impl State {
             room: sanitize::name(membership.room.as_str()),
             me: sanitize::name(membership.user.as_str()).into(),
             user: membership.user.clone(),
-            server: sanitize::line(membership.server.as_str().trim_end_matches('/')),
+            server: sanitize::line(&membership.servers.to_string().replace(',', " or ")),
+            host: None,
             invitation: invitation::line(membership),
             connection: Connection::Connecting,
             round_trip: None,

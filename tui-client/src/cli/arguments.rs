@@ -63,7 +63,11 @@ fn variable(error: &Error) -> Option<String> {
     command.build();
     let commands = std::iter::once(&command).chain(command.get_subcommands());
     let found = commands.flat_map(Command::get_arguments).find(|found| found.to_string() == *argument)?;
-    let is_the_value = |set: OsString| set.to_string_lossy() == *value;
+    let separator = found.get_value_delimiter();
+    let is_the_value = |set: OsString| {
+        let set = set.to_string_lossy();
+        set == *value || separator.is_some_and(|separator| set.split(separator).any(|part| part == value))
+    };
     let is_typed = std::env::args_os().skip(1).any(|typed| typed.to_string_lossy().ends_with(value.as_str()));
     let variable = found.get_env().filter(|_| !is_typed)?;
     std::env::var_os(variable).is_some_and(is_the_value).then(|| variable.to_string_lossy().into_owned())

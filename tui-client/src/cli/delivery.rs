@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use crate::cli::lines::minute;
 use crate::cli::say;
 use crate::cli::stubborn::{GaveUp, until_answered_by};
-use crate::network::api::Api;
 use crate::network::error::ApiError;
+use crate::network::fleet::Fleet;
 use crate::outbox::Outbox;
 use crate::outbox::lines::Kept;
 
@@ -24,10 +24,10 @@ pub(crate) struct Delivery {
 }
 
 /// Sends `posts`, which `outbox` keeps, until `deadline`. What was sent it need not keep any longer.
-pub(crate) async fn deliver(api: &Api, outbox: &mut Outbox, posts: &[Kept], deadline: Instant) -> Delivery {
+pub(crate) async fn deliver(servers: &Fleet, outbox: &mut Outbox, posts: &[Kept], deadline: Instant) -> Delivery {
     let mut delivery = Delivery::default();
     for Kept { id, content, .. } in posts {
-        match until_answered_by(deadline, async || api.post(id, content).await).await {
+        match until_answered_by(servers, deadline, async |api| api.post(id, content).await).await {
             Ok(()) => {
                 outbox.done(id);
                 delivery.sent += 1;

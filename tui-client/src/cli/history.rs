@@ -14,7 +14,8 @@ use crate::cli::lines::Style;
 use crate::cli::pages::{Pages, Span};
 use crate::cli::{block_on, duration, say};
 use crate::config::Settings;
-use crate::network::api::{Api, Range};
+use crate::network::api::Range;
+use crate::network::fleet::Fleet;
 
 /// How many messages with the words looked for are held until all are there, for they are found backwards: some megabytes.
 const MAX_FOUND_IN_ALL: u32 = 10_000;
@@ -51,8 +52,8 @@ pub(crate) struct History {
 
 impl History {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let api = Api::new(&self.settings.membership(0)?)?;
-        let reader = Reader { pages: Pages { api, timeout: self.timeout }, style: Style::for_stdout(self.json) };
+        let servers = Fleet::new(&self.settings.membership(0)?)?;
+        let reader = Reader { pages: Pages { servers, timeout: self.timeout }, style: Style::for_stdout(self.json) };
         block_on(async {
             let places = reader.pages.places(&self.span).await?;
             if let Some(words) = &self.search {
@@ -155,7 +156,7 @@ impl Reader {
         }
         for page in pages.iter().rev() {
             let mut out = String::new();
-            page.iter().for_each(|message| self.style.message(&self.pages.api.who.room_id, message, &mut out));
+            page.iter().for_each(|message| self.style.message(&self.pages.servers.who.room_id, message, &mut out));
             if !print(out).await? {
                 break;
             }
@@ -168,7 +169,7 @@ impl Reader {
         let (mut out, mut at) = (String::new(), after);
         for message in messages {
             out += &self.missing(at, message.seq);
-            self.style.message(&self.pages.api.who.room_id, message, &mut out);
+            self.style.message(&self.pages.servers.who.room_id, message, &mut out);
             at = message.seq;
         }
         print(out).await
@@ -177,7 +178,7 @@ impl Reader {
     /// Says of a room with this newest place that nothing was ever said in it, if so: else nothing at all would be seen.
     fn say_if_silent(&self, head: Option<Seq>) {
         if head == Some(Seq::START) {
-            say(&format!("there are no messages in {}", self.pages.api.who.room_id));
+            say(&format!("there are no messages in {}", self.pages.servers.who.room_id));
         }
     }
 
@@ -185,7 +186,7 @@ impl Reader {
     fn missing(&self, after: Seq, before: Seq) -> String {
         let (mut out, gap) = (String::new(), Gap { from: after.next(), to: before.back(1) });
         if gap.from <= gap.to {
-            self.style.gap(&self.pages.api.who.room_id, gap, &mut out);
+            self.style.gap(&self.pages.servers.who.room_id, gap, &mut out);
         }
         out
     }

@@ -120,7 +120,7 @@ impl Style {
         let Whose { server, room, user } = whose;
         if let Self::Words { .. } = self {
             let (room, user) = (sanitize::name(room.as_str()), person(user));
-            line(out, &format!("{room} as {user} at {}", sanitize::line(server)));
+            line(out, &format!("{room} as {user} at {}", addresses(whose)));
         }
         let waiting = held.waiting.iter().map(|kept| (kept, None));
         let refused = held.refused.iter().map(|refused| (&refused.kept, Some(refused.reason.as_str())));
@@ -170,6 +170,11 @@ pub(crate) fn person(user: &Username) -> String {
     let name = sanitize::name(user.as_str());
     let passes_for_more = name.eq_ignore_ascii_case(OUTSIDE) || name.contains(':');
     if passes_for_more && !name.starts_with('"') { format!("\"{name}\"") } else { name }
+}
+
+/// The addresses of the servers for which something is kept.
+pub(crate) fn addresses(whose: &Whose) -> String {
+    sanitize::line(&whose.addresses().collect::<Vec<_>>().join(" or "))
 }
 
 /// A time as people read it.

@@ -115,7 +115,8 @@ impl Listener {
                 self.end = Some(Failure::new(Exit::RoomFull, words));
             }
             NetworkEvent::Refused(sentence) => self.end = Some(Failure::new(Exit::Refused, sentence)),
-            NetworkEvent::Connecting
+            NetworkEvent::Server(_)
+            | NetworkEvent::Connecting
             | NetworkEvent::SeatsTaken(_)
             | NetworkEvent::Receipt(_)
             | NetworkEvent::RoundTrip(_)

@@ -12,11 +12,12 @@ use tokio::time::Instant;
 
 use crate::cli::delivery::deliver;
 use crate::cli::exit::{self, Exit, Failure};
-use crate::cli::lines::{Style, minute, written};
+use crate::cli::lines::{Style, addresses, minute, written};
 use crate::cli::{block_on, duration, say};
 use crate::config::{self, StateDir};
 use crate::network::Membership;
-use crate::network::api::Api;
+use crate::network::fleet::Fleet;
+use crate::network::servers::Servers;
 use crate::outbox::lines::{Held, Kept, Whose};
 use crate::outbox::{self, Left, OutboxError};
 
@@ -92,10 +93,12 @@ impl Outbox {
 
     /// Sends what waits of one user in one room.
     async fn send_of(&self, folder: &Path, whose: &Whose) -> Result<(), Failure> {
-        let Whose { server, room, user } = whose.clone();
-        let place = format!("{room} as {user} at {server}");
-        let server = config::server(&server).map_err(|e| Failure::new(Exit::Unexpected, format!("{place}: {e}")))?;
-        let api = Api::new(&Membership { server, room, user, email: self.email.clone(), last: 0 })?;
+        let Whose { room, user, .. } = whose.clone();
+        let place = format!("{room} as {user} at {}", addresses(whose));
+        let addresses = whose.addresses().map(config::server).collect::<Result<Vec<_>, _>>();
+        let addresses = addresses.map_err(|e| Failure::new(Exit::Unexpected, format!("{place}: {e}")))?;
+        let Some(servers) = Servers::new(addresses) else { return Ok(()) };
+        let servers = Fleet::new(&Membership { servers, room, user, email: self.email.clone(), last: 0 })?;
         let mut outbox = outbox::Outbox::new(Some(folder.to_owned()), whose.clone());
         let deadline = Instant::now() + self.timeout;
         let (mut all, mut sent, mut refused) = (0, 0, 0);
@@ -109,7 +112,7 @@ impl Outbox {
             }
             all += posts.len();
             say(&format!("{place}: sending {}", posts.len()));
-            let delivery = deliver(&api, &mut outbox, &posts, deadline).await;
+            let delivery = deliver(&servers, &mut outbox, &posts, deadline).await;
             delivery.say_refused(&mut outbox, &posts);
             sent += delivery.sent;
             refused += delivery.refused.len();
@@ -151,7 +154,7 @@ fn adopt_soon(outbox: &mut outbox::Outbox, folder: &Path, whose: &Whose) -> Left
 
 fn still_waits(folder: &Path, whose: &Whose) -> bool {
     // What cannot be read is told of where it is taken over.
-    outbox::look(folder).is_ok_and(|kept| kept.contains_key(whose))
+    outbox::look(folder).is_ok_and(|kept| kept.keys().any(|other| other.is_one_with(whose)))
 }
 
 fn take_out(folder: &Path, kept: &BTreeMap<Whose, Held>, wanted: &str) -> Result<(), Failure> {

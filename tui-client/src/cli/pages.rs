@@ -10,7 +10,8 @@ use shared::rest::{HistoryPage, MAX_FOUND, MAX_PAGE, SearchPage};
 
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::stubborn::until_answered;
-use crate::network::api::{Api, Range};
+use crate::network::api::Range;
+use crate::network::fleet::Fleet;
 
 /// Which part of the history is meant.
 #[derive(Debug, Clone, Args)]
@@ -34,20 +35,20 @@ pub(crate) struct Span {
 
 /// The history of one room.
 pub(crate) struct Pages {
-    pub(crate) api: Api,
+    pub(crate) servers: Fleet,
     /// How long a page is tried for.
     pub(crate) timeout: Duration,
 }
 
 impl Pages {
     pub(crate) async fn page(&self, range: Range, limit: u32) -> Result<HistoryPage, Failure> {
-        until_answered(&self.api.address(), self.timeout, async || self.api.page(range, limit).await).await
+        until_answered(&self.servers, self.timeout, async |api| api.page(range, limit).await).await
     }
 
     /// The newest messages with these words, before a place where one is named.
     pub(crate) async fn search(&self, words: &str, before: Option<Seq>, limit: u32) -> Result<SearchPage, Failure> {
         let limit = limit.min(MAX_FOUND);
-        until_answered(&self.api.address(), self.timeout, async || self.api.search(words, before, limit).await).await
+        until_answered(&self.servers, self.timeout, async |api| api.search(words, before, limit).await).await
     }
 
     /// After which place a span begins, and with which it ends, where it says so.

@@ -14,7 +14,7 @@ use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::stubborn::until_answered;
 use crate::cli::{block_on, duration, say};
 use crate::config::{Settings, StateDir};
-use crate::network::api::Api;
+use crate::network::fleet::Fleet;
 use crate::network::new_message_id;
 use crate::outbox::lines::Kept;
 use crate::outbox::{Left, Outbox};
@@ -68,18 +68,18 @@ impl Send {
         };
         let id = self.id.unwrap_or_else(new_message_id);
         let membership = self.settings.membership(0)?;
-        let api = Api::new(&membership)?;
+        let servers = Fleet::new(&membership)?;
         if self.queue {
             let outbox = Outbox::new(self.state.outbox(), membership.whose());
             let kept = Kept { id, content, at: Timestamp::now() };
-            return queue(&api, outbox, &kept, self.timeout);
+            return queue(&servers, outbox, &kept, self.timeout);
         }
-        block_on(until_answered(&api.address(), self.timeout, async || api.post(&id, &content).await))
+        block_on(until_answered(&servers, self.timeout, async |api| api.post(&id, &content).await))
     }
 }
 
 /// Keeps a message, then sends what waits, this one last.
-fn queue(api: &Api, mut outbox: Outbox, kept: &Kept, within: Duration) -> Result<(), Failure> {
+fn queue(servers: &Fleet, mut outbox: Outbox, kept: &Kept, within: Duration) -> Result<(), Failure> {
     let Left { held, trouble } = outbox.adopt();
     let mut posts = held.waiting;
     if let Some(trouble) = trouble {
@@ -90,7 +90,7 @@ fn queue(api: &Api, mut outbox: Outbox, kept: &Kept, within: Duration) -> Result
     if !posts.iter().any(|earlier| earlier.id == kept.id) {
         posts.push(kept.clone());
     }
-    let delivery = block_on(async { Ok(deliver(api, &mut outbox, &posts, Instant::now() + within).await) })?;
+    let delivery = block_on(async { Ok(deliver(servers, &mut outbox, &posts, Instant::now() + within).await) })?;
     let is_this = |(id, _): &(MessageId, String)| *id == kept.id;
     if let Some((id, reason)) = delivery.refused.iter().find(|refused| is_this(refused)) {
         // Whoever sent it is told, and has it.
@@ -99,7 +99,7 @@ fn queue(api: &Api, mut outbox: Outbox, kept: &Kept, within: Duration) -> Result
     }
     delivery.say_refused(&mut outbox, &posts);
     if let Some(reason) = delivery.stopped_by {
-        let room = &api.who.room_id;
+        let room = &servers.who.room_id;
         say(&format!(
             "kept in the outbox ({reason}): it goes out when you join {room}, or with `tui-client outbox --send`"
         ));

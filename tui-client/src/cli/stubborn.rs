@@ -5,8 +5,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::cli::exit::{Exit, Failure};
+use crate::network::api::Api;
 use crate::network::backoff::Backoff;
 use crate::network::error::ApiError;
+use crate::network::fleet::{Fleet, Next};
 
 /// A script waits for us, so the waits do not grow beyond this.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -20,21 +22,22 @@ pub(crate) enum GaveUp {
     TimeUp(ApiError),
 }
 
-/// Makes `attempt`, which asks the server at `address`, until it is answered for good.
+/// Makes `attempt` at the server whose turn it is, until it is answered for good.
 ///
 /// # Errors
 /// With [`Exit::Refused`] when the server refuses, with [`Exit::NoConnection`] when `within` is over.
 pub(crate) async fn until_answered<T>(
-    address: &str,
+    servers: &Fleet,
     within: Duration,
-    attempt: impl AsyncFnMut() -> Result<T, ApiError>,
+    attempt: impl AsyncFnMut(&Api) -> Result<T, ApiError>,
 ) -> Result<T, Failure> {
-    until_answered_by(Instant::now() + within, attempt).await.map_err(|gave_up| match gave_up {
+    until_answered_by(servers, Instant::now() + within, attempt).await.map_err(|gave_up| match gave_up {
         GaveUp::Refused(error) => error.into(),
         GaveUp::TimeUp(ApiError::Unreachable(words)) => Failure::new(
             Exit::NoConnection,
             format!(
-                "connecting to {address} for {}: {words}: start a server there, or name another one with --server",
+                "connecting to {} for {}: {words}: start a server there, or name another one with --server",
+                servers.addresses(),
                 in_words(within)
             ),
         ),
@@ -49,24 +52,32 @@ fn in_words(duration: Duration) -> String {
     if duration.is_zero() { "0s".to_owned() } else { format!("{duration:?}") }
 }
 
-/// Makes `attempt` until it is answered for good or the `deadline` has come.
+/// Makes `attempt` until it is answered for good or the `deadline` has come. When a server fails, another one is tried at once;
+/// when all have, there is a wait.
 ///
 /// # Errors
 /// When the server refuses, or when it has not answered by then.
 pub(crate) async fn until_answered_by<T>(
+    servers: &Fleet,
     deadline: Instant,
-    mut attempt: impl AsyncFnMut() -> Result<T, ApiError>,
+    mut attempt: impl AsyncFnMut(&Api) -> Result<T, ApiError>,
 ) -> Result<T, GaveUp> {
     let mut backoff = Backoff::default();
     let mut last = ApiError::Unreachable("no answer".to_owned());
-    while let Ok(result) = timeout_at(deadline, attempt()).await {
+    while let Ok(result) = timeout_at(deadline, attempt(&servers.api())).await {
         last = match result {
-            Ok(answer) => return Ok(answer),
-            Err(error @ (ApiError::Refused(_) | ApiError::Unheard(_) | ApiError::Token(_))) => {
-                return Err(GaveUp::Refused(error));
+            Ok(answer) => {
+                servers.answered();
+                return Ok(answer);
             }
-            Err(error @ (ApiError::Busy { .. } | ApiError::Unreachable(_))) => error,
+            Err(error) => error,
         };
+        if last.may_differ_elsewhere() && servers.pass() == Next::Another {
+            continue;
+        }
+        if let ApiError::Refused(_) | ApiError::Unheard(_) | ApiError::Token(_) = last {
+            return Err(GaveUp::Refused(last));
+        }
         let asked = if let ApiError::Busy { retry_after, .. } = &last { *retry_after } else { None };
         let wait = backoff.next_wait(rand::random(), asked).min(LONGEST_WAIT);
         if timeout_at(deadline, sleep(wait)).await.is_err() {

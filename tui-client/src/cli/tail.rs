@@ -19,7 +19,7 @@ use crate::cli::lines::Style;
 use crate::cli::listener::{Heard, Listener, WhenFull};
 use crate::cli::pages::{Pages, moment};
 use crate::config::Settings;
-use crate::network::api::Api;
+use crate::network::fleet::Fleet;
 
 /// How long a page of what was said before is tried for.
 const PAGE_WITHIN: Duration = Duration::from_secs(10);
@@ -78,7 +78,7 @@ impl Tail {
         let begin = self.after.map(|seq| Begin::After(Seq(seq))).or(self.since.map(Begin::Since));
         let last = if begin.is_some() { 0 } else { self.last };
         let membership = self.settings.membership(last)?;
-        let pages = Pages { api: Api::new(&membership)?, timeout: PAGE_WITHIN };
+        let pages = Pages { servers: Fleet::new(&membership)?, timeout: PAGE_WITHIN };
         let reader = Reader { pages, style: Style::for_stdout(self.json) };
         if self.no_follow {
             return block_on(async {

@@ -10,7 +10,7 @@ use crate::cli::lines::written;
 use crate::cli::stubborn::until_answered;
 use crate::cli::{block_on, duration};
 use crate::config::Settings;
-use crate::network::api::Api;
+use crate::network::fleet::Fleet;
 
 #[derive(Debug, Args)]
 #[command(after_help = exit::help())]
@@ -25,9 +25,9 @@ pub(crate) struct Token {
 
 impl Token {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let api = Api::new(&self.settings.membership(0)?)?;
+        let servers = Fleet::new(&self.settings.membership(0)?)?;
         block_on(async {
-            let token = until_answered(&api.address(), self.timeout, async || api.token().await).await?;
+            let token = until_answered(&servers, self.timeout, async |api| api.token().await).await?;
             written(writeln!(std::io::stdout(), "{token}")).map(|_| ())
         })
     }

@@ -11,8 +11,8 @@ use crate::cli::lines::{Style, written};
 use crate::cli::stubborn::until_answered;
 use crate::cli::{block_on, duration, say};
 use crate::config::Settings;
-use crate::network::api::Api;
 use crate::network::error::ApiError;
+use crate::network::fleet::Fleet;
 
 #[derive(Debug, Args)]
 #[command(after_help = exit::help())]
@@ -31,8 +31,8 @@ pub(crate) struct Who {
 
 impl Who {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let api = Api::new(&self.settings.membership(0)?)?;
-        let answer = block_on(until_answered(&api.address(), self.timeout, async || {
+        let servers = Fleet::new(&self.settings.membership(0)?)?;
+        let answer = block_on(until_answered(&servers, self.timeout, async |api| {
             // What fails before the question says nothing of who can answer it.
             api.token().await?;
             of_this_server(api.room().await)

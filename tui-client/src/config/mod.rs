@@ -21,6 +21,7 @@ use crate::app::preferences::Preferences;
 use crate::config::file::ConfigFile;
 use crate::config::table::Config;
 use crate::network::Membership;
+use crate::network::servers::Servers;
 
 /// Where a server on this machine listens unless it was told otherwise.
 pub const DEFAULT_SERVER: &str = "http://127.0.0.1:8000";
@@ -43,9 +44,10 @@ pub(crate) struct Person {
     #[arg(short, long, env = "DUET_USER", value_name = "NAME")]
     user: Option<Username>,
 
-    /// The server's address [default: the configuration file's, else http://127.0.0.1:8000]
-    #[arg(short, long, env = "DUET_SERVER", value_name = "URL", value_parser = server)]
-    server: Option<Url>,
+    /// The server's address; given again, or with commas between, those of servers that are one [default: the configuration
+    /// file's, else http://127.0.0.1:8000]
+    #[arg(short, long, env = "DUET_SERVER", value_name = "URL", value_parser = server, value_delimiter = ',')]
+    server: Vec<Url>,
 
     /// An e-mail address that goes into your token
     #[arg(long, env = "DUET_EMAIL", value_name = "ADDRESS")]
@@ -140,8 +142,9 @@ impl Person {
         last: u32,
     ) -> Result<(Membership, Preferences), ConfigError> {
         let user = self.user.or(config.user).or_else(login_name).ok_or(ConfigError::NoUser)?;
-        let (server, email) = (self.server.unwrap_or(config.server), self.email.unwrap_or(config.email));
-        Ok((Membership { server, room, user, email, last }, config.preferences))
+        let servers = Servers::new(self.server).unwrap_or(config.servers);
+        let email = self.email.unwrap_or(config.email);
+        Ok((Membership { servers, room, user, email, last }, config.preferences))
     }
 }
 

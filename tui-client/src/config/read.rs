@@ -5,15 +5,15 @@ use std::ops::Range;
 
 use ratatui::style::Color;
 use toml::Spanned;
-use toml::de::{DeString, DeTable, DeValue};
+use toml::de::{DeArray, DeString, DeTable, DeValue};
 
 use crate::app::colours::PARTS;
 use crate::app::commands::key::Key;
 use crate::app::commands::{self, Command};
 use crate::config::problem::Problem;
 use crate::config::syntax::broken;
-use crate::config::table::{self, COLOURS_SECTION, Config, KEYS, Kind, SECTIONS, Section, Setting};
-use crate::config::words::{kind, meant, no_choice, no_section, no_setting, no_switch, outside};
+use crate::config::table::{self, COLOURS_SECTION, Config, KEYS, Kind, Position, SECTIONS, Section, Setting};
+use crate::config::words::{kind, meant, no_choice, no_section, no_setting, no_switch, no_texts, outside};
 
 /// The commands that a person cannot do without.
 const NEEDED: [&str; 2] = ["send", "quit"];
@@ -140,11 +140,15 @@ impl Reader<'_> {
             (Kind::Switch(set), DeValue::Boolean(is_on)) => set(config, *is_on),
             (Kind::Text(set), DeValue::String(text)) if !text.is_empty() => set(config, text)?,
             (Kind::Text(_), DeValue::String(_)) => {}
+            (Kind::Texts(set), DeValue::String(text)) if !text.is_empty() => set(config, text, Position::First)?,
+            (Kind::Texts(_), DeValue::String(_)) => {}
+            (Kind::Texts(set), DeValue::Array(written)) => return texts(setting, *set, config, written),
             (Kind::Choice(choices), DeValue::String(text)) => {
                 let choice = choices.iter().find(|choice| choice.word == text);
                 choice.ok_or_else(|| no_choice(choices, text))?.set(config);
             }
             (Kind::Switch(_), value) => return Err(no_switch(setting.name, value)),
+            (Kind::Texts(_), value) => return Err(no_texts(setting.name, value)),
             (Kind::Text(_), value) => return Err(format!("{} is a text in quotes, not {}", setting.name, kind(value))),
             (Kind::Choice(choices), value) => {
                 let words = table::words(choices);
@@ -243,6 +247,24 @@ impl Reader<'_> {
     }
 }
 
+/// Sets what stands there several times; what is empty counts as not written.
+fn texts(
+    setting: &Setting,
+    set: fn(&mut Config, &str, Position) -> Result<(), String>,
+    config: &mut Config,
+    written: &DeArray<'_>,
+) -> Result<(), String> {
+    let mut position = Position::First;
+    for written in written {
+        let text = written.get_ref().as_str().ok_or_else(|| no_texts(setting.name, written.get_ref()))?;
+        if !text.is_empty() {
+            set(config, text, position)?;
+            position = Position::Behind;
+        }
+    }
+    Ok(())
+}
+
 fn key(command: &Command, value: &DeValue<'_>) -> Result<Key, String> {
     let DeValue::String(text) = value else {
         return Err(format!("{} is a key in quotes or several in brackets, not {}", command.id, kind(value)));
@@ -271,6 +293,7 @@ mod tests {
     use crate::app::colours::Part;
     use crate::app::commands::{Action, Draft};
     use crate::app::preferences::{Glyphs, Notifications, Switch, ThemeName, Times};
+    use crate::config::DEFAULT_SERVER;
 
     fn understood(text: &str) -> Read {
         read(text).unwrap_or_else(|problems| panic!("{problems:?}"))
@@ -315,8 +338,8 @@ mod tests {
              [writing]\nemoji = false\nidle-after = \"90s\"\n[notifications]\nshow = \"off\"\n\
              [colours]\nme = \"#ff8800\"\n",
         );
-        let Config { server, user, email, preferences } = read.config;
-        assert_eq!(server.as_str(), "http://chat.example.org/");
+        let Config { servers, user, email, preferences } = read.config;
+        assert_eq!(servers.to_string(), "http://chat.example.org");
         assert_eq!(user.map(|user| user.to_string()).as_deref(), Some("alice"));
         assert_eq!(email.as_str(), "a@example.org");
         assert_eq!(preferences.theme, ThemeName::HighContrast);
@@ -335,6 +358,30 @@ mod tests {
         };
         assert!(read.changes.iter().any(|change| Change { at: 0, ..change.clone() } == theme), "{:?}", read.changes);
         assert_eq!(understood("[writing]\nidle-after = \"never\"").config.preferences.idle_after, None);
+    }
+
+    #[test]
+    fn one_address_or_several_are_taken() {
+        let servers = |value: &str| understood(&format!("[server]\naddress = {value}\n")).config.servers.to_string();
+        assert_eq!(servers("\"a.example\""), "http://a.example");
+        assert_eq!(
+            servers("[\"b.example\", \"https://a.example\", \"\", \"b.example\"]"),
+            "http://b.example,https://a.example"
+        );
+        for nothing in ["\"\"", "[]", "[\"\"]"] {
+            assert_eq!(servers(nothing), DEFAULT_SERVER);
+        }
+        check(
+            "[server]\naddress = [\"a.example\", \"ftp://a\"]\n",
+            "[\"a.example\", \"ftp://a\"]",
+            "write it like http://",
+        );
+        check(
+            "[server]\naddress = [\"a.example\", 3]\n",
+            "[\"a.example\", 3]",
+            "address is a text in quotes or several in brackets, not a number",
+        );
+        check("[server]\naddress = 3\n", "3", "address is a text in quotes or several in brackets, not a number");
     }
 
     #[test]

@@ -38,7 +38,7 @@ fn unquoted(word: &str, setting: Option<&Setting>) -> String {
             Some(near) if near != word => format!("a text stands in quotes: did you mean {near:?}?"),
             Some(_) | None => format!("a text stands in quotes: write {word:?}"),
         },
-        Some((_, Kind::Text(_))) | None => format!("a text stands in quotes: write {word:?}"),
+        Some((_, Kind::Text(_) | Kind::Texts(_))) | None => format!("a text stands in quotes: write {word:?}"),
     }
 }
 

@@ -6,18 +6,18 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use reqwest::Url;
 use shared::names::{Email, Username};
 
 use crate::app::preferences::{Glyphs, Notifications, Preferences, Switch, ThemeName, Times};
 use crate::config::problem::nearest;
 use crate::config::{DEFAULT_SERVER, server};
+use crate::network::servers::Servers;
 
 /// What the file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// The server, unless a flag or the environment names one.
-    pub server: Url,
+    /// The servers, unless a flag or the environment names some.
+    pub servers: Servers,
     /// The name to be seen under, unless a flag or the environment names one.
     pub user: Option<Username>,
     /// The e-mail address, unless a flag or the environment names one.
@@ -30,7 +30,7 @@ impl Default for Config {
     #[expect(clippy::expect_used, reason = "constants, which every test of the settings reads")]
     fn default() -> Self {
         Self {
-            server: server(DEFAULT_SERVER).expect("an address"),
+            servers: server(DEFAULT_SERVER).expect("an address").into(),
             user: None,
             email: "".parse().expect("an empty address is allowed"),
             preferences: Preferences::default(),
@@ -67,10 +67,21 @@ pub struct Setting {
 pub enum Kind {
     /// A text; empty counts as not set. An error says what is wrong with it.
     Text(fn(&mut Config, &str) -> Result<(), String>),
+    /// A text or several, each read by itself; what is written first comes first. Empty ones count as not set.
+    Texts(fn(&mut Config, &str, Position) -> Result<(), String>),
     /// One word of these.
     Choice(&'static [Choice]),
     /// `true` or `false`.
     Switch(fn(&mut Config, bool)),
+}
+
+/// Where a text stands among several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Position {
+    /// It takes the place of what held before.
+    First,
+    /// It comes behind those before it.
+    Behind,
 }
 
 /// A word that may be chosen, and what it changes.
@@ -113,9 +124,9 @@ pub const SECTIONS: &[Section] = &[
         settings: &[
             Setting {
                 name: "address",
-                kind: Kind::Text(|config, text| server(text).map(|url| config.server = url)),
+                kind: Kind::Texts(address),
                 default: "\"http://127.0.0.1:8000\"",
-                help: "the server's address",
+                help: "the server's address, or in brackets those of several servers that are one",
             },
             Setting {
                 name: "user",
@@ -207,6 +218,15 @@ fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T,
 
 fn switch(is_on: bool) -> Switch {
     if is_on { Switch::On } else { Switch::Off }
+}
+
+fn address(config: &mut Config, text: &str, position: Position) -> Result<(), String> {
+    let address = server(text)?;
+    config.servers = match position {
+        Position::First => address.into(),
+        Position::Behind => config.servers.clone().and(address),
+    };
+    Ok(())
 }
 
 fn idle_after(config: &mut Config, text: &str) -> Result<(), String> {

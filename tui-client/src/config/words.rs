@@ -47,6 +47,10 @@ pub(super) fn no_switch(name: &str, value: &DeValue<'_>) -> String {
     }
 }
 
+pub(super) fn no_texts(name: &str, value: &DeValue<'_>) -> String {
+    format!("{name} is a text in quotes or several in brackets, not {}", kind(value))
+}
+
 /// The end of a sentence that says that there is no `word`.
 pub(super) fn meant<'a>(word: &str, candidates: impl Iterator<Item = &'a str>, all: &str) -> String {
     match nearest(word, candidates) {

@@ -1,7 +1,7 @@
 //! The HTTP routes: a token, a post, a page of history, and the request that opens a WebSocket.
 
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -31,7 +31,8 @@ pub struct Api {
     server: Url,
     /// Who asks for a token, for which room.
     pub(crate) who: TokenRequest,
-    token: Mutex<Option<Token>>,
+    /// Servers that are one take each other's.
+    token: Arc<Mutex<Option<Token>>>,
 }
 
 /// Which messages of a room's history are wanted.
@@ -59,14 +60,13 @@ pub struct Readiness {
 }
 
 impl Api {
-    /// Makes ready to talk to the membership's server; connects to nothing yet.
+    /// Makes ready to talk to the first of the membership's servers; connects to nothing yet.
     ///
     /// # Errors
     /// When the system's trusted certificates cannot be read, for a server on `https`.
     pub fn new(membership: &Membership) -> Result<Self, ApiError> {
-        let Membership { server, room, user, email, .. } = membership.clone();
-        let who = TokenRequest { username: user, email, room_id: room };
-        Ok(Self { http: client(&server)?, server, who, token: Mutex::new(None) })
+        let server = membership.servers.first().clone();
+        Ok(Self { http: client(&server)?, server, who: membership.token_request(), token: Arc::default() })
     }
 
     /// Where the server is, for a person: host and port.
@@ -74,11 +74,15 @@ impl Api {
         host_and_port(&self.server)
     }
 
+    /// The same at another server, which is one with this one.
+    pub(crate) fn beside(&self, server: Url) -> Result<Self, ApiError> {
+        let (who, token) = (self.who.clone(), Arc::clone(&self.token));
+        Ok(Self { http: client(&server)?, server, who, token })
+    }
+
     /// The same with connections of its own, for when the old ones may be dead without knowing it.
     pub(crate) fn afresh(&self) -> Result<Self, ApiError> {
-        let token = self.held().take();
-        let (server, who) = (self.server.clone(), self.who.clone());
-        Ok(Self { http: client(&server)?, server, who, token: Mutex::new(token) })
+        self.beside(self.server.clone())
     }
 
     /// A token that is good for a while yet.

@@ -14,6 +14,9 @@ const EARLY: Duration = Duration::from_secs(60);
 const CAP: Duration = Duration::from_secs(15);
 const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 
+/// No pause before another server is tried is longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
 /// Exponential back-off with full jitter: after an outage clients come back spread out, not all at once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Backoff {
@@ -37,6 +40,13 @@ impl Backoff {
         let wait = jitter + asked.unwrap_or_default().min(LONGEST_ASKED);
         self.waited = self.waited.saturating_add(wait);
         wait
+    }
+
+    /// The pause before another server is tried than the one that was lost, given a `chance` from 0 to 1 and what that one
+    /// asked for, if it did: all of its clients come at once.
+    #[must_use]
+    pub fn pause(chance: f64, asked: Option<Duration>) -> Duration {
+        asked.unwrap_or(AT_ONCE).min(LONGEST_PAUSE).mul_f64(chance.clamp(0.0, 1.0))
     }
 
     /// An attempt has gone well: begin anew.
@@ -79,6 +89,14 @@ mod tests {
         assert_eq!(Backoff::default().next_wait(0.0, asked), Duration::from_secs(2));
         assert_eq!(late().next_wait(1.0, asked), Duration::from_secs(17));
         assert_eq!(Backoff::default().next_wait(0.0, Some(Duration::MAX)), Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn those_who_leave_a_server_are_spread_over_a_second_at_the_most() {
+        assert_eq!(Backoff::pause(1.0, None), AT_ONCE);
+        assert_eq!(Backoff::pause(0.5, Some(Duration::from_millis(400))), Duration::from_millis(200));
+        assert_eq!(Backoff::pause(1.0, Some(Duration::from_secs(30))), Duration::from_secs(1));
+        assert_eq!(Backoff::pause(0.0, Some(Duration::MAX)), Duration::ZERO);
     }
 
     #[test]

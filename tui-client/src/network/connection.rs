@@ -2,7 +2,6 @@
 //! events between the screen and the server.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::FutureExt;
@@ -13,10 +12,10 @@ use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
-use crate::network::api::Api;
 use crate::network::backoff::Backoff;
 use crate::network::error::ApiError;
 use crate::network::feed::{Feed, Verdict};
+use crate::network::fleet::{Fleet, Next};
 use crate::network::link::{Link, LinkEvent};
 use crate::network::posts::Posts;
 use crate::network::questions::Questions;
@@ -32,7 +31,7 @@ const GOOD_AFTER: Duration = Duration::from_secs(5);
 const LAST_POSTS_WITHIN: Duration = Duration::from_millis(800);
 
 pub(crate) struct Connection {
-    api: Arc<Api>,
+    servers: Fleet,
     last: u32,
     /// Events that the screen has not taken yet. While there are any, the socket is not read.
     untold: VecDeque<NetworkEvent>,
@@ -52,11 +51,10 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(api: Api, last: u32, attention: AttentionState) -> Self {
-        let api = Arc::new(api);
+    pub(crate) fn new(servers: Fleet, last: u32, attention: AttentionState) -> Self {
         Self {
-            posts: Posts::new(Arc::clone(&api)),
-            api,
+            posts: Posts::new(servers.fork()),
+            servers,
             last,
             untold: VecDeque::new(),
             link: Link::Parked,
@@ -146,8 +144,8 @@ impl Connection {
         match request {
             Request::Post { id, content } => self.posts.push(id, content),
             Request::Read(seq) => self.receipts.read(seq),
-            Request::PageBefore(seq) => self.questions.fetch_before(Arc::clone(&self.api), seq),
-            Request::Search { query, before } => self.questions.look_for(Arc::clone(&self.api), query, before),
+            Request::PageBefore(seq) => self.questions.fetch_before(self.servers.fork(), seq),
+            Request::Search { query, before } => self.questions.look_for(self.servers.fork(), query, before),
             Request::Typing(state) => self.say(&ClientFrame::Typing(Activity { state })),
             Request::Attention(state) => {
                 self.attention = state;
@@ -173,6 +171,7 @@ impl Connection {
         let is_accepted = matches!(event, NetworkEvent::Posted(_));
         self.tell(event);
         if is_accepted && matches!(self.link, Link::Waiting { may_hurry: true, .. }) {
+            self.servers.turn_to(&self.posts.api());
             self.connect();
         }
     }
@@ -189,16 +188,19 @@ impl Connection {
 
     fn connect(&mut self) {
         self.bye = None;
+        let api = self.servers.api();
+        if self.servers.are_several() {
+            self.tell(NetworkEvent::Server(api.address()));
+        }
         self.tell(NetworkEvent::Connecting);
         self.opened_with = self.attention;
-        let (api, resume, last, attention) =
-            (Arc::clone(&self.api), self.feed.resume_point(), self.last, self.attention);
+        let (resume, last, attention) = (self.feed.resume_point(), self.last, self.attention);
         let opening = async move { Socket::open(&api, resume, last, attention).await.map(Box::new) };
         self.link = Link::Opening(opening.boxed());
     }
 
     fn ask_for_seat(&mut self) {
-        let api = Arc::clone(&self.api);
+        let api = self.servers.api();
         self.link = Link::Asking(async move { api.room().await }.boxed());
     }
 
@@ -209,7 +211,7 @@ impl Connection {
         let seat = self.seat.get_or_insert_default();
         match answer {
             Ok(RoomAnswer { occupants, .. }) => {
-                let seats = seat.hear(occupants, &self.api.who.username, now);
+                let seats = seat.hear(occupants, &self.servers.who.username, now);
                 if seats == Seats::Free {
                     return self.connect();
                 }
@@ -223,6 +225,7 @@ impl Connection {
             }
             Err(ApiError::Unreachable(words) | ApiError::Busy { words, .. } | ApiError::Token(words)) => {
                 seat.hold_back(now);
+                self.servers.pass();
                 self.link = Link::Seatless(ask_at);
                 if seat.is_lost {
                     self.tell_lost(words, ask_at - now);
@@ -255,9 +258,9 @@ impl Connection {
 
     /// Where one connection is dead without a word, those of the posts are as well.
     fn start_over(&mut self) {
-        if let Ok(api) = self.api.afresh() {
-            self.api = Arc::new(api);
-            self.posts.start_over(Arc::clone(&self.api));
+        if let Ok(servers) = self.servers.afresh() {
+            self.servers = servers;
+            self.posts.start_over(self.servers.fork());
         }
     }
 
@@ -270,6 +273,9 @@ impl Connection {
             LinkEvent::Opened(Err(ApiError::Unreachable(words))) => self.lose(words, None),
             LinkEvent::Opened(Err(ApiError::Busy { words, retry_after, .. })) => self.lose(words, retry_after),
             LinkEvent::Opened(Err(ApiError::Token(_))) => self.lose("token refused".to_owned(), None),
+            LinkEvent::Opened(Err(ApiError::Unheard(_))) if self.servers.are_several() => {
+                self.lose("no Duet server".to_owned(), None);
+            }
             LinkEvent::Opened(Err(ApiError::Unheard(sentence) | ApiError::Refused(sentence))) => {
                 self.park(NetworkEvent::Refused(sentence))
             }
@@ -291,7 +297,7 @@ impl Connection {
                 self.receipts.welcome(welcome.resume);
                 self.welcomed_at = Some(Instant::now());
                 self.seat = None;
-                self.posts.hurry();
+                self.posts.follow(&self.servers.api());
                 self.tell(NetworkEvent::Welcomed(welcome));
                 // A server that did not look at how it was opened counts a new connection as attended.
                 if self.attention == AttentionState::Idle || self.attention != self.opened_with {
@@ -335,10 +341,15 @@ impl Connection {
         self.lose(known.map(str::to_owned).or(said).unwrap_or(otherwise), retry_after);
     }
 
-    /// Waits for the next attempt.
+    /// Goes to another server, or waits for the next attempt.
     fn lose(&mut self, reason: String, retry_after: Option<Duration>) {
-        if self.welcomed_at.take().is_some_and(|at| at.elapsed() >= GOOD_AFTER) {
+        let welcomed_at = self.welcomed_at.take();
+        if welcomed_at.is_some_and(|at| at.elapsed() >= GOOD_AFTER) {
             self.backoff.reset();
+            self.servers.answered();
+        }
+        if self.servers.pass() == Next::Another && self.seat.is_none() {
+            return self.go_elsewhere(reason, welcomed_at.map(|_| Backoff::pause(rand::random(), retry_after)));
         }
         let wait = self.backoff.next_wait(rand::random(), retry_after);
         let now = Instant::now();
@@ -352,6 +363,16 @@ impl Connection {
             None => Link::Waiting { until: now + wait, may_hurry: retry_after.is_none() },
         };
         self.tell_lost(reason, wait);
+    }
+
+    /// Tries another server at once; after a pause where this one was lost and not only tried. Of that nothing is told: there
+    /// was no connection before.
+    fn go_elsewhere(&mut self, reason: String, pause: Option<Duration>) {
+        let wait = pause.unwrap_or_default();
+        self.link = Link::Waiting { until: Instant::now() + wait, may_hurry: true };
+        if pause.is_some() {
+            self.tell_lost(reason, wait);
+        }
     }
 
     fn tell_lost(&mut self, reason: String, wait: Duration) {

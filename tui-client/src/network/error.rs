@@ -37,6 +37,14 @@ pub enum ApiError {
 }
 
 impl ApiError {
+    /// Whether another server that is one with this one may have another answer.
+    pub(crate) fn may_differ_elsewhere(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Busy { .. } | Self::Token(_) | Self::Unheard(_) => true,
+            Self::Refused(_) => false,
+        }
+    }
+
     /// A refusal of something that only came before what was asked.
     pub(crate) fn before_the_request(self) -> Self {
         match self {

@@ -5,19 +5,21 @@
 //!
 //! Read in this order: this file, `connection` (the task), `link` (what it is about), `feed` (which messages are new), `socket`
 //! (one connection), `posts` (messages on their way out), `receipts` (how far we have come), `questions` (pages and searches),
-//! `seat` (in a full room), `api` (the HTTP routes).
+//! `seat` (in a full room), `fleet` (several servers that are one), `api` (the HTTP routes).
 
 pub mod api;
 pub mod backoff;
 mod connection;
 pub mod error;
 mod feed;
+pub mod fleet;
 mod link;
 mod plain;
 mod posts;
 mod questions;
 mod receipts;
 mod seat;
+pub mod servers;
 mod sleep;
 mod socket;
 mod token;
@@ -28,13 +30,14 @@ use jiff::Timestamp;
 use shared::frames::{AttentionState, Gap, Presence, Receipt, Typing, TypingState, Welcome};
 use shared::message::{Message, Seq};
 use shared::names::{Email, MessageId, RoomId, Username};
-use shared::rest::{HistoryPage, SearchPage};
+use shared::rest::{HistoryPage, SearchPage, TokenRequest};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use crate::network::api::Api;
 use crate::network::connection::Connection;
 use crate::network::error::ApiError;
+use crate::network::fleet::Fleet;
+use crate::network::servers::Servers;
 use crate::outbox::lines::Whose;
 
 /// A person cannot type ahead this far, so the screen never waits to hand a request over.
@@ -46,8 +49,8 @@ const EVENTS: usize = 256;
 /// Who joins what, and where.
 #[derive(Debug, Clone)]
 pub struct Membership {
-    /// The server's base address, `http://` or `https://`.
-    pub server: reqwest::Url,
+    /// The base addresses of the servers, `http://` or `https://`.
+    pub servers: Servers,
     /// The room.
     pub room: RoomId,
     /// The name to be seen under.
@@ -61,6 +64,8 @@ pub struct Membership {
 /// What happened on the network.
 #[derive(Debug, Clone, PartialEq)]
 pub enum NetworkEvent {
+    /// Of several servers the one that is tried now: host and port. [`NetworkEvent::Connecting`] follows.
+    Server(String),
     /// An attempt to connect has begun.
     Connecting,
     /// We are in. Messages that follow continue where the last one was, or as `welcome.resume` says.
@@ -171,7 +176,12 @@ impl Membership {
     #[must_use]
     pub fn whose(&self) -> Whose {
         let (room, user) = (self.room.clone(), self.user.clone());
-        Whose { server: self.server.to_string(), room, user }
+        Whose { server: self.servers.key(), room, user }
+    }
+
+    /// Who asks for a token, and for which room.
+    pub(crate) fn token_request(&self) -> TokenRequest {
+        TokenRequest { username: self.user.clone(), email: self.email.clone(), room_id: self.room.clone() }
     }
 }
 
@@ -188,7 +198,7 @@ pub fn start(membership: &Membership) -> Result<Network, ApiError> {
 /// # Errors
 /// As [`start`].
 pub fn start_with(membership: &Membership, attention: AttentionState) -> Result<Network, ApiError> {
-    let connection = Connection::new(Api::new(membership)?, membership.last, attention);
+    let connection = Connection::new(Fleet::new(membership)?, membership.last, attention);
     let (requests, requests_in) = mpsc::channel(REQUESTS);
     let (events_out, events) = mpsc::channel(EVENTS);
     Ok(Network { requests, events, task: tokio::spawn(connection.run(requests_in, events_out)) })

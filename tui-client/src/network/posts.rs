@@ -12,10 +12,11 @@ use crate::network::NetworkEvent;
 use crate::network::api::Api;
 use crate::network::backoff::Backoff;
 use crate::network::error::ApiError;
+use crate::network::fleet::{Fleet, Next};
 
 /// The queue of posts. It is as long as the outbox lets it be, which keeps on disk what is in it.
 pub(crate) struct Posts {
-    api: Arc<Api>,
+    servers: Fleet,
     waiting: VecDeque<(MessageId, String)>,
     /// The attempt to post the first of `waiting`.
     attempt: Option<BoxFuture<'static, Result<(), ApiError>>>,
@@ -24,9 +25,9 @@ pub(crate) struct Posts {
 }
 
 impl Posts {
-    pub(crate) fn new(api: Arc<Api>) -> Self {
+    pub(crate) fn new(servers: Fleet) -> Self {
         let waiting = VecDeque::new();
-        Self { api, waiting, attempt: None, try_at: Instant::now(), backoff: Backoff::default() }
+        Self { servers, waiting, attempt: None, try_at: Instant::now(), backoff: Backoff::default() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -38,14 +39,30 @@ impl Posts {
         self.waiting.push_back((id, content));
     }
 
-    /// Does not wait any longer: the server has just been heard of.
+    /// Does not wait any longer.
     pub(crate) fn hurry(&mut self) {
         self.try_at = Instant::now();
     }
 
+    /// The server that posts are made to.
+    pub(crate) fn api(&self) -> Arc<Api> {
+        self.servers.api()
+    }
+
+    /// Goes on at the server that holds the connection now. What is under way at another one may have been lost with it,
+    /// and is made again.
+    pub(crate) fn follow(&mut self, api: &Arc<Api>) {
+        if !Arc::ptr_eq(&self.servers.api(), api) {
+            self.servers.turn_to(api);
+            self.attempt = None;
+        }
+        self.servers.answered();
+        self.hurry();
+    }
+
     /// Gives up an attempt over a connection that is dead, and makes it again over another one.
-    pub(crate) fn start_over(&mut self, api: Arc<Api>) {
-        self.api = api;
+    pub(crate) fn start_over(&mut self, servers: Fleet) {
+        self.servers = servers;
         self.attempt = None;
         self.hurry();
     }
@@ -65,15 +82,23 @@ impl Posts {
                 continue;
             };
             sleep_until(self.try_at).await;
-            let api = Arc::clone(&self.api);
+            let api = self.servers.api();
             self.attempt = Some(async move { api.post(&id, &content).await }.boxed());
         }
     }
 
     fn judge(&mut self, result: Result<(), ApiError>) -> Option<NetworkEvent> {
+        if let Err(error) = &result
+            && error.may_differ_elsewhere()
+            && self.servers.pass() == Next::Another
+        {
+            self.hurry();
+            return None;
+        }
         let retry_after = match result {
             Ok(()) => {
                 self.backoff.reset();
+                self.servers.answered();
                 return self.waiting.pop_front().map(|(id, _)| NetworkEvent::Posted(id));
             }
             Err(ApiError::Refused(reason)) => {

@@ -1,14 +1,13 @@
 //! What was asked of the server and is not answered yet: a page of history, a search.
 
-use std::sync::Arc;
-
 use futures_util::future::{BoxFuture, FutureExt, OptionFuture, pending};
 use shared::message::Seq;
 use shared::rest::MAX_FOUND;
 
 use crate::network::NetworkEvent;
-use crate::network::api::{Api, Range};
+use crate::network::api::Range;
 use crate::network::error::ApiError;
+use crate::network::fleet::Fleet;
 
 /// How many older messages a page brings: some screens full.
 const PAGE: u32 = 200;
@@ -21,9 +20,9 @@ pub(crate) struct Questions {
 }
 
 impl Questions {
-    pub(crate) fn fetch_before(&mut self, api: Arc<Api>, seq: Seq) {
+    pub(crate) fn fetch_before(&mut self, servers: Fleet, seq: Seq) {
         let page = async move {
-            match api.page(Range::Before(seq), PAGE).await {
+            match servers.ask(|api| async move { api.page(Range::Before(seq), PAGE).await }).await {
                 Ok(page) => NetworkEvent::Page(page),
                 Err(error) => NetworkEvent::PageFailed(in_few_words(error)),
             }
@@ -31,9 +30,10 @@ impl Questions {
         self.page = Some(page.boxed()).into();
     }
 
-    pub(crate) fn look_for(&mut self, api: Arc<Api>, query: String, before: Option<Seq>) {
+    pub(crate) fn look_for(&mut self, servers: Fleet, query: String, before: Option<Seq>) {
         let search = async move {
-            match api.search(&query, before, MAX_FOUND).await {
+            let wanted = query.as_str();
+            match servers.ask(|api| async move { api.search(wanted, before, MAX_FOUND).await }).await {
                 Ok(page) => NetworkEvent::Found { query, page },
                 Err(error) => NetworkEvent::SearchFailed { query, reason: in_few_words(error) },
             }

@@ -85,7 +85,7 @@ impl Journal {
             std::fs::remove_file(path)?;
             return Ok(None);
         }
-        if contents.whose != *whose {
+        if !contents.whose.is_one_with(whose) {
             return Ok(None);
         }
         let held = contents.held;

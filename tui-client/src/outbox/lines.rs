@@ -1,6 +1,8 @@
 //! Pure. What stands in a file of the outbox: a head that says whose it is, then a line for each message, for each that
 //! the server refused, and for each that is done with. One JSON object a line.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::names::{MessageId, RoomId, Username};
@@ -11,12 +13,34 @@ const VERSION: u32 = 1;
 /// Who said something, in which room of which server.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Whose {
-    /// The server's base address.
+    /// The server's base address; of several servers that are one, all of them by
+    /// [`Servers::key`](crate::network::servers::Servers::key).
     pub server: String,
     /// The room.
     pub room: RoomId,
     /// The user.
     pub user: Username,
+}
+
+impl Whose {
+    /// The base addresses of the servers.
+    pub fn addresses(&self) -> impl Iterator<Item = &str> {
+        self.server.split(' ')
+    }
+
+    /// Whether what is kept for the other is kept for these as well: of the same user in the same room, of servers that have
+    /// an address in common. Servers that share one are one, whichever others were named with it.
+    #[must_use]
+    pub fn is_one_with(&self, other: &Self) -> bool {
+        let shares = |address| other.addresses().any(|theirs| theirs == address);
+        self.room == other.room && self.user == other.user && self.addresses().any(shares)
+    }
+
+    /// Those of both.
+    pub(crate) fn with(self, other: &Self) -> Self {
+        let all: BTreeSet<&str> = self.addresses().chain(other.addresses()).collect();
+        Self { server: Vec::from_iter(all).join(" "), ..self }
+    }
 }
 
 /// A message that is kept until the server has it.

@@ -182,10 +182,18 @@ pub fn look(folder: &Path) -> Result<BTreeMap<Whose, Held>, OutboxError> {
         if let Reading::Outbox(contents) = lines::read(&bytes)
             && !contents.held.is_empty()
         {
-            found.entry(contents.whose).or_default().extend(contents.held);
+            add(&mut found, contents.whose, contents.held);
         }
     }
     Ok(found)
+}
+
+/// Puts with what is one with it what was kept while other servers were named.
+fn add(found: &mut BTreeMap<Whose, Held>, whose: Whose, held: Held) {
+    let are_one: Vec<Whose> = found.keys().filter(|other| other.is_one_with(&whose)).cloned().collect();
+    let earlier: Vec<Held> = are_one.iter().filter_map(|one| found.remove(one)).collect();
+    let all = found.entry(are_one.iter().fold(whose, Whose::with)).or_default();
+    earlier.into_iter().chain([held]).for_each(|held| all.extend(held));
 }
 
 /// The files of a folder, by name; none where there is no folder.

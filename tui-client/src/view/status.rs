@@ -77,8 +77,10 @@ fn connection(state: &State) -> Vec<String> {
         Connection::Connecting => vec!["connecting…".to_owned()],
         Connection::Reconnecting => vec!["connecting again…".to_owned(), "connecting…".to_owned()],
         Connection::Live => {
-            let round_trip = state.round_trip.map(|time| format!("live · {} ms", time.as_millis().max(1)));
-            round_trip.into_iter().chain(["live".to_owned()]).collect()
+            let time = state.round_trip.map(|time| format!(" · {} ms", time.as_millis().max(1))).unwrap_or_default();
+            let at = state.host.as_ref().map(|host| format!("live at {host}"));
+            let fullest_first = at.map(|at| [format!("{at}{time}"), at]).into_iter().flatten();
+            fullest_first.chain([format!("live{time}"), "live".to_owned()]).collect()
         }
         Connection::Lost { reason, retry_at } => {
             let left = retry_at.duration_since(state.now).as_millis();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use shared::names::{Email, MessageId, RoomId, Username};
 use tokio::time::timeout;
 use tui_client::config::server;
+use tui_client::network::servers::Servers;
 use tui_client::network::{Membership, Network, NetworkEvent, Request, start};
 
 use crate::scripted::{SOON, Scripted, ServerSocket};
@@ -17,9 +18,19 @@ impl Client {
         Self::join_room(address, "room1")
     }
 
+    /// Joins where any of these servers is.
+    pub(crate) fn join_one_of(addresses: &[String]) -> Self {
+        let addresses = addresses.iter().map(|address| server(address).unwrap());
+        Self::join_at(Servers::new(addresses).unwrap(), "room1")
+    }
+
     pub(crate) fn join_room(address: &str, room: &str) -> Self {
+        Self::join_at(server(address).unwrap().into(), room)
+    }
+
+    fn join_at(servers: Servers, room: &str) -> Self {
         let membership = Membership {
-            server: server(address).unwrap(),
+            servers,
             room: RoomId::new(room).unwrap(),
             user: Username::new("alice").unwrap(),
             email: Email::new("alice@example.com").unwrap(),
@@ -36,7 +47,7 @@ impl Client {
     pub(crate) async fn next_within(&mut self, time: Duration) -> NetworkEvent {
         loop {
             let event = timeout(time, self.0.events.recv()).await.expect("an event").expect("the task runs");
-            if !matches!(event, NetworkEvent::Connecting | NetworkEvent::RoundTrip(_)) {
+            if !matches!(event, NetworkEvent::Server(_) | NetworkEvent::Connecting | NetworkEvent::RoundTrip(_)) {
                 return event;
             }
         }
@@ -53,7 +64,8 @@ impl Client {
             NetworkEvent::PostDelayed(reason) => format!("posts wait: {reason}"),
             NetworkEvent::PostRefused { id, reason } => format!("post {id} refused: {reason}"),
             NetworkEvent::Gap(gap) => format!("gap {}-{}", gap.from, gap.to),
-            event @ (NetworkEvent::Connecting
+            event @ (NetworkEvent::Server(_)
+            | NetworkEvent::Connecting
             | NetworkEvent::RoundTrip(_)
             | NetworkEvent::Presence(_)
             | NetworkEvent::Receipt(_)

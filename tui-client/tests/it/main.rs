@@ -39,6 +39,7 @@ mod screens;
 mod scripted;
 mod scrolling;
 mod searching;
+mod servers;
 mod several;
 mod stage;
 mod terminal;

@@ -38,7 +38,7 @@ impl House {
     pub(crate) fn opens_with(width: u16, height: u16, rooms: &[&str], preferences: Preferences) -> Self {
         let [first, more @ ..] = rooms else { panic!("no room") };
         let membership = Membership {
-            server: "http://127.0.0.1:8000".parse().unwrap(),
+            servers: "http://127.0.0.1:8000".parse::<reqwest::Url>().unwrap().into(),
             room: first.parse().unwrap(),
             user: name("alice"),
             email: "".parse().unwrap(),

@@ -41,7 +41,7 @@ impl Stage {
     /// alice opens room1; nothing is known of the server yet.
     pub(crate) fn opens(width: u16, height: u16) -> Self {
         let membership = Membership {
-            server: "http://127.0.0.1:8000".parse().unwrap(),
+            servers: "http://127.0.0.1:8000".parse::<reqwest::Url>().unwrap().into(),
             room: "room1".parse().unwrap(),
             user: name("alice"),
             email: "".parse().unwrap(),

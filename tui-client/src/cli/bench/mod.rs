@@ -65,9 +65,10 @@ Exit codes:
 #[command(allow_negative_numbers = true)]
 #[command(group(ArgGroup::new("load").args(["rate", "closed", "idle"]).required(true).multiple(true)))]
 pub(crate) struct Bench {
-    /// The server's address, http only
-    #[arg(short, long, env = "DUET_SERVER", value_name = "URL", default_value = DEFAULT_SERVER, value_parser = server)]
-    server: Url,
+    /// The server's address, http only; of several the first is measured
+    #[arg(short, long, env = "DUET_SERVER", value_name = "URL", default_value = DEFAULT_SERVER, value_parser = server,
+        value_delimiter = ',')]
+    server: Vec<Url>,
 
     /// Rooms, each with two listeners over plain WebSocket
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
@@ -162,8 +163,9 @@ impl Bench {
     }
 
     fn plan(&self) -> Result<Plan, String> {
+        let server = self.server.first().ok_or("name the --server")?;
         Plan {
-            address: plain_address(&self.server)?,
+            address: plain_address(server)?,
             run: format!("{:08x}", rand::random::<u32>()),
             load: match (self.rate, self.closed) {
                 (Some(rate), _) => Load::Rate(rate),

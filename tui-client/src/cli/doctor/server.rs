@@ -12,7 +12,8 @@ use crate::cli::doctor::Report;
 use crate::cli::ends::leave;
 use crate::cli::exit::Failure;
 use crate::cli::schema::Verdict::{Fail, Ok as Fine, Warn};
-use crate::network::api::{Api, Readiness};
+use crate::network::api::{Api, Range, Readiness};
+use crate::network::error::host_and_port;
 use crate::network::{Membership, Network, NetworkEvent, Request, new_message_id, start_with};
 
 /// How long each step may take.
@@ -20,8 +21,41 @@ const STEP_WITHIN: Duration = Duration::from_secs(5);
 /// A clock that is off by more confuses whoever reads times. The server tells its own in whole seconds.
 const CLOCKS_WITHIN: SignedDuration = SignedDuration::from_secs(5);
 
-/// Looks, and stops where nothing behind can work.
+/// Looks at each server, and whether they are one.
 pub(super) async fn look(membership: &Membership, post: bool, report: &mut Report) -> Result<(), Failure> {
+    let mut histories = Vec::new();
+    for server in membership.servers.iter() {
+        let alone = Membership { servers: server.clone().into(), ..membership.clone() };
+        look_at(&alone, post, report).await?;
+        if membership.servers.are_several() {
+            histories.push((host_and_port(server), history(&alone).await));
+        }
+    }
+    are_one(&histories, report)
+}
+
+/// Which history a server has, where it tells.
+async fn history(membership: &Membership) -> Option<String> {
+    let api = Api::new(membership).ok()?;
+    let page = timeout(STEP_WITHIN, api.page(Range::Newest, 1)).await.ok()?;
+    page.ok().map(|page| page.epoch)
+}
+
+/// Servers of which one goes on where another was lost have the same history.
+fn are_one(histories: &[(String, Option<String>)], report: &mut Report) -> Result<(), Failure> {
+    let mut known = histories.iter().filter_map(|(host, history)| Some((host, history.as_ref()?)));
+    let Some((host, history)) = known.next() else { return Ok(()) };
+    match known.find(|(_, another)| *another != history) {
+        Some((other, _)) => {
+            let words = format!("{host} and {other} have different histories: name only servers that share one");
+            report.say("servers", Fail, &words)
+        }
+        None => report.say("servers", Fine, "all that answer have the same history"),
+    }
+}
+
+/// Looks, and stops where nothing behind can work.
+async fn look_at(membership: &Membership, post: bool, report: &mut Report) -> Result<(), Failure> {
     let api = Api::new(membership)?;
     let address = api.address();
     if !reach(membership, &address, report).await? {
@@ -42,7 +76,7 @@ pub(super) async fn look(membership: &Membership, post: bool, report: &mut Repor
 
 /// Finds the server's address and connects to it.
 async fn reach(membership: &Membership, address: &str, report: &mut Report) -> Result<bool, Failure> {
-    let url = &membership.server;
+    let url = membership.servers.first();
     let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(80));
     let asked = Instant::now();
     let found: Vec<SocketAddr> = match timeout(STEP_WITHIN, lookup_host((host.trim_matches(['[', ']']), port))).await {

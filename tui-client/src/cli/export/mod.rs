@@ -24,7 +24,7 @@ use crate::cli::pages::{Pages, Span};
 use crate::cli::ticker::{bar, clear, show};
 use crate::cli::{block_on, duration, say};
 use crate::config::Settings;
-use crate::network::api::Api;
+use crate::network::fleet::Fleet;
 
 #[derive(Debug, Args)]
 #[command(after_help = exit::help())]
@@ -64,7 +64,7 @@ impl Export {
     /// Gives the number of a signal that ended it before its end.
     pub(crate) fn run(self) -> Result<Option<i32>, Failure> {
         let membership = self.settings.membership(0)?;
-        let pages = Pages { api: Api::new(&membership)?, timeout: self.timeout };
+        let pages = Pages { servers: Fleet::new(&membership)?, timeout: self.timeout };
         let there = if self.force { Existing::Replace } else { Existing::Keep };
         let mut sink = Sink::open(self.output, there)?;
         let mut writer = Writer::new(self.format, membership.room);

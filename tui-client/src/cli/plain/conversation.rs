@@ -182,7 +182,8 @@ impl Conversation {
                 self.not_sent(&format!("{reason}; `tui-client outbox` keeps it"));
                 return Some(Deed::Refuse { id, reason });
             }
-            NetworkEvent::Connecting
+            NetworkEvent::Server(_)
+            | NetworkEvent::Connecting
             | NetworkEvent::SeatsTaken(_)
             | NetworkEvent::RoundTrip(_)
             | NetworkEvent::Page(_)
@@ -302,7 +303,7 @@ mod tests {
 
     fn talk(typist: Typist) -> Conversation {
         let membership = Membership {
-            server: "http://127.0.0.1:8000".parse().unwrap(),
+            servers: "http://127.0.0.1:8000".parse::<reqwest::Url>().unwrap().into(),
             room: "room1".parse().unwrap(),
             user: "alice".parse().unwrap(),
             email: "".parse().unwrap(),
