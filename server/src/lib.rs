@@ -13,5 +13,7 @@ pub mod http;
 pub mod hub;
 pub mod intake;
 pub mod node;
+pub mod nodes;
 pub mod rooms;
+pub mod seats;
 pub mod session;

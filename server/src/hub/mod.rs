@@ -25,7 +25,7 @@ use crate::history::{History, HistoryError, Span};
 use crate::hub::encoder::Encoder;
 use crate::hub::seat::{Link, Seat};
 use crate::hub::unkept::Unkept;
-use crate::rooms::{Frame, Input, Join, Leaving, Output, PAGE_MESSAGES, Page, Rooms, SessionId, Start, Voice};
+use crate::rooms::{Frame, Input, Join, Judge, Leaving, Output, PAGE_MESSAGES, Page, Rooms, SessionId, Start, Voice};
 
 /// How many inputs may wait for the hub. Each takes microseconds; a burst of joins or messages waits with its senders.
 const WAITING_INPUTS: usize = 1024;
@@ -72,7 +72,7 @@ impl Hub {
         let (events, waiting) = mpsc::channel(WAITING_INPUTS);
         let hub = Self { events, last_session: Arc::default() };
         let task = Loop {
-            rooms: Rooms::new(history.epoch()),
+            rooms: Rooms::new(history.epoch(), Judge::Own),
             joining: HashMap::new(),
             links: HashMap::new(),
             encoder: Encoder::default(),
@@ -212,6 +212,11 @@ impl Loop {
                 }
                 self.unkept.note(room, receipt);
             }
+            Output::TakeSeat(..)
+            | Output::NoteSeat(..)
+            | Output::LookAtSeats(_)
+            | Output::Relay(..)
+            | Output::Dismiss(_) => debug!("no other node is there to be told"),
         }
     }
 

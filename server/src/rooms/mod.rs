@@ -3,7 +3,11 @@
 //! **The cursor rule.** A session has a cursor: the place of the last message it was sent. A message is sent when its
 //! place is `cursor + 1`, dropped when it is not after the cursor, and otherwise the room is read from history. Joining,
 //! resuming, reordering, repeats, a lost announcement and a slow reader are all this one rule.
+//!
+//! **Several nodes** have a core each, and share a judge of who gets a seat ([`Judge::Shared`]). A core knows what other
+//! nodes hold from views, which are the whole truth of one moment, so that one that is lost is healed by the next.
 
+mod elsewhere;
 mod presence;
 mod receipts;
 mod room;
@@ -11,6 +15,8 @@ mod seats;
 mod session;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod simulation_nodes;
 #[cfg(test)]
 mod simulation_steps;
 mod typing;
@@ -20,11 +26,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use shared::frames::{AttentionState, ClientFrame, Gap, Idle, Presence, Receipt, Resume, SEAT_KEPT_FOR, Typing};
+use shared::frames::{
+    AttentionState, ClientFrame, Gap, Idle, Presence, PresenceState, Receipt, Resume, SEAT_KEPT_FOR, Typing,
+};
 use shared::message::{Message, Seq};
 use shared::names::{RoomId, Username};
 use shared::rest::Occupant;
 
+use crate::nodes::{NodeId, SeatsVersion, View};
 use crate::rooms::room::Room;
 
 /// How long the seat of a `duet.v1` connection that broke off is kept for it.
@@ -107,6 +116,37 @@ pub struct Page {
     pub receipts: Vec<Receipt>,
 }
 
+/// Who decides on seats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judge {
+    /// This core, for there is no other.
+    Own,
+    /// One that all nodes share; under which name this node has its lease now. Without a lease nobody is in any room.
+    Shared(Option<NodeId>),
+}
+
+/// What the shared judge says to [`Output::TakeSeat`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SeatAnswer {
+    /// The seat is theirs.
+    Taken(View),
+    /// Two others have them.
+    Full(View),
+    /// There is no answer; the seat may be theirs or not.
+    Unavailable,
+}
+
+/// How a room stands, by history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compared {
+    /// The place of its newest message.
+    pub head: Seq,
+    /// The newest view of its seats.
+    pub seats: SeatsVersion,
+    /// How far users have come, if that was asked.
+    pub receipts: Vec<Receipt>,
+}
+
 /// What happened.
 #[derive(Debug, Clone)]
 pub enum Input {
@@ -129,6 +169,17 @@ pub enum Input {
     Drained(RoomId, SessionId),
     /// Time has passed.
     Tick,
+    /// With a shared judge: this node has a lease under this name, or has one no longer.
+    Lease(Option<NodeId>),
+    /// The answer to [`Output::TakeSeat`].
+    SeatAnswered(RoomId, Username, SeatAnswer),
+    /// The seats of a room have changed, or were asked for.
+    Seats(RoomId, View),
+    /// A room was compared with history, as every room is now and then in which somebody is or this node has a seat: so
+    /// what was not announced comes to light.
+    Compared(RoomId, Compared),
+    /// Another node has passed on a frame: the other end of [`Output::Relay`].
+    Relayed(RoomId, NodeId, Frame),
 }
 
 /// A frame as a value; the caller encodes it.
@@ -178,12 +229,24 @@ pub enum Output {
     Read(RoomId, Seq),
     /// Keep how far a user has come.
     Keep(RoomId, Receipt),
+    /// Ask the shared judge for a seat for a user who is about to be this. What is asked and noted of one room reaches the
+    /// judge in this order; of one user only the last counts.
+    TakeSeat(RoomId, Occupant),
+    /// Tell the shared judge what a user of this node is now; `gone` frees the seat. To be told until it is heard.
+    NoteSeat(RoomId, Occupant),
+    /// Ask for the newest view of a room's seats.
+    LookAtSeats(RoomId),
+    /// Pass a frame on to other nodes. It may be lost.
+    Relay(RoomId, Vec<NodeId>, Frame),
+    /// This node may not keep the connection. It is to go to another one; the session is forgotten already.
+    Dismiss(SessionId),
 }
 
 /// All rooms that somebody is in.
 #[derive(Debug)]
 pub struct Rooms {
     epoch: Arc<str>,
+    judge: Judge,
     rooms: HashMap<RoomId, Room>,
     /// Seats kept for users who broke off, in the order in which their time runs out.
     grace: VecDeque<(Instant, RoomId)>,
@@ -196,9 +259,10 @@ pub struct Rooms {
 impl Rooms {
     /// No rooms, on a history of this epoch.
     #[must_use]
-    pub fn new(epoch: &str) -> Self {
+    pub fn new(epoch: &str, judge: Judge) -> Self {
         Self {
             epoch: epoch.into(),
+            judge,
             rooms: HashMap::new(),
             grace: VecDeque::new(),
             unread: VecDeque::new(),
@@ -263,13 +327,57 @@ impl Rooms {
                 self.with(&id, |room| room.drained(session, out));
             }
             Input::Tick => self.tick(now, out),
+            Input::Lease(node) => self.leased(node, out),
+            Input::SeatAnswered(id, user, answer) => {
+                self.with(&id, |room| room.seat_answered(now, &user, &answer, out));
+            }
+            Input::Seats(id, view) => {
+                if self.with(&id, |room| room.learn(now, &view, out)).is_none() {
+                    self.free_all(now, &id, view, out);
+                }
+            }
+            Input::Compared(id, compared) => {
+                if self.with(&id, |room| room.compared(&compared, out)).is_none() {
+                    // Nobody is there, and yet this node has a seat: one that was asked for when nobody waited any more.
+                    out.push(Output::LookAtSeats(id));
+                }
+            }
+            Input::Relayed(id, from, frame) => {
+                self.with(&id, |room| room.relayed(now, from, frame, out));
+            }
         }
     }
 
     fn joined(&mut self, now: Now, join: Join, out: &mut Vec<Output>) {
-        let (id, epoch) = (join.room.clone(), Arc::clone(&self.epoch));
-        let room = self.rooms.entry(id.clone()).or_insert_with(|| Room::new(id, epoch));
+        if self.judge == Judge::Shared(None) {
+            return out.push(Output::Fail(join.session));
+        }
+        let (id, epoch, judge) = (join.room.clone(), Arc::clone(&self.epoch), self.judge);
+        let room = self.rooms.entry(id.clone()).or_insert_with(|| Room::new(id, epoch, judge));
         room.join(now, join, out);
+    }
+
+    /// What is held under one name is nothing under another.
+    fn leased(&mut self, node: Option<NodeId>, out: &mut Vec<Output>) {
+        if self.judge == Judge::Shared(node) {
+            return;
+        }
+        self.judge = Judge::Shared(node);
+        for (_, mut room) in self.rooms.drain() {
+            room.dismiss(None, out);
+        }
+        self.grace.clear();
+        self.unread.clear();
+        self.resting.clear();
+    }
+
+    /// Nobody is in this room: what this node holds there is to be freed.
+    fn free_all(&self, now: Now, id: &RoomId, view: View, out: &mut Vec<Output>) {
+        let Judge::Shared(Some(me)) = self.judge else { return };
+        for seat in view.seats.into_iter().filter(|seat| seat.node == me) {
+            let gone = Occupant { state: PresenceState::Gone, since: now.wall, ..seat.occupant };
+            out.push(Output::NoteSeat(id.clone(), gone));
+        }
     }
 
     fn tick(&mut self, now: Now, out: &mut Vec<Output>) {

@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use shared::frames::{Activity, Attention, AttentionState, Presence, PresenceState, Typing};
 use shared::names::Username;
+use shared::rest::Occupant;
 
 use crate::rooms::room::Room;
 use crate::rooms::session::Session;
+use crate::rooms::typing::Origin;
 use crate::rooms::{Frame, GRACE, Leaving, Now, Output, SessionId, Voice};
 
 /// That nobody is at a connection is passed on no sooner than this after its last change: each is told to everybody.
@@ -19,31 +21,34 @@ impl Room {
         let Session { user, voice, .. } = self.sessions.swap_remove(index);
         if let Some(stopped) = self.writers.left(now.instant, id) {
             self.tell_typing(&stopped, out);
+            self.relay(Frame::Typing(stopped), out);
         }
         if self.sessions.iter().any(|session| session.user == user) {
             self.see(now, &user, None, out);
             return None;
         }
-        match (leaving, voice) {
-            (Leaving::Vanished, Voice::DuetV1) => {
-                let until = now.instant + GRACE;
-                self.seats.keep(&user, until);
-                self.note(now, &user, PresenceState::Away, None, out);
-                Some(until)
-            }
-            (Leaving::Closed, _) | (Leaving::Vanished, Voice::Plain) => {
-                self.seats.free(&user);
-                self.tell(now, &user, PresenceState::Gone, None, out);
-                None
-            }
+        let until = now.instant + GRACE;
+        let is_kept = leaving == Leaving::Vanished && voice == Voice::DuetV1 && self.seats.keep(&user, until);
+        if is_kept {
+            self.note(now, &user, PresenceState::Away, None, out);
+            return Some(until);
         }
+        self.free(now, &user, out);
+        None
     }
 
     /// The time of a kept seat has run out, unless its user is back.
     pub(super) fn grace_over(&mut self, now: Now, out: &mut Vec<Output>) {
-        for user in self.seats.free_expired(now.instant) {
-            self.tell(now, &user, PresenceState::Gone, None, out);
+        for user in self.seats.expired(now.instant) {
+            self.free(now, &user, out);
         }
+    }
+
+    fn free(&mut self, now: Now, user: &Username, out: &mut Vec<Output>) {
+        let before = self.seats.all();
+        let freed = self.seats.free(user, now.wall);
+        self.note_seat(freed, out);
+        self.tell_changes(now, &before, None, out);
     }
 
     /// A connection says whether somebody is at it. Says when that is to be passed on, if it is too soon.
@@ -74,8 +79,9 @@ impl Room {
     /// A connection says whether its user writes.
     pub(super) fn wrote(&mut self, now: Now, id: SessionId, said: Activity, out: &mut Vec<Output>) {
         let Some(session) = self.sessions.iter().find(|session| session.id == id && session.is_in()) else { return };
-        if let Some(typing) = self.writers.say(now.instant, id, &session.user, said.state) {
+        if let Some(typing) = self.writers.say(now.instant, Origin::Session(id), &session.user, said.state) {
             self.tell_typing(&typing, out);
+            self.relay(Frame::Typing(typing), out);
         }
     }
 
@@ -109,14 +115,32 @@ impl Room {
         except: Option<SessionId>,
         out: &mut Vec<Output>,
     ) {
-        if self.seats.note(user, state, now.wall) {
-            self.tell(now, user, state, except, out);
-        }
+        let before = self.seats.all();
+        let noted = self.seats.note(user, state, now.wall);
+        self.note_seat(noted, out);
+        self.tell_changes(now, &before, except, out);
     }
 
-    fn tell(&self, now: Now, user: &Username, state: PresenceState, except: Option<SessionId>, out: &mut Vec<Output>) {
-        let presence = Presence { user: user.clone(), state, since: now.wall, occupants: self.seats.occupants() };
-        let told = self.sessions.iter().filter(|session| session.hears_frames() && Some(session.id) != except);
-        out.extend(told.map(|session| Output::Send(session.id, Frame::Presence(presence.clone()))));
+    /// Tells a shared judge.
+    pub(super) fn note_seat(&self, noted: Option<Occupant>, out: &mut Vec<Output>) {
+        out.extend(noted.map(|occupant| Output::NoteSeat(self.id.clone(), occupant)));
+    }
+
+    /// Tells everybody but `except` what is no longer as it was `before`.
+    pub(super) fn tell_changes(&self, now: Now, before: &[Occupant], except: Option<SessionId>, out: &mut Vec<Output>) {
+        let after = self.seats.all();
+        let of = |occupants: &[Occupant], user: &Username| {
+            occupants.iter().find(|occupant| occupant.user == *user).map(|occupant| occupant.state)
+        };
+        let gone = before.iter().filter(|occupant| of(&after, &occupant.user).is_none());
+        let gone = gone.map(|occupant| (&occupant.user, PresenceState::Gone, now.wall));
+        let changed = after.iter().filter(|occupant| of(before, &occupant.user) != Some(occupant.state));
+        let changed = changed.map(|occupant| (&occupant.user, occupant.state, occupant.since));
+        for (user, state, since) in gone.chain(changed) {
+            let occupants = after.iter().map(|occupant| occupant.user.clone()).collect();
+            let presence = Presence { user: user.clone(), state, since, occupants };
+            let told = self.sessions.iter().filter(|session| session.hears_frames() && Some(session.id) != except);
+            out.extend(told.map(|session| Output::Send(session.id, Frame::Presence(presence.clone()))));
+        }
     }
 }

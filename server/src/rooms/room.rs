@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use shared::frames::{AttentionState, ClientFrame, Gap, Presence, Reached, Receipt, Resume};
+use shared::frames::{AttentionState, ClientFrame, Gap, Presence, PresenceState, Reached, Receipt, Resume};
 use shared::message::{Message, Seq};
 use shared::names::RoomId;
 use shared::rest::Occupant;
 
 use crate::rooms::receipts::Receipts;
-use crate::rooms::seats::Seats;
-use crate::rooms::session::{Progress, Session, begin};
+use crate::rooms::seats::{Asking, Seats};
+use crate::rooms::session::{Door, Progress, Read, Session, begin};
 use crate::rooms::typing::Writers;
-use crate::rooms::{Entry, Frame, Join, Leaving, Now, Output, Page, READS_IN_VAIN, SessionId, Voice};
+use crate::rooms::{Entry, Frame, Join, Judge, Leaving, Now, Output, Page, READS_IN_VAIN, SessionId, Voice};
 
 /// A place after every other (and within `i64`, which databases count in): a read after it tells the head alone.
 const AFTER_ALL: Seq = Seq(i64::MAX.unsigned_abs());
@@ -20,28 +20,31 @@ const AFTER_ALL: Seq = Seq(i64::MAX.unsigned_abs());
 /// A room that somebody is in, or whose seat is kept for somebody.
 #[derive(Debug)]
 pub(super) struct Room {
-    id: RoomId,
+    pub(super) id: RoomId,
     epoch: Arc<str>,
     pub(super) seats: Seats,
     pub(super) sessions: Vec<Session>,
     /// The place of the newest message, as far as history has said; `None` until it has.
-    head: Option<Seq>,
+    pub(super) head: Option<Seq>,
+    /// What is known of the head until the read under way says it, which may have begun before that.
+    pub(super) head_at_least: Seq,
     /// Whether a read is under way.
     is_reading: bool,
     /// How many reads in a row have failed.
     failed_reads: u32,
     pub(super) writers: Writers,
-    receipts: Receipts,
+    pub(super) receipts: Receipts,
 }
 
 impl Room {
-    pub(super) fn new(id: RoomId, epoch: Arc<str>) -> Self {
+    pub(super) fn new(id: RoomId, epoch: Arc<str>, judge: Judge) -> Self {
         Self {
             id,
             epoch,
-            seats: Seats::default(),
+            seats: Seats::new(judge),
             sessions: Vec::new(),
             head: None,
+            head_at_least: Seq::START,
             is_reading: false,
             failed_reads: 0,
             writers: Writers::default(),
@@ -55,37 +58,44 @@ impl Room {
     }
 
     pub(super) fn join(&mut self, now: Now, join: Join, out: &mut Vec<Output>) {
-        if !self.seats.take(&join.user, now.wall) {
-            out.push(Output::Refuse(join.session));
-            return;
-        }
-        let after = join.start.after.as_ref().map(|(after, _)| *after);
         let attention = join.start.attention.unwrap_or(AttentionState::Here);
+        let arriving = match (join.voice, attention) {
+            (Voice::DuetV1, AttentionState::Idle) => PresenceState::Idle,
+            (Voice::DuetV1, AttentionState::Here) | (Voice::Plain, _) => PresenceState::Here,
+        };
+        match self.seats.take(&join.user, arriving, now.wall) {
+            Asking::Full => return out.push(Output::Refuse(join.session)),
+            Asking::Ask => {
+                let occupant = Occupant { user: join.user.clone(), state: arriving, since: now.wall };
+                out.push(Output::TakeSeat(self.id.clone(), occupant));
+            }
+            Asking::Asked | Asking::Granted => {}
+        }
         self.sessions.push(Session {
             id: join.session,
             user: join.user,
             voice: join.voice,
-            progress: Progress::Entering(Box::new(join.start)),
+            progress: Progress::Entering(Box::new(Door { start: join.start, read: Read::Wanted })),
             said: attention,
             attention,
             rests_until: None,
             stalled: None,
         });
-        match self.head {
-            // A place beyond what we know is either another history's, or newer than the last thing we heard.
-            Some(head) if after > Some(head) => self.begin_read(head, out),
-            Some(head) => self.let_in(now, head, out),
-            None => self.begin_read(after.unwrap_or(AFTER_ALL), out),
-        }
+        self.let_in(now, out);
         self.catch_up(out);
     }
 
-    /// Lets in all who wait, now that the head is known.
-    fn let_in(&mut self, now: Now, head: Seq, out: &mut Vec<Output>) {
+    /// Lets in all who wait for nothing more.
+    pub(super) fn let_in(&mut self, now: Now, out: &mut Vec<Output>) {
+        let Some(head) = self.head else { return };
         let mut came = Vec::new();
         for session in &mut self.sessions {
-            let Progress::Entering(start) = &session.progress else { continue };
-            let (cursor, resume) = begin(start, head, &self.epoch);
+            let is_waiting = [Read::Wanted, Read::UnderWay].iter().any(|read| session.waits_for(*read, Some(head)));
+            let Progress::Entering(door) = &session.progress else { continue };
+            if is_waiting || !self.seats.is_granted(&session.user) {
+                continue;
+            }
+            let (cursor, resume) = begin(&door.start, head, &self.epoch);
             session.progress = Progress::In(cursor);
             came.push((session.id, session.user.clone(), resume));
         }
@@ -133,10 +143,11 @@ impl Room {
         let (Progress::In(_), Some(head)) = (&session.progress, self.head) else { return };
         let Some(receipt) = self.receipts.take(&session.user, said, head) else { return };
         self.tell_receipt(&receipt, Some(id), out);
+        self.relay(Frame::Receipt(receipt.clone()), out);
         out.push(Output::Keep(self.id.clone(), receipt));
     }
 
-    fn tell_receipt(&self, receipt: &Receipt, except: Option<SessionId>, out: &mut Vec<Output>) {
+    pub(super) fn tell_receipt(&self, receipt: &Receipt, except: Option<SessionId>, out: &mut Vec<Output>) {
         for session in self.sessions.iter().filter(|session| session.hears_frames() && Some(session.id) != except) {
             out.push(Output::Send(session.id, Frame::Receipt(receipt.clone())));
         }
@@ -145,8 +156,7 @@ impl Room {
     /// History has given messages their places.
     pub(super) fn heard(&mut self, now: Now, messages: Vec<Arc<Message>>, out: &mut Vec<Output>) {
         for message in messages {
-            // A head that is not known yet comes with the read under way, which may have begun before this message.
-            self.head = self.head.max(Some(message.seq));
+            self.raise_head(message.seq);
             for session in &mut self.sessions {
                 if session.cursor().is_some_and(|cursor| message.seq == cursor.next()) {
                     session.progress = Progress::In(message.seq);
@@ -164,12 +174,13 @@ impl Room {
     pub(super) fn read(&mut self, now: Now, after: Seq, page: &Page, out: &mut Vec<Output>) {
         self.is_reading = false;
         self.failed_reads = 0;
-        let head = self.head.unwrap_or_default().max(page.head);
+        let head = self.head.unwrap_or(self.head_at_least).max(page.head);
         self.head = Some(head);
-        for receipt in self.receipts.recall(&page.receipts, head) {
-            self.tell_receipt(&receipt, None, out);
+        for session in &mut self.sessions {
+            session.has_been_read_for();
         }
-        self.let_in(now, head, out);
+        self.recall(&page.receipts, head, out);
+        self.let_in(now, out);
         for message in &page.messages {
             self.page_reached(after, message.seq.back(1), out);
             for session in &mut self.sessions {
@@ -184,6 +195,13 @@ impl Room {
             self.page_reached(after, page.head, out);
         }
         self.catch_up(out);
+    }
+
+    /// History says how far users have come.
+    pub(super) fn recall(&mut self, kept: &[Receipt], head: Seq, out: &mut Vec<Output>) {
+        for receipt in self.receipts.recall(kept, head) {
+            self.tell_receipt(&receipt, None, out);
+        }
     }
 
     /// A page that began after `after` has nothing up to `reached` that it has not given: what a session still lacks
@@ -209,7 +227,8 @@ impl Room {
         self.failed_reads += 1;
         let (head, is_in_vain) = (self.head, self.failed_reads >= READS_IN_VAIN);
         let is_failed = |session: &&Session| match session.progress {
-            Progress::Entering(..) => true,
+            // The read that has failed may have begun before it came; the next would hardly fare better.
+            Progress::Entering(..) => [Read::Wanted, Read::UnderWay].iter().any(|read| session.waits_for(*read, head)),
             Progress::In(_) => is_in_vain && session.cursor().is_some_and(|cursor| Some(cursor) < head),
         };
         let failed: Vec<SessionId> = self.sessions.iter().filter(is_failed).map(|session| session.id).collect();
@@ -251,9 +270,16 @@ impl Room {
 
     /// Reads on while anybody is behind.
     pub(super) fn catch_up(&mut self, out: &mut Vec<Output>) {
-        if let Some(cursor) = self.furthest_behind() {
-            self.begin_read(cursor, out);
+        if let Some(after) = self.furthest_behind().or_else(|| self.wanted_at_the_door()) {
+            self.begin_read(after, out);
         }
+    }
+
+    /// After which place to read for those who cannot come in before that.
+    fn wanted_at_the_door(&self) -> Option<Seq> {
+        let is_waiting = |session: &&Session| session.waits_for(Read::Wanted, self.head);
+        let after = self.sessions.iter().find(is_waiting)?.after();
+        Some(self.head.or(after).unwrap_or(AFTER_ALL))
     }
 
     fn furthest_behind(&self) -> Option<Seq> {
@@ -263,6 +289,9 @@ impl Room {
     fn begin_read(&mut self, after: Seq, out: &mut Vec<Output>) {
         if !self.is_reading {
             self.is_reading = true;
+            for session in &mut self.sessions {
+                session.is_read_for();
+            }
             out.push(Output::Read(self.id.clone(), after));
         }
     }

@@ -53,10 +53,25 @@ impl Missed {
 
 #[derive(Debug)]
 pub(super) enum Progress {
-    /// It waits for the head of the room.
-    Entering(Box<Start>),
+    /// It waits for its seat and for the head of the room.
+    Entering(Box<Door>),
     /// It has been sent everything up to this place.
     In(Seq),
+}
+
+/// Somebody at the door.
+#[derive(Debug)]
+pub(super) struct Door {
+    pub(super) start: Start,
+    pub(super) read: Read,
+}
+
+/// How far a read is that began after somebody came to the door: what it knows of the room is as new as what they know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Read {
+    Wanted,
+    UnderWay,
+    Done,
 }
 
 impl Session {
@@ -82,6 +97,37 @@ impl Session {
     /// Whether it is to be passed on what it says of its user.
     pub(super) fn has_news(&self, now: Instant) -> bool {
         self.said != self.attention && self.rests(now).is_none()
+    }
+
+    /// Whether it is at the door until a room with this head has been read: a place beyond the head is either another
+    /// history's, or newer than the last thing we heard.
+    pub(super) fn waits_for(&self, read: Read, head: Option<Seq>) -> bool {
+        let Progress::Entering(door) = &self.progress else { return false };
+        door.read == read && head.is_none_or(|head| self.after() > Some(head))
+    }
+
+    /// A read begins, for this one too.
+    pub(super) fn is_read_for(&mut self) {
+        if let Progress::Entering(door) = &mut self.progress
+            && door.read == Read::Wanted
+        {
+            door.read = Read::UnderWay;
+        }
+    }
+
+    /// A read has ended.
+    pub(super) fn has_been_read_for(&mut self) {
+        if let Progress::Entering(door) = &mut self.progress
+            && door.read == Read::UnderWay
+        {
+            door.read = Read::Done;
+        }
+    }
+
+    /// After which place it wants to begin, if it is at the door.
+    pub(super) fn after(&self) -> Option<Seq> {
+        let Progress::Entering(door) = &self.progress else { return None };
+        door.start.after.as_ref().map(|(after, _)| *after)
     }
 
     /// Whether it is sent more than messages.

@@ -3,7 +3,6 @@
 //! message once and in order, or is told of the gap, and never do three users sit in a room.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -12,16 +11,15 @@ use shared::frames::{
     Activity, Attention, AttentionState, ClientFrame, Presence, PresenceState, Reached, Receipt, Resume, TYPING_LASTS,
     TypingState,
 };
-use shared::message::{Message, Seq};
-use shared::names::{MessageId, RoomId, Username};
+use shared::message::Seq;
+use shared::names::Username;
 
 use crate::rooms::presence::ATTENTION_RESTS;
-use crate::rooms::simulation_steps::{Begin, Step, step};
+use crate::rooms::simulation_steps::{Begin, EPOCH, Step, message, pick, room, step, user};
 use crate::rooms::{
-    Entry, Frame, GRACE, Input, Join, Leaving, Now, Output, Page, READS_IN_VAIN, Rooms, SessionId, Start, Voice,
+    Entry, Frame, GRACE, Input, Join, Judge, Leaving, Now, Output, Page, READS_IN_VAIN, Rooms, SessionId, Start, Voice,
 };
 
-const EPOCH: &str = "this";
 /// Small, so that queues fill.
 const QUEUE: usize = 3;
 /// Small, so that there are many.
@@ -70,33 +68,15 @@ struct World {
     kept: Vec<Receipt>,
 }
 
-fn room() -> RoomId {
-    RoomId::new("room1").unwrap()
-}
-
-fn user(n: u8) -> Username {
-    Username::new(format!("user{n}")).unwrap()
-}
-
-fn message(seq: u64) -> Arc<Message> {
-    Arc::new(Message {
-        seq: Seq(seq),
-        id: MessageId::new(format!("m{seq}")).unwrap(),
-        sender: seq.is_multiple_of(3).then(|| user(u8::try_from(seq % 4).unwrap())),
-        content: String::new(),
-        sent_at: Timestamp::UNIX_EPOCH,
-    })
-}
-
-fn pick<T>(items: &[T], which: u8) -> Option<usize> {
-    (!items.is_empty()).then(|| usize::from(which) % items.len())
+pub(super) fn began() -> Now {
+    Now { instant: Instant::now(), wall: Timestamp::UNIX_EPOCH }
 }
 
 impl World {
     fn new() -> Self {
         Self {
-            rooms: Rooms::new(EPOCH),
-            now: Now { instant: Instant::now(), wall: Timestamp::UNIX_EPOCH },
+            rooms: Rooms::new(EPOCH, Judge::Own),
+            now: began(),
             posted: 0,
             expired: 0,
             announcements: Vec::new(),
@@ -314,6 +294,11 @@ impl World {
                 self.kept.retain(|kept| kept.user != receipt.user);
                 self.kept.insert(0, receipt);
             }
+            Output::TakeSeat(..)
+            | Output::NoteSeat(..)
+            | Output::LookAtSeats(_)
+            | Output::Relay(..)
+            | Output::Dismiss(_) => panic!("there is no other node"),
         }
     }
 

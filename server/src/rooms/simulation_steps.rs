@@ -1,6 +1,11 @@
-//! Pure. What may happen in the random world.
+//! Pure. What may happen in the random world, and what is in it.
 
+use std::sync::Arc;
+
+use jiff::Timestamp;
 use proptest::prelude::*;
+use shared::message::{Message, Seq};
+use shared::names::{MessageId, RoomId, Username};
 
 use crate::rooms::{Leaving, Voice};
 
@@ -55,4 +60,28 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         4 => prop::bool::weighted(0.1).prop_map(|fails| Step::EndRead { fails }),
         1 => any::<u8>().prop_map(Step::Wait),
     ]
+}
+
+pub(super) const EPOCH: &str = "this";
+
+pub(super) fn room() -> RoomId {
+    RoomId::new("room1").unwrap()
+}
+
+pub(super) fn user(n: u8) -> Username {
+    Username::new(format!("user{n}")).unwrap()
+}
+
+pub(super) fn message(seq: u64) -> Arc<Message> {
+    Arc::new(Message {
+        seq: Seq(seq),
+        id: MessageId::new(format!("m{seq}")).unwrap(),
+        sender: seq.is_multiple_of(3).then(|| user(u8::try_from(seq % 4).unwrap())),
+        content: String::new(),
+        sent_at: Timestamp::UNIX_EPOCH,
+    })
+}
+
+pub(super) fn pick<T>(items: &[T], which: u8) -> Option<usize> {
+    (!items.is_empty()).then(|| usize::from(which) % items.len())
 }

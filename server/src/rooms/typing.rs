@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use shared::frames::{Activity, TYPING_LASTS, Typing, TypingState};
 use shared::names::Username;
 
+use crate::nodes::NodeId;
 use crate::rooms::SessionId;
 
 /// A connection that says sooner than this that its user still writes is not heard.
@@ -14,9 +15,18 @@ const NO_OFTENER: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Writers(Vec<Writer>);
 
+/// Where a user writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// In a connection of this node.
+    Session(SessionId),
+    /// On another node, which tells no oftener than is of use.
+    Node(NodeId),
+}
+
 #[derive(Debug)]
 struct Writer {
-    session: SessionId,
+    origin: Origin,
     user: Username,
     /// When it said so last, of what was told.
     active_at: Instant,
@@ -25,23 +35,18 @@ struct Writer {
 }
 
 impl Writers {
-    /// A connection says whether its user writes. What the others are to be told, if anything.
-    pub(super) fn say(
-        &mut self,
-        now: Instant,
-        session: SessionId,
-        user: &Username,
-        state: TypingState,
-    ) -> Option<Typing> {
-        let said = self.0.iter_mut().find(|writer| writer.session == session);
+    /// It is said whether a user writes. What the others are to be told, if anything.
+    pub(super) fn say(&mut self, now: Instant, origin: Origin, user: &Username, state: TypingState) -> Option<Typing> {
+        let said = self.0.iter_mut().find(|writer| writer.origin == origin && writer.user == *user);
+        let is_limited = matches!(origin, Origin::Session(_));
         match (state, said) {
-            (TypingState::Active, Some(writer)) if now < writer.active_at + NO_OFTENER => None,
+            (TypingState::Active, Some(writer)) if is_limited && now < writer.active_at + NO_OFTENER => None,
             (TypingState::Active, Some(writer)) => {
                 (writer.active_at, writer.is_active) = (now, true);
                 Some(typing(user, state))
             }
             (TypingState::Active, None) => {
-                self.0.push(Writer { session, user: user.clone(), active_at: now, is_active: true });
+                self.0.push(Writer { origin, user: user.clone(), active_at: now, is_active: true });
                 Some(typing(user, state))
             }
             (TypingState::Stopped, Some(writer)) => {
@@ -62,9 +67,17 @@ impl Writers {
 
     /// A connection has ended.
     pub(super) fn left(&mut self, now: Instant, session: SessionId) -> Option<Typing> {
-        let at = self.0.iter().position(|writer| writer.session == session)?;
+        let at = self.0.iter().position(|writer| writer.origin == Origin::Session(session))?;
         let writer = self.0.swap_remove(at);
         self.stopped(now, &writer.user, writer.is_active_at(now))
+    }
+
+    /// Only these other nodes are left. What was told of the rest ends by itself.
+    pub(super) fn keep_nodes(&mut self, nodes: &[NodeId]) {
+        self.0.retain(|writer| match writer.origin {
+            Origin::Session(_) => true,
+            Origin::Node(node) => nodes.contains(&node),
+        });
     }
 
     /// Tells only what the others do not know: not of one who never began, and not while another connection of the same
@@ -99,7 +112,7 @@ mod tests {
         let told: Vec<_> = said
             .iter()
             .map(|(at, session, state)| {
-                writers.say(began + Duration::from_millis(*at), SessionId(*session), &bob, *state)
+                writers.say(began + Duration::from_millis(*at), Origin::Session(SessionId(*session)), &bob, *state)
             })
             .map(|typing| typing.map(|typing| typing.activity.state))
             .collect();
@@ -134,7 +147,7 @@ mod tests {
     #[test]
     fn a_message_ends_it_and_the_next_is_heard_at_once() {
         let (mut writers, now, bob) = (Writers::default(), Instant::now(), Username::new("bob").unwrap());
-        let said = |writers: &mut Writers| writers.say(now, SessionId(1), &bob, Active).is_some();
+        let said = |writers: &mut Writers| writers.say(now, Origin::Session(SessionId(1)), &bob, Active).is_some();
         assert_eq!(writers.sent(now, &bob), None);
         assert!(said(&mut writers) && !said(&mut writers));
         assert_eq!(writers.sent(now, &bob), Some(typing(&bob, Stopped)));
