@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use server::config::{Arguments, Command, Settings};
-use server::history::backup;
-use server::history::check::{self, Subject};
+use server::history::check::Subject;
+use server::history::sqlite::{backup, check};
 use server::node;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};

@@ -1,18 +1,6 @@
-//! Whether a history is what it should be. It only reads, also beside a server that is at work.
+//! What a look at a history has found, and what to do about it.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, ErrorKind};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
-
-use rusqlite::{Connection, OpenFlags, Transaction};
-
-use crate::history::schema::{self, SchemaError};
-use crate::history::{HistoryError, trouble};
-
-/// How many findings of one kind are named. Where there are so many, more would not help.
-const NAMED: u32 = 20;
 
 /// What is looked at. It decides what to do about damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,15 +14,15 @@ pub enum Subject {
 /// What a history holds, and what is wrong with it.
 #[derive(Debug)]
 pub struct Report {
-    subject: Subject,
-    rooms: i64,
-    messages: i64,
-    findings: Vec<Finding>,
+    pub(super) subject: Subject,
+    pub(super) rooms: i64,
+    pub(super) messages: i64,
+    pub(super) findings: Vec<Finding>,
 }
 
 /// Something that should not be, in a sentence.
 #[derive(Debug)]
-enum Finding {
+pub(super) enum Finding {
     /// Messages are lost or cannot be read.
     Damage(String),
     /// It will be right again by itself.
@@ -42,19 +30,15 @@ enum Finding {
 }
 
 impl Report {
+    /// Nothing seen yet.
+    pub(super) fn new(subject: Subject) -> Self {
+        Self { subject, rooms: 0, messages: 0, findings: Vec::new() }
+    }
+
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_good(&self) -> bool {
         self.findings.is_empty()
-    }
-
-    /// Takes an error for a finding where it is about what stands in the file, rather than about how it is reached.
-    fn take(&mut self, error: SchemaError) -> Result<(), SchemaError> {
-        if !matches!(&error, SchemaError::Database(what) if trouble::is_damage(what)) {
-            return Err(error);
-        }
-        self.findings.push(Finding::Damage(format!("the file cannot be read to its end: {error}")));
-        Ok(())
     }
 }
 
@@ -84,139 +68,4 @@ impl fmt::Display for Report {
             }
         })
     }
-}
-
-/// Looks at the history in this file, which may be in use or a backup. Makes and changes nothing.
-///
-/// # Errors
-/// [`HistoryError::Open`] when there is none, or it cannot be opened, or it is of a later version.
-pub fn check(path: &Path, subject: Subject) -> Result<Report, HistoryError> {
-    can_be_read(path).map_err(|why| HistoryError::Open(missing(&why, path, subject)))?;
-    let looked = read(path, |connection| {
-        let mut report = Report { subject, rooms: 0, messages: 0, findings: Vec::new() };
-        look(connection, &mut report).or_else(|error| report.take(error)).map(|()| report)
-    })?;
-    looked.map_err(|e| HistoryError::Open(format!("cannot read {}: {e}", path.display())))
-}
-
-/// Looks at everything, in one moment of the history.
-fn look(connection: &mut Connection, report: &mut Report) -> Result<(), SchemaError> {
-    let transaction = connection.transaction()?;
-    let version = schema::known_version(&transaction)?;
-    integrity(&transaction, report)?;
-    counts(&transaction, report)?;
-    places(&transaction, report)?;
-    if version >= schema::WITH_RECEIPTS {
-        receipts(&transaction, report)?;
-    }
-    Ok(())
-}
-
-/// Reads in a history that a server may be at work on.
-///
-/// Beside a server the log is there, and is read as every reader does. Without, SQLite would make one, and is told
-/// instead that nobody writes. A server that starts just then makes that untrue, and `work` begins again.
-pub(super) fn read<T>(path: &Path, mut work: impl FnMut(&mut Connection) -> T) -> Result<T, HistoryError> {
-    can_be_read(path).map_err(|why| HistoryError::Open(missing(&why, path, Subject::History)))?;
-    let log = schema::log_of(path);
-    loop {
-        let has_log = log.exists();
-        let opened = if has_log { schema::open_reader(path) } else { open_unused(path) };
-        let mut connection = opened.map_err(|e| HistoryError::Open(format!("cannot open {}: {e}", path.display())))?;
-        let result = work(&mut connection);
-        if has_log || !log.exists() {
-            return Ok(result);
-        }
-    }
-}
-
-/// Asks the system, which says more about a file than SQLite does.
-fn can_be_read(path: &Path) -> io::Result<()> {
-    let is_folder = File::open(path)?.metadata()?.is_dir();
-    if is_folder { Err(ErrorKind::IsADirectory.into()) } else { Ok(()) }
-}
-
-/// Why a file cannot be read, and what to do.
-fn missing(why: &io::Error, path: &Path, subject: Subject) -> String {
-    let path = path.display();
-    match (why.kind(), subject) {
-        (ErrorKind::NotFound, Subject::History) => {
-            format!("there is no file {path}; the data folder of the server is set by --data-dir or DUET_DATA_DIR")
-        }
-        (ErrorKind::NotFound, Subject::Backup) => format!("there is no file {path}"),
-        (ErrorKind::PermissionDenied, _) => {
-            format!("this user may not read {path}: run this as the user that the server runs as")
-        }
-        (ErrorKind::IsADirectory, _) => format!("{path} is a folder: name a file in it"),
-        _ => format!("cannot read {path}: {why}"),
-    }
-}
-
-fn open_unused(path: &Path) -> Result<Connection, rusqlite::Error> {
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-_.".contains(byte);
-    let encode = |byte: &u8| if is_plain(byte) { char::from(*byte).to_string() } else { format!("%{byte:02x}") };
-    let path: String = path.as_os_str().as_bytes().iter().map(encode).collect();
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-    Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)
-}
-
-/// The database as SQLite sees it: its pages, its indexes, and rows that refer to others.
-fn integrity(transaction: &Transaction<'_>, report: &mut Report) -> Result<(), rusqlite::Error> {
-    let mut check = transaction.prepare(&format!("PRAGMA integrity_check({NAMED})"))?;
-    let said = check.query_map((), |row| row.get::<_, String>(0))?;
-    for what in said.filter(|what| !matches!(what, Ok(what) if what == "ok")) {
-        report.findings.push(Finding::Damage(format!("the file is damaged: {}", what?.replace('\n', "; "))));
-    }
-    let mut check =
-        transaction.prepare("SELECT \"table\", parent, count(*) FROM pragma_foreign_key_check GROUP BY 1, 2")?;
-    let strays = check.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    for stray in strays {
-        let (table, parent, count): (String, String, i64) = stray?;
-        report.findings.push(Finding::Damage(format!("{count} {table} belong to none of the {parent}")));
-    }
-    Ok(())
-}
-
-fn counts(transaction: &Transaction<'_>, report: &mut Report) -> Result<(), rusqlite::Error> {
-    let count = |table| transaction.query_row(&format!("SELECT count(*) FROM {table}"), (), |row| row.get(0));
-    report.rooms = count("rooms")?;
-    report.messages = count("messages")?;
-    Ok(())
-}
-
-/// The head of each room is its newest message, if it has any left, and what it has is without holes.
-fn places(transaction: &Transaction<'_>, report: &mut Report) -> Result<(), rusqlite::Error> {
-    let mut select = transaction.prepare(
-        "SELECT name, head, min(seq), max(seq), count(*) FROM rooms JOIN messages ON room = rooms.id GROUP BY rooms.id
-         HAVING max(seq) <> head OR count(*) <> max(seq) - min(seq) + 1 LIMIT ?1",
-    )?;
-    let rooms =
-        select.query_map([NAMED], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?;
-    for room in rooms {
-        let (name, head, first, last, count): (String, i64, i64, i64, i64) = room?;
-        if last != head {
-            let what = format!("room {name:?} has come to place {head}, but its newest message is at {last}");
-            report.findings.push(Finding::Damage(what));
-        }
-        if count != last - first + 1 {
-            let what = format!("room {name:?} has {count} messages at the places {first} to {last}");
-            report.findings.push(Finding::Damage(what));
-        }
-    }
-    Ok(())
-}
-
-/// Nobody has come further than their room.
-fn receipts(transaction: &Transaction<'_>, report: &mut Report) -> Result<(), rusqlite::Error> {
-    let mut select = transaction.prepare(
-        "SELECT name, head, user, max(delivered, read) FROM receipts JOIN rooms ON rooms.id = room
-         WHERE max(delivered, read) > head LIMIT ?1",
-    )?;
-    let beyond = select.query_map([NAMED], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
-    for receipt in beyond {
-        let (name, head, user, reached): (String, i64, String, i64) = receipt?;
-        let what = format!("{user:?} has come to place {reached} of room {name:?}, which has come to {head} only");
-        report.findings.push(Finding::Passing(what));
-    }
-    Ok(())
 }

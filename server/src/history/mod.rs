@@ -1,21 +1,10 @@
 //! The truth: a message exists once history has given it the next place in its room.
 
-pub mod backup;
 pub mod check;
 mod finds;
-mod index;
-mod log;
-mod placing;
 pub mod postgres;
-mod reader;
-mod receipts;
-mod remedy;
-mod schema;
-mod search;
-mod sqlite;
+pub mod sqlite;
 mod trouble;
-mod upkeep;
-mod writer;
 
 use std::num::NonZeroU64;
 use std::path::Path;

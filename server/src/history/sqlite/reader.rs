@@ -8,7 +8,8 @@ use shared::message::{Message, Seq};
 use shared::names::RoomId;
 use tokio::sync::Semaphore;
 
-use crate::history::{HistoryError, MAX_PAGE_BYTES, Page, Span, placing, schema};
+use crate::history::sqlite::{placing, schema};
+use crate::history::{HistoryError, MAX_PAGE_BYTES, Page, Span};
 
 /// How many reads run at once. More wait; each takes well under a millisecond.
 const READERS: usize = 4;

@@ -258,7 +258,7 @@ mod tests {
     /// Rooms with 40 short messages each, which take two chunks.
     fn history(rooms: i64) -> Connection {
         let connection = Connection::open_in_memory().unwrap();
-        for step in crate::history::schema::STEPS {
+        for step in crate::history::sqlite::schema::STEPS {
             connection.execute_batch(step).unwrap();
         }
         for room in 1..=rooms {

@@ -6,8 +6,9 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use shared::message::Seq;
 use shared::names::RoomId;
 
+use crate::history::Found;
 use crate::history::finds::{Finds, NEWEST, Wanted};
-use crate::history::{Found, index, placing};
+use crate::history::sqlite::{index, placing};
 
 /// The newest messages of a room that are wanted.
 ///

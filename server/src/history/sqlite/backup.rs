@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use crate::history::check::{self, Report, Subject};
-use crate::history::schema::{self, SchemaError};
-use crate::history::{HistoryError, remedy};
+use crate::history::HistoryError;
+use crate::history::check::{Report, Subject};
+use crate::history::sqlite::schema::{self, SchemaError};
+use crate::history::sqlite::{check, remedy};
 
 /// Copies the history in the file `from` to `to`, which must not be there yet: as it was in one moment, compact,
 /// checked, synced, and for its owner alone. The copy has no epoch; a history that is restored from it gets one of its

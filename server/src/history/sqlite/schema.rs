@@ -9,13 +9,14 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 use tracing::{info, warn};
 
-use crate::history::{Durability, log};
+use crate::history::Durability;
+use crate::history::sqlite::log;
 
 /// Step N takes schema N to schema N + 1 (`PRAGMA user_version`). Steps are added, never changed.
 pub(super) const STEPS: &[&str] = &[
-    include_str!("migrations/sqlite-1.sql"),
-    include_str!("migrations/sqlite-2.sql"),
-    include_str!("migrations/sqlite-3.sql"),
+    include_str!("../migrations/sqlite-1.sql"),
+    include_str!("../migrations/sqlite-2.sql"),
+    include_str!("../migrations/sqlite-3.sql"),
 ];
 
 /// The size of a page, which is SQLite's own choice.

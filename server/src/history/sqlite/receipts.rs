@@ -5,7 +5,7 @@ use shared::frames::{MAX_RECEIPTS, Reached, Receipt};
 use shared::message::Seq;
 use shared::names::{RoomId, Username};
 
-use crate::history::placing::unreadable;
+use crate::history::sqlite::placing::unreadable;
 
 /// The receipts of a room, those who moved last first.
 pub(super) fn read(connection: &mut Connection, room: &RoomId) -> Result<Vec<Receipt>, rusqlite::Error> {
@@ -50,7 +50,7 @@ fn place(seq: Seq) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::schema;
+    use crate::history::sqlite::schema;
 
     /// A history with `room1`, whose head is 10.
     fn history() -> Connection {

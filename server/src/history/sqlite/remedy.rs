@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rusqlite::ErrorCode;
 
-use crate::history::schema::SchemaError;
+use crate::history::sqlite::schema::SchemaError;
 use crate::history::trouble;
 
 /// The file that is written to see what the disk says, and removed again.

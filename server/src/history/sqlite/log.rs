@@ -7,7 +7,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tracing::{debug, warn};
 
-use crate::history::schema;
+use crate::history::sqlite::schema;
 
 /// How many pages of log call for a checkpoint (4 KiB each).
 const CHECKPOINT_PAGES: i64 = 4_000;

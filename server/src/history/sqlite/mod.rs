@@ -1,6 +1,19 @@
 //! History in one SQLite file: one thread that writes, a few connections that read (WAL, so neither waits for the
 //! other), and a lock that keeps a second server out.
 
+pub mod backup;
+pub mod check;
+mod index;
+mod log;
+mod placing;
+mod reader;
+mod receipts;
+mod remedy;
+mod schema;
+mod search;
+mod upkeep;
+mod writer;
+
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -14,11 +27,10 @@ use tracing::{info, warn};
 
 use crate::broker::Incoming;
 use crate::history::finds::Wanted;
-use crate::history::reader::{self, Readers};
-use crate::history::search;
+use crate::history::sqlite::reader::Readers;
+use crate::history::sqlite::writer::{Job, Writer};
 use crate::history::trouble::{Damage, Trouble};
-use crate::history::writer::{Job, Writer};
-use crate::history::{Durability, FILE, Found, HistoryError, Page, Placed, Retention, Span, receipts, remedy, schema};
+use crate::history::{Durability, FILE, Found, HistoryError, Page, Placed, Retention, Span};
 
 /// The lock's file within the folder.
 const LOCK: &str = "duet.lock";

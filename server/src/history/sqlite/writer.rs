@@ -15,12 +15,13 @@ use tracing::warn;
 
 use crate::broker::Incoming;
 use crate::clock;
-use crate::history::index::Indexing;
-use crate::history::log::Log;
-use crate::history::placing::{self, Rooms};
+use crate::history::sqlite::index::Indexing;
+use crate::history::sqlite::log::Log;
+use crate::history::sqlite::placing::{self, Rooms};
+use crate::history::sqlite::upkeep::{Progress, Upkeep};
+use crate::history::sqlite::{log, receipts, schema};
 use crate::history::trouble::Damage;
-use crate::history::upkeep::{Progress, Upkeep};
-use crate::history::{Durability, HistoryError, Placed, Retention, log, receipts, schema};
+use crate::history::{Durability, HistoryError, Placed, Retention};
 
 /// How often messages are looked through for expired ones at the least. What has expired is read for so long at the
 /// most; a look costs a few microseconds for each room that ever was.

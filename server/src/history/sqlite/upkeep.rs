@@ -7,7 +7,8 @@ use rusqlite::{Connection, Transaction};
 use tracing::info;
 
 use crate::clock;
-use crate::history::{Retention, index};
+use crate::history::Retention;
+use crate::history::sqlite::index;
 
 /// How long a step takes before it commits: far less than a person notices, and long enough that the commit is the
 /// smaller part.
