@@ -2,9 +2,11 @@
 
 pub mod check;
 mod finds;
+mod limits;
 pub mod postgres;
 pub mod sqlite;
 mod trouble;
+mod words;
 
 use std::num::NonZeroU64;
 use std::path::Path;

@@ -1,16 +1,16 @@
 //! Which messages hold which words: the table `search`. It follows the messages little by little, so that neither an append
 //! nor the start of a server waits for it; a search looks through what it does not have yet.
 //!
-//! It only proposes: whether a message answers a question, `shared::search` decides, which also made the words.
+//! It only proposes: whether a message answers a question, `shared::search` decides.
 
 use std::collections::BTreeSet;
-use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
-use shared::search::{Query, Script, Word, searched, words};
+use shared::search::{Query, searched};
 
 use crate::clock;
+use crate::history::words;
 
 /// How long a step takes before it commits. Each commit makes a segment of its own, which is merged later: longer steps
 /// are less work.
@@ -19,13 +19,6 @@ const STEP: Duration = Duration::from_millis(4);
 /// How many messages are indexed before a step looks at the clock: at most this many, or this many bytes of content.
 const CHUNK_MESSAGES: i64 = 32;
 const CHUNK_BYTES: usize = 64 * 1024;
-
-/// How much of a word is kept, in characters. Of longer ones the beginning proposes.
-const WORD_CHARS: usize = 32;
-
-/// How many words of a question the index is asked for, the longest: for each it gathers all the places of all words that
-/// begin with it, and it only proposes.
-const ASKED: usize = 3;
 
 /// How far the number of the room stands to the left in that of a row.
 const ROOM_SHIFT: u32 = 32;
@@ -156,7 +149,7 @@ fn chunk(transaction: &Transaction<'_>, room: Room) -> Result<i64, rusqlite::Err
     while let Some(row) = rows.next()? {
         let seq = row.get(0)?;
         let content = searched(row.get_ref(1)?.as_str()?);
-        insert.execute((at(room.id, seq), keys(room.id, content)))?;
+        insert.execute((at(room.id, seq), words::indexed(room.id, content)))?;
         last = Some(seq);
         bytes += content.len();
         if bytes >= CHUNK_BYTES {
@@ -185,75 +178,15 @@ pub(super) fn place(row: i64) -> i64 {
     row & LAST_PLACE
 }
 
-/// The words of a message as they are indexed.
-fn keys(room: i64, content: &str) -> String {
-    let mut keys = String::with_capacity(content.len() * 2);
-    for Word { folded, script, .. } in words(content) {
-        match script {
-            Script::Spaced => push(&mut keys, room, &folded, WORD_CHARS),
-            // Any part of a run of two or more is found by its pairs, and one character as the beginning of a pair.
-            Script::Unspaced => {
-                folded.char_indices().for_each(|(from, _)| push(&mut keys, room, folded.get(from..).unwrap_or(""), 2));
-            }
-        }
-    }
-    keys
-}
-
-/// What the index is asked for messages that may answer a question; `None` where its words are single letters or digits, which
-/// begin so much that looking is as good. Nothing of what a person wrote but letters and digits comes into it.
+/// What the index is asked for messages that may answer a question; `None` where looking is as good.
 pub(super) fn question(room: i64, query: &Query) -> Option<String> {
-    let mut keys = BTreeSet::new();
-    for Word { folded, script, .. } in query.words() {
-        let mut key = |part: &str, chars| {
-            let mut key = String::from("\"");
-            push(&mut key, room, part, chars);
-            keys.insert(format!("{}\"*", key.trim_end()));
-        };
-        match script {
-            Script::Spaced if folded.chars().nth(1).is_none() => {}
-            Script::Spaced => key(folded, WORD_CHARS),
-            Script::Unspaced if folded.chars().count() == 1 => key(folded, 1),
-            Script::Unspaced => {
-                let last = folded.char_indices().next_back().map_or(0, |(at, _)| at);
-                let pairs = folded.char_indices().filter(|(from, _)| *from < last);
-                pairs.for_each(|(from, _)| key(folded.get(from..).unwrap_or(""), 2));
-            }
-        }
-    }
-    let mut keys: Vec<String> = keys.into_iter().collect();
-    keys.sort_by_key(|key| std::cmp::Reverse(key.len()));
-    keys.truncate(ASKED);
+    let keys: Vec<String> = words::asked(room, query).iter().map(|key| format!("\"{key}\"*")).collect();
     (!keys.is_empty()).then(|| keys.join(" AND "))
-}
-
-fn push(keys: &mut String, room: i64, word: &str, chars: usize) {
-    let end = word.char_indices().nth(chars).map_or(word.len(), |(at, _)| at);
-    // Writing to a string does not fail.
-    let _ = write!(keys, "{room:x}_{} ", word.get(..end).unwrap_or(word));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_question_is_made_of_letters_and_digits_alone() {
-        let ask = |text| question(18, &Query::new(text).unwrap());
-        assert_eq!(ask("Deploy").unwrap(), "\"12_deploy\"*");
-        assert_eq!(ask("b\" OR a* NEAR(c) -d a").unwrap(), "\"12_near\"* AND \"12_or\"*");
-        assert_eq!(ask("東京都").unwrap(), "\"12_京都\"* AND \"12_東京\"*");
-        assert_eq!(ask("東").unwrap(), "\"12_東\"*");
-        assert_eq!(ask(&"x".repeat(99)).unwrap(), format!("\"12_{}\"*", "x".repeat(32)));
-    }
-
-    #[test]
-    fn the_index_is_asked_for_the_longest_words_alone_and_for_none_of_one_letter() {
-        let ask = |text| question(18, &Query::new(text).unwrap());
-        assert_eq!(ask("go to every single place").unwrap(), "\"12_single\"* AND \"12_every\"* AND \"12_place\"*");
-        assert_eq!(ask("a z 0 9 zzzzz").unwrap(), "\"12_zzzzz\"*");
-        assert_eq!(ask("a é 0 9"), None);
-    }
 
     /// Rooms with 40 short messages each, which take two chunks.
     fn history(rooms: i64) -> Connection {
@@ -305,10 +238,5 @@ mod tests {
         indexing.step_until(&mut connection, end).unwrap();
         assert_eq!(indexed(&connection), [40, 40, 40]);
         assert!(!indexing.is_there() && !indexing.has_failed());
-    }
-
-    #[test]
-    fn a_run_is_indexed_by_its_pairs() {
-        assert_eq!(keys(1, "Im 東京都, ja"), "1_im 1_東京 1_京都 1_都 1_ja ");
     }
 }

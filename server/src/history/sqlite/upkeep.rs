@@ -8,6 +8,7 @@ use tracing::info;
 
 use crate::clock;
 use crate::history::Retention;
+use crate::history::limits::Limits;
 use crate::history::sqlite::index;
 
 /// How long a step takes before it commits: far less than a person notices, and long enough that the commit is the
@@ -94,14 +95,14 @@ fn expire(
     mut after: i64,
     end: Instant,
 ) -> Result<(usize, Stage), rusqlite::Error> {
-    let Some(limits) = Limits::of(retention) else { return Ok((0, Stage::Shrinking)) };
+    let Some(limits) = Limits::of(retention, clock::timestamp()) else { return Ok((0, Stage::Shrinking)) };
     let mut next = transaction.prepare_cached("SELECT id, head FROM rooms WHERE id > ?1 ORDER BY id LIMIT 1")?;
     let mut delete = transaction.prepare_cached("DELETE FROM messages WHERE room = ?1 AND seq <= ?2")?;
     let mut expired = 0;
     while clock::now().instant < end {
         let found = next.query_map([after], |row| Ok((row.get(0)?, row.get(1)?)))?.next().transpose()?;
         let Some((room, head)) = found else { return Ok((expired, Stage::Shrinking)) };
-        match limits.last_expired(transaction, room, head)? {
+        match last_expired(transaction, limits, room, head)? {
             Some(last) => {
                 expired += delete.execute((room, last))?;
                 index::expire(transaction, room, last)?;
@@ -112,47 +113,28 @@ fn expire(
     Ok((expired, Stage::Expiring { after }))
 }
 
-/// What a message must be to be kept.
-#[derive(Debug, Clone, Copy)]
-struct Limits {
-    /// Sent at this time or later, in milliseconds since 1970.
-    since: i64,
-    /// One of so many newest ones.
-    newest: i64,
-}
-
-impl Limits {
-    fn of(retention: Retention) -> Option<Self> {
-        let Retention { keep_for, keep_messages } = retention;
-        if keep_for.is_none() && keep_messages.is_none() {
-            return None;
+/// The last of a chunk of a room's oldest messages that have all expired; what is kept stays without holes.
+fn last_expired(
+    transaction: &Transaction<'_>,
+    limits: Limits,
+    room: i64,
+    head: i64,
+) -> Result<Option<i64>, rusqlite::Error> {
+    let counted_out = head.saturating_sub(limits.newest);
+    let mut oldest = transaction.prepare_cached(
+        "SELECT seq, sent_at, octet_length(content) FROM messages WHERE room = ?1 ORDER BY seq LIMIT ?2",
+    )?;
+    let mut rows = oldest.query((room, CHUNK_MESSAGES))?;
+    let (mut last, mut bytes) = (None, 0);
+    while let Some(row) = rows.next()? {
+        let (seq, sent_at): (i64, i64) = (row.get(0)?, row.get(1)?);
+        if bytes >= CHUNK_BYTES || (seq > counted_out && sent_at >= limits.since) {
+            break;
         }
-        let now = clock::timestamp().as_millisecond();
-        let milliseconds = |age: Duration| i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
-        Some(Self {
-            since: keep_for.map_or(i64::MIN, |age| now.saturating_sub(milliseconds(age))),
-            newest: keep_messages.map_or(i64::MAX, |count| i64::try_from(count.get()).unwrap_or(i64::MAX)),
-        })
+        last = Some(seq);
+        bytes += row.get::<_, i64>(2)?.unsigned_abs();
     }
-
-    /// The last of a chunk of a room's oldest messages that have all expired; what is kept stays without holes.
-    fn last_expired(self, transaction: &Transaction<'_>, room: i64, head: i64) -> Result<Option<i64>, rusqlite::Error> {
-        let counted_out = head.saturating_sub(self.newest);
-        let mut oldest = transaction.prepare_cached(
-            "SELECT seq, sent_at, octet_length(content) FROM messages WHERE room = ?1 ORDER BY seq LIMIT ?2",
-        )?;
-        let mut rows = oldest.query((room, CHUNK_MESSAGES))?;
-        let (mut last, mut bytes) = (None, 0);
-        while let Some(row) = rows.next()? {
-            let (seq, sent_at): (i64, i64) = (row.get(0)?, row.get(1)?);
-            if bytes >= CHUNK_BYTES || (seq > counted_out && sent_at >= self.since) {
-                break;
-            }
-            last = Some(seq);
-            bytes += row.get::<_, i64>(2)?.unsigned_abs();
-        }
-        Ok(last)
-    }
+    Ok(last)
 }
 
 /// Moves pages from the end of the file into free ones and cuts the end off. Says how many and whether that was all.

@@ -21,17 +21,7 @@ use crate::history::sqlite::placing::{self, Rooms};
 use crate::history::sqlite::upkeep::{Progress, Upkeep};
 use crate::history::sqlite::{log, receipts, schema};
 use crate::history::trouble::Damage;
-use crate::history::{Durability, HistoryError, Placed, Retention};
-
-/// How often messages are looked through for expired ones at the least. What has expired is read for so long at the
-/// most; a look costs a few microseconds for each room that ever was.
-const UPKEEP_EVERY: Duration = Duration::from_secs(600);
-
-/// Where messages are kept for a short time, it is looked in as many parts of that, ...
-const LOOKS: u32 = 10;
-
-/// ... but no more often than this.
-const UPKEEP_NO_OFTENER: Duration = Duration::from_secs(2);
+use crate::history::{Durability, HistoryError, Placed, Retention, limits};
 
 /// How long messages wait to be indexed, so that many are together. A search looks through them meanwhile.
 const INDEX_WITHIN: Duration = Duration::from_secs(10);
@@ -97,8 +87,6 @@ impl Writer {
         damage: Arc<Damage>,
     ) -> Self {
         let (rooms, upkeep) = (Rooms::default(), Upkeep::new(retention));
-        let upkeep_every =
-            retention.keep_for.map_or(UPKEEP_EVERY, |time| (time / LOOKS).clamp(UPKEEP_NO_OFTENER, UPKEEP_EVERY));
         Self {
             connection,
             durability,
@@ -108,7 +96,7 @@ impl Writer {
             indexing: Indexing::new(),
             index_at: Some(clock::now().instant),
             is_under_load: false,
-            upkeep_every,
+            upkeep_every: limits::look_every(retention),
             is_failure_said: false,
             is_index_failure_said: false,
             damage,
