@@ -8,10 +8,12 @@
 #   and end SIGNAL (which waits), and calls `service "$@"`.
 
 wait_seconds=60
+more_usage=
+more_help=
 
 service_usage() {
     cat <<TEXT
-Usage: scripts/$folder COMMAND [--dir DIR] [--owner PID] [--quiet]
+Usage: scripts/$folder COMMAND [--dir DIR] [--owner PID] [--quiet]$more_usage
 
   start    start it and print \`export\` lines for the shell: eval "\$(scripts/$folder start)"
   run      the same in the foreground, until Ctrl+C
@@ -21,7 +23,7 @@ Usage: scripts/$folder COMMAND [--dir DIR] [--owner PID] [--quiet]
   status   print the \`export\` lines, or fail when it does not run
 
 DIR (default: target/$folder) holds everything. With --owner, start also kills it when the process PID has ended in
-whichever way. Where no $name is installed, Docker is used if it answers.
+whichever way. Where no $name is installed, Docker is used if it answers.$more_help
 TEXT
 }
 
@@ -94,12 +96,16 @@ service() {
     dir=$target/$folder
     owner=
     quiet=
+    # shellcheck disable=SC2034 # for whoever sources this
+    unsynced=
     shift || true
     while [ $# -gt 0 ]; do
         case $1 in
             --dir) dir=${2:?--dir needs a folder}; shift 2 ;;
             --owner) owner=${2:?--owner needs a process id}; shift 2 ;;
             --quiet) quiet=yes; shift ;;
+            # shellcheck disable=SC2034
+            --unsynced) unsynced=yes; shift ;;
             *) service_usage >&2; exit 2 ;;
         esac
     done

@@ -9,6 +9,7 @@ use shared::message::Seq;
 use shared::rest::HistoryPage;
 
 use crate::support::client::Client;
+use crate::support::histories::in_each_place;
 use crate::support::kept::{ago, append, close, fill, incoming, make, now, open, room};
 use crate::support::server::Server;
 use crate::support::{A_WHILE, Folder, kept, soon};
@@ -52,89 +53,99 @@ async fn until_kept(history: &History, name: &str, oldest: Option<u64>) -> Vec<u
 
 #[tokio::test]
 async fn who_resumes_from_before_what_has_expired_is_told_of_the_gap_and_hears_the_rest() {
-    let folder = Folder::new();
-    let epoch = make(&folder, "room1", 300, ago(2 * DAY)).await;
-    let history = open(&folder, Retention::default());
-    fill(&history, "room1", 301, 20, 0, now()).await;
-    close(history).await;
+    in_each_place(async |place| {
+        let epoch = place.make("room1", 300, ago(2 * DAY)).await;
+        let history = place.open(Retention::default()).await;
+        fill(&history, "room1", 301, 20, 0, now()).await;
+        close(history).await;
 
-    let server = Server::start(&folder, &["--keep-for", "1d"]).await;
-    let client = Client::of(server.address);
-    until_oldest(&client, "room1", Some(301)).await;
-    for (query, expected) in [
-        ("", (301..=320).collect::<Vec<_>>()),
-        ("?after=0&limit=2", vec![301, 302]),
-        ("?before=303", vec![301, 302]),
-        ("?before=301", vec![]),
-    ] {
-        let page = page(&client, "room1", query).await;
-        assert_eq!((places(&page), page.head), (expected, Seq(320)), "{query}");
-    }
+        let server = Server::start(&place.folder, &[&place.arguments()[..], &["--keep-for", "1d"]].concat()).await;
+        let client = Client::of(server.address);
+        until_oldest(&client, "room1", Some(301)).await;
+        for (query, expected) in [
+            ("", (301..=320).collect::<Vec<_>>()),
+            ("?after=0&limit=2", vec![301, 302]),
+            ("?before=303", vec![301, 302]),
+            ("?before=301", vec![]),
+        ] {
+            let page = page(&client, "room1", query).await;
+            assert_eq!((places(&page), page.head), (expected, Seq(320)), "{query}");
+        }
 
-    let (mut alice, welcome) = client.enter("alice", "room1", &format!("?after=5&epoch={epoch}")).await;
-    assert_eq!((welcome.resume, welcome.head), (Resume::Complete, Seq(320)));
-    assert_eq!(alice.frame().await, ServerFrame::Gap(Gap { from: Seq(6), to: Seq(300) }));
-    client.post("room1", "live").await;
-    for seq in 301..=321 {
-        assert_eq!(alice.message().await.seq, Seq(seq));
-    }
+        let (mut alice, welcome) = client.enter("alice", "room1", &format!("?after=5&epoch={epoch}")).await;
+        assert_eq!((welcome.resume, welcome.head), (Resume::Complete, Seq(320)));
+        assert_eq!(alice.frame().await, ServerFrame::Gap(Gap { from: Seq(6), to: Seq(300) }));
+        client.post("room1", "live").await;
+        for seq in 301..=321 {
+            assert_eq!(alice.message().await.seq, Seq(seq));
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_room_goes_on_counting_when_all_of_its_messages_have_expired() {
-    let folder = Folder::new();
-    let epoch = make(&folder, "room1", 50, ago(2 * DAY)).await;
-    let server = Server::start(&folder, &["--keep-for", "1d"]).await;
-    let client = Client::of(server.address);
-    until_oldest(&client, "room1", None).await;
-    let (mut alice, welcome) = client.enter("alice", "room1", &format!("?after=50&epoch={epoch}")).await;
-    assert_eq!((welcome.resume, welcome.head), (Resume::Complete, Seq(50)));
-    client.post("room1", "the next").await;
-    assert_eq!(alice.message().await.seq, Seq(51));
-    // Nothing is left of what bob has missed but its end.
-    let (mut bob, _) = client.enter("bob", "room1", &format!("?after=10&epoch={epoch}")).await;
-    assert_eq!(bob.frame().await, ServerFrame::Gap(Gap { from: Seq(11), to: Seq(50) }));
-    assert_eq!(bob.message().await.seq, Seq(51));
+    in_each_place(async |place| {
+        let epoch = place.make("room1", 50, ago(2 * DAY)).await;
+        let server = Server::start(&place.folder, &[&place.arguments()[..], &["--keep-for", "1d"]].concat()).await;
+        let client = Client::of(server.address);
+        until_oldest(&client, "room1", None).await;
+        let (mut alice, welcome) = client.enter("alice", "room1", &format!("?after=50&epoch={epoch}")).await;
+        assert_eq!((welcome.resume, welcome.head), (Resume::Complete, Seq(50)));
+        client.post("room1", "the next").await;
+        assert_eq!(alice.message().await.seq, Seq(51));
+        // Nothing is left of what bob has missed but its end.
+        let (mut bob, _) = client.enter("bob", "room1", &format!("?after=10&epoch={epoch}")).await;
+        assert_eq!(bob.frame().await, ServerFrame::Gap(Gap { from: Seq(11), to: Seq(50) }));
+        assert_eq!(bob.message().await.seq, Seq(51));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn of_each_room_the_newest_messages_are_kept() {
-    let folder = Folder::new();
-    let history = open(&folder, Retention::default());
-    for (name, count) in [("full", 100), ("brim", 10), ("few", 3)] {
-        fill(&history, name, 1, count, 0, now()).await;
-    }
-    close(history).await;
-    let history = open(&folder, Retention { keep_messages: NonZeroU64::new(10), keep_for: None });
-    assert_eq!(until_kept(&history, "full", Some(91)).await, (91..=100).collect::<Vec<_>>());
-    assert_eq!(until_kept(&history, "brim", Some(1)).await.len(), 10);
-    assert_eq!(until_kept(&history, "few", Some(1)).await.len(), 3);
-    close(history).await;
+    in_each_place(async |place| {
+        let history = place.open(Retention::default()).await;
+        for (name, count) in [("full", 100), ("brim", 10), ("few", 3)] {
+            fill(&history, name, 1, count, 0, now()).await;
+        }
+        close(history).await;
+        let history = place.open(Retention { keep_messages: NonZeroU64::new(10), keep_for: None }).await;
+        assert_eq!(until_kept(&history, "full", Some(91)).await, (91..=100).collect::<Vec<_>>());
+        assert_eq!(until_kept(&history, "brim", Some(1)).await.len(), 10);
+        assert_eq!(until_kept(&history, "few", Some(1)).await.len(), 3);
+        close(history).await;
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn what_is_kept_has_no_holes_whatever_the_messages_are_dated() {
-    let folder = Folder::new();
-    let history = open(&folder, Retention::default());
-    for (n, age) in [(1, 2 * DAY), (2, Duration::ZERO), (3, 2 * DAY), (4, Duration::ZERO)] {
-        append(&history, incoming("room1", n, format!("message {n}"), ago(age))).await;
-    }
-    close(history).await;
-    let history = open(&folder, Retention { keep_for: Some(DAY), keep_messages: None });
-    assert_eq!(until_kept(&history, "room1", Some(2)).await, [2, 3, 4]);
-    close(history).await;
+    in_each_place(async |place| {
+        let history = place.open(Retention::default()).await;
+        for (n, age) in [(1, 2 * DAY), (2, Duration::ZERO), (3, 2 * DAY), (4, Duration::ZERO)] {
+            append(&history, incoming("room1", n, format!("message {n}"), ago(age))).await;
+        }
+        close(history).await;
+        let history = place.open(Retention { keep_for: Some(DAY), keep_messages: None }).await;
+        assert_eq!(until_kept(&history, "room1", Some(2)).await, [2, 3, 4]);
+        close(history).await;
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn an_id_is_forgotten_with_its_message_and_not_before() {
-    let folder = Folder::new();
-    make(&folder, "room1", 20, now()).await;
-    let history = open(&folder, Retention { keep_messages: NonZeroU64::new(10), keep_for: None });
-    until_kept(&history, "room1", Some(11)).await;
-    let again = |n| append(&history, incoming("room1", n, "again".to_owned(), now()));
-    assert_eq!(again(15).await.message.seq, Seq(15));
-    assert_eq!(again(5).await.message.seq, Seq(21));
-    close(history).await;
+    in_each_place(async |place| {
+        place.make("room1", 20, now()).await;
+        let history = place.open(Retention { keep_messages: NonZeroU64::new(10), keep_for: None }).await;
+        until_kept(&history, "room1", Some(11)).await;
+        let again = |n| append(&history, incoming("room1", n, "again".to_owned(), now()));
+        assert_eq!(again(15).await.message.seq, Seq(15));
+        assert_eq!(again(5).await.message.seq, Seq(21));
+        close(history).await;
+    })
+    .await;
 }
 
 /// Appends one message after another until `is_over`, and gives how many that were and how long the longest took.
@@ -203,11 +214,13 @@ async fn messages_expire_when_a_long_read_is_over_instead_of_making_the_log_long
 
 #[tokio::test]
 async fn what_is_kept_for_a_short_time_is_looked_at_more_often() {
-    let folder = Folder::new();
-    let kept_for = Duration::from_secs(2);
-    let history = open(&folder, Retention { keep_for: Some(kept_for), keep_messages: None });
-    fill(&history, "room1", 1, 3, 0, now()).await;
-    // Without a start, long before ten minutes are over.
-    assert_eq!(until_kept(&history, "room1", None).await, Vec::<u64>::new());
-    close(history).await;
+    in_each_place(async |place| {
+        let kept_for = Duration::from_secs(2);
+        let history = place.open(Retention { keep_for: Some(kept_for), keep_messages: None }).await;
+        fill(&history, "room1", 1, 3, 0, now()).await;
+        // Without a start, long before ten minutes are over.
+        assert_eq!(until_kept(&history, "room1", None).await, Vec::<u64>::new());
+        close(history).await;
+    })
+    .await;
 }

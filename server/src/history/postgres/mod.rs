@@ -1,11 +1,13 @@
 //! History in PostgreSQL, for one node or for several that share it.
 
 pub mod claim;
+mod index;
 mod placing;
 mod reading;
 mod receipts;
 mod schema;
 mod search;
+mod upkeep;
 
 use std::sync::Arc;
 
@@ -51,7 +53,7 @@ impl Postgres {
         database: &Database,
         company: Company,
         durability: Durability,
-        _retention: Retention,
+        retention: Retention,
     ) -> Result<Self, HistoryError> {
         let failed = |what: &dyn std::fmt::Display| {
             HistoryError::Open(format!("cannot open the history in {}: {what}", database.address()))
@@ -59,6 +61,14 @@ impl Postgres {
         let session = claim::first(database, company).await.map_err(|e| failed(&e))?;
         let epoch = schema::migrate(&session).await.map_err(|e| failed(&e))?;
         let (claim, tasks, stop) = (Arc::<Claim>::default(), TaskTracker::new(), CancellationToken::new());
+        let stopped = stop.clone().cancelled_owned();
+        let keeping_up = upkeep::keep_up(database.clone(), retention);
+        tasks.spawn(async move {
+            tokio::select! {
+                () = keeping_up => {}
+                () = stopped => {}
+            }
+        });
         tasks.spawn(claim::keep(database.clone(), company, session, Arc::clone(&claim), stop.clone()));
         let (commits, reads) = (Trouble::default(), Trouble::default());
         let database = database.clone();

@@ -7,7 +7,12 @@ use tokio_postgres::{Client, NoTls};
 use crate::support::service::{Kind, Service};
 use crate::support::soon;
 
-const KIND: Kind = Kind { script: "postgres", exports: &["DUET_TEST_DATABASE_URL"], process: "postgres.pid" };
+const KIND: Kind = Kind {
+    script: "postgres",
+    exports: &["DUET_TEST_DATABASE_URL"],
+    process: "postgres.pid",
+    options: &["--unsynced"],
+};
 
 /// A database that is a test's own, removed with it.
 #[derive(Debug)]
@@ -38,6 +43,11 @@ impl Database {
     /// What goes into `DATABASE_URL`.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// A connection that is not Duet's.
+    pub(crate) async fn client(&self) -> Client {
+        soon(connect(&self.url)).await
     }
 }
 

@@ -16,7 +16,8 @@ use tokio::sync::MutexGuard;
 use crate::support::service::{Kept, Kind, Service, run};
 use crate::support::soon;
 
-const KIND: Kind = Kind { script: "rabbitmq", exports: &["AMQP_URL", "DUET_TEST_RABBITMQ_API"], process: "broker.pid" };
+const KIND: Kind =
+    Kind { script: "rabbitmq", exports: &["AMQP_URL", "DUET_TEST_RABBITMQ_API"], process: "broker.pid", options: &[] };
 
 /// A part of a broker that is a test's own, removed with it.
 #[derive(Debug)]

@@ -18,6 +18,8 @@ pub(crate) struct Kind {
     pub(crate) exports: &'static [&'static str],
     /// The file that is there as long as it runs.
     pub(crate) process: &'static str,
+    /// What its script is told besides.
+    pub(crate) options: &'static [&'static str],
 }
 
 /// A service that runs, as its script describes it.
@@ -48,7 +50,11 @@ impl Service {
         sweep(kind);
         let me = std::process::id().to_string();
         let folder = format!("{}/{}-{name}-{me}", env!("CARGO_TARGET_TMPDIR"), kind.script);
-        let start = script(kind).args(["start", "--quiet", "--dir", &folder, "--owner", &me]).output().unwrap();
+        let start = script(kind)
+            .args(["start", "--quiet", "--dir", &folder, "--owner", &me])
+            .args(kind.options)
+            .output()
+            .unwrap();
         if !start.status.success() {
             return Err(String::from_utf8_lossy(&start.stderr).trim().to_owned());
         }
@@ -68,7 +74,7 @@ impl Service {
     /// Has the script do something with it: `start`, `stop`, `kill`, `restart`.
     pub(crate) async fn script(&self, what: &str) {
         let mut command = script(self.kind);
-        command.args([what, "--quiet", "--dir", &self.folder]);
+        command.args([what, "--quiet", "--dir", &self.folder]).args(self.kind.options);
         run(command).await;
     }
 
