@@ -14,6 +14,7 @@ mod corpus;
 mod cost;
 mod deeds;
 mod doctor;
+mod errands;
 mod exporting;
 mod hand;
 mod help;
