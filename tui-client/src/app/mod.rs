@@ -1,11 +1,11 @@
 //! Pure. What the client knows, and what a key or a frame changes in it.
 //!
-//! Read in this order: this file (the state), `events` (what may happen to it, what is to be done then), `update`, `sending`,
-//! `arrivals` (what the network tells), `commands` (the table of keys and names), `preferences`, `colours`, `log` and `entry`,
-//! `composer`, `completion`, `notice`, `pasting`, `hand`, `scroll`, `search`, `people`, `seats`, `receipts`, `attention`,
-//! `unread`, `notifications`, `typing`, `ticks`, `leaving`; then what they stand on: `layout`, `rows`, `markup`, `hints`, `times`,
-//! `wrap`, `widths`, `characters`, `shortcodes`, `sanitize`, `invitation`; and last `client`, which holds a state for each
-//! room, `drafts` and `switcher`.
+//! Read in this order: this file (the state), `connection`, `look`, `events` (what may happen to it, what is to be done then),
+//! `update`, `sending`, `arrivals` (what the network tells), `commands` (the table of keys and names), `preferences`,
+//! `colours`, `log` and `entry`, `composer`, `completion`, `notice`, `pasting`, `hand`, `scroll`, `search`, `people`, `seats`,
+//! `receipts`, `attention`, `unread`, `notifications`, `typing`, `ticks`, `leaving`; then what they stand on: `layout`, `rows`,
+//! `markup`, `hints`, `times`, `wrap`, `widths`, `characters`, `shortcodes`, `sanitize`, `invitation`; and last `client`, which
+//! holds a state for each room, `drafts` and `switcher`.
 
 pub mod arrivals;
 pub(crate) mod attention;
@@ -15,6 +15,7 @@ pub mod colours;
 pub mod commands;
 pub mod completion;
 pub mod composer;
+pub(crate) mod connection;
 pub(crate) mod drafts;
 pub(crate) mod entry;
 pub(crate) mod events;
@@ -24,6 +25,7 @@ pub(crate) mod invitation;
 pub mod layout;
 pub(crate) mod leaving;
 pub mod log;
+pub(crate) mod look;
 pub mod markup;
 pub mod notice;
 pub mod notifications;
@@ -53,7 +55,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use ratatui::layout::Size;
-use shared::frames::Welcome;
 use shared::message::Seq;
 use shared::names::{MessageId, Username};
 use shared::rest::MAX_CONTENT_BYTES;
@@ -61,10 +62,12 @@ use shared::rest::MAX_CONTENT_BYTES;
 use crate::app::attention::Attention;
 use crate::app::completion::Completion;
 use crate::app::composer::Composer;
+pub use crate::app::connection::Connection;
 pub use crate::app::events::{Caused, Certainty, Effect, Event, Wish};
 use crate::app::hand::Hand;
 use crate::app::hints::Hints;
 use crate::app::log::{Log, Unsent, Voice};
+pub use crate::app::look::{Look, Palette};
 use crate::app::notice::Notice;
 use crate::app::notifications::Notifications;
 use crate::app::pasting::Pasted;
@@ -164,33 +167,6 @@ pub struct State {
     drawn_round_trip: Option<Duration>,
 }
 
-/// How the connection is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Connection {
-    /// The first attempt is under way.
-    Connecting,
-    /// We are in.
-    Live,
-    /// It broke off, or an attempt failed.
-    Lost {
-        /// In a few words.
-        reason: String,
-        /// When the next attempt starts.
-        retry_at: Timestamp,
-    },
-    /// A later attempt is under way.
-    Reconnecting,
-    /// The room holds two others, and we wait for a seat.
-    Full {
-        /// Since when.
-        since: Timestamp,
-        /// Who holds the seats, harmless; nobody while that is not known.
-        holders: Vec<String>,
-    },
-    /// The server will not have us: a sentence that says what to do.
-    Refused(String),
-}
-
 /// What is on the screen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Screen {
@@ -204,15 +180,6 @@ pub enum Screen {
         /// The first row in view.
         top: usize,
     },
-}
-
-/// How many colours to use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Palette {
-    /// The sixteen that every terminal has and every theme sets to be readable.
-    Sixteen,
-    /// None; words, weight and place tell everything anyway (<https://no-color.org>).
-    Monochrome,
 }
 
 impl State {
@@ -272,37 +239,8 @@ impl State {
         self.head == Some(Seq::START) && self.log.is_empty()
     }
 
-    /// Whether no attempt has found a server yet.
-    #[must_use]
-    pub fn never_got_through(&self) -> bool {
-        let is_trying = matches!(self.connection, Connection::Lost { .. } | Connection::Reconnecting);
-        is_trying && self.head.is_none() && self.log.is_empty()
-    }
-
     fn next_message_id(&mut self) -> Option<MessageId> {
         self.posted += 1;
         MessageId::new(format!("{}-{}", self.session, self.posted)).ok()
     }
-
-    fn welcome(&mut self, welcome: &Welcome) {
-        self.connection = Connection::Live;
-        self.head = Some(welcome.head);
-        self.max_content_bytes = welcome.max_content_bytes;
-        self.welcome_people(welcome);
-        self.receipts.welcome(welcome, &self.user);
-        self.welcome_unread(welcome);
-    }
-}
-
-/// How and where the picture is shown.
-#[derive(Debug, Clone)]
-pub struct Look {
-    /// The size of the terminal.
-    pub size: Size,
-    /// How many colours to use.
-    pub palette: Palette,
-    /// How the person wants it.
-    pub preferences: Preferences,
-    /// Where times are told in.
-    pub zone: TimeZone,
 }

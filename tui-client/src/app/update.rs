@@ -7,7 +7,7 @@ use ratatui::layout::Size;
 use crate::app::arrivals::{self, Picture};
 use crate::app::commands::{self, Action, Direction, Draft, help};
 use crate::app::composer::Edit;
-use crate::app::hand::{self, Meant};
+use crate::app::hand::{self, Meant, copying, opening};
 use crate::app::notice::Notice;
 use crate::app::{
     Caused, Certainty, Connection, Effect, Event, Screen, State, Wish, layout, pasting, sanitize, search, seats,
@@ -181,8 +181,8 @@ fn act(state: &mut State, action: Action, asked: Asked<'_>, caused: &mut Caused)
         Action::Search => state.open_search(argument, effects),
         Action::Retry => retry(state, effects),
         Action::Select(deed) => hand::act(state, deed, effects),
-        Action::CopyLast => hand::copy_last(state, effects),
-        Action::OpenLink => hand::open(state, argument),
+        Action::CopyLast => copying::copy_last(state, effects),
+        Action::OpenLink => opening::open(state, argument),
         Action::Help => state.screen = Screen::Help { search: argument.to_owned(), top: 0 },
         Action::Redraw => effects.push(Effect::Repaint),
         Action::Suspend => effects.push(Effect::Suspend),

@@ -1,11 +1,12 @@
 //! Pure. Several rooms in one client: which are open, which one is shown, and what goes to which.
 //!
-//! A [`State`] is one room and knows of no other. Keys go to the room that is shown unless they are about rooms; what the
+//! A [`State`](crate::app::State) is one room and knows of no other. Keys go to the room that is shown unless they are about rooms; what the
 //! network tells goes to the room it is about. A hidden room is one that nobody looks at. With one room nothing of this is
 //! seen; from two on the last row of the terminal is the bar of rooms.
 
 mod keys;
 mod leaving;
+mod opening;
 pub mod room;
 mod showing;
 
@@ -18,7 +19,7 @@ use crate::app::client::room::Room;
 use crate::app::receipts::Focus;
 use crate::app::switcher::Switcher;
 use crate::app::update::update;
-use crate::app::{Caused, Certainty, Effect, Event, Look, State, Wish, drafts, sanitize};
+use crate::app::{Caused, Certainty, Effect, Event, Look, Wish, sanitize};
 use crate::network::{Membership, NetworkEvent};
 
 /// The least rows of a terminal that has a bar: below, the room needs them all.
@@ -221,19 +222,6 @@ impl Client {
         self.rooms.iter_mut().filter_map(kept).collect()
     }
 
-    /// The rooms joined before, for whoever looks for one.
-    pub fn recall(&mut self, joined: Vec<RoomId>) {
-        let shown = self.shown().key;
-        let open = self.rooms.iter().filter(|room| room.key != shown).map(|room| &room.id);
-        let closed = joined.iter().filter(|id| self.position(id).is_none());
-        // One that is not shown as it is called cannot be typed either.
-        let names = open.chain(closed).map(RoomId::to_string).filter(|name| sanitize::name(name) == *name);
-        self.shown_mut().state.known_rooms = names.collect();
-        if let Some(switcher) = &mut self.switcher {
-            switcher.joined_before = joined;
-        }
-    }
-
     fn happens(&mut self, index: usize, event: Event, effects: &mut Effects) {
         let is_shown = index == self.shown;
         let is_asked = self.is_asked_before_leaving();
@@ -266,30 +254,6 @@ impl Client {
             }
             None => {}
         }
-    }
-
-    /// Goes to a room, and opens it if it is not open.
-    fn join(&mut self, id: RoomId, effects: &mut Effects) {
-        if let Some(index) = self.position(&id) {
-            return self.show(index, effects);
-        }
-        let key = self.add(id.clone());
-        effects.push((key, Effect::Enter(id)));
-        self.show(self.rooms.len() - 1, effects);
-    }
-
-    fn add(&mut self, id: RoomId) -> RoomKey {
-        self.opened += 1;
-        let key = RoomKey(self.opened);
-        // Ids are told apart by room and run: a room that is opened again begins to count anew.
-        let session = MessageId::new(format!("{}-{}", self.session, self.opened)).unwrap_or(self.session.clone());
-        let mut state = State::new(&self.membership(&id), session, self.look.clone(), self.now);
-        state.focus = Focus::OtherRoom;
-        if self.rooms.iter().any(|room| room.state.terminal_tells_of_looks()) {
-            state.note_that_terminal_tells();
-        }
-        self.rooms.push(Room { key, id, state, draft: drafts::Draft::default(), is_joined: false });
-        key
     }
 
     fn warn(&mut self, sentence: String, effects: &mut Effects) {
