@@ -206,7 +206,7 @@ impl Program<'_> {
             return Ok(ControlFlow::Continue(()));
         }
         widths.hold();
-        self.terminal.repaint()?;
+        self.terminal.repaint();
         self.happened(Event::Resized(self.client.size()), Haste::AtOnce)
     }
 
@@ -275,7 +275,7 @@ impl Program<'_> {
                 }
                 Effect::Close => self.rooms.close(key),
                 Effect::Draw => self.pace.ask(haste),
-                Effect::Repaint => self.terminal.repaint()?,
+                Effect::Repaint => self.terminal.repaint(),
                 Effect::Suspend => self.stop()?,
                 Effect::KeepDraft(text) => self.rooms.keep_draft(key, &text),
                 Effect::NoteSent(text) => self.rooms.note_sent(key, &text),

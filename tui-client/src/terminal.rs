@@ -59,7 +59,7 @@ impl Terminal {
     /// When the terminal cannot be set or written to.
     pub fn take(size: Size) -> io::Result<Self> {
         let notifier = Notifier::of(|variable| std::env::var(variable).ok());
-        let mut terminal = Self { painter: Painter::new(size)?, notifier, title: String::new() };
+        let mut terminal = Self { painter: Painter::new(size), notifier, title: String::new() };
         terminal.enter()?;
         Ok(terminal)
     }
@@ -73,9 +73,8 @@ impl Terminal {
         if !IS_OURS.load(Ordering::SeqCst) {
             return Ok(());
         }
-        let frame = self.painter.frame(client.size(), |frame| view_client(client, frame))?;
+        let frame = self.painter.frame(client.size(), |picture| view_client(client, picture))?;
         write(&frame)?;
-        self.painter.wipe();
         Ok(())
     }
 
@@ -107,11 +106,8 @@ impl Terminal {
     }
 
     /// Forgets what is on the screen, so that the next frame draws every cell.
-    ///
-    /// # Errors
-    /// When the frame cannot be begun.
-    pub fn repaint(&mut self) -> io::Result<()> {
-        self.painter.repaint()
+    pub fn repaint(&mut self) {
+        self.painter.forget();
     }
 
     /// Puts one frame on the screen, and has the terminal tell before it how wide it draws the samples.
@@ -158,7 +154,8 @@ impl Terminal {
         // Terminals that know neither may take the latter for an underline.
         queue!(bytes, SetAttribute(Attribute::Reset))?;
         write(&bytes)?;
-        self.repaint()
+        self.repaint();
+        Ok(())
     }
 }
 

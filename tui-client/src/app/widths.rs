@@ -79,6 +79,9 @@ impl Widths {
 
 /// The columns of a grapheme in this terminal.
 pub(crate) fn columns(grapheme: &str) -> u16 {
+    if let [b' '..=b'~'] = grapheme.as_bytes() {
+        return 1;
+    }
     let here = HERE.get();
     let is_one = || grapheme.chars().nth(1).is_none();
     if here == Widths::default() || is_one() { grapheme.cell_width() } else { here.columns(grapheme) }

@@ -70,9 +70,17 @@ impl<'a> Iterator for Pieces<'a> {
     }
 }
 
+/// Whether every byte is one grapheme of one column, as most text is.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
 /// The columns of a text without newlines.
 #[must_use]
 pub fn columns(text: &str) -> usize {
+    if is_plain(text) {
+        return text.len();
+    }
     pieces(text).fold(0, |at, piece| at + piece.columns(at))
 }
 
@@ -137,6 +145,9 @@ pub fn rows_by_column(text: &str, width: usize) -> Vec<Range<usize>> {
 
 /// Wraps one line that begins at byte `offset` of its text.
 fn wrap_line(line: &str, offset: usize, width: usize, rows: &mut Vec<Range<usize>>) {
+    if line.len() <= width && is_plain(line) {
+        return rows.push(offset..offset + line.len());
+    }
     let mut row_start = 0;
     let mut at = 0;
     // The last place in this row where a new one may begin, and its column.

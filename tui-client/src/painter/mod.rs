@@ -4,142 +4,115 @@ mod row;
 mod scroll;
 
 use std::cell::RefCell;
-use std::io::{self, Sink, Write};
+use std::io::{self, Write};
 use std::rc::Rc;
 
 use crossterm::style;
 use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
 use crossterm::{cursor, queue};
 use ratatui::backend::{Backend, CrosstermBackend};
-use ratatui::buffer::{Buffer, Cell, CellDiffOption};
-use ratatui::layout::{Position, Rect, Size};
-use ratatui::{Frame, TerminalOptions, Viewport};
+use ratatui::layout::Size;
 
+use crate::app::preferences::Glyphs;
 use crate::app::widths::{SAMPLES, WIDEST};
-use crate::painter::row::{Print, Row};
+use crate::painter::row::Row;
 use crate::painter::scroll::Scroll;
 use crate::probe;
+use crate::view::picture::{Line, Picture};
 
 /// What the terminal shows, and how it comes to show something else.
 ///
 /// It never asks the terminal anything: the size is the caller's, and the bytes are for the caller to write.
 #[derive(Debug)]
 pub struct Painter {
-    /// Lends the frame to paint on; it draws nothing, for what of a frame is to be drawn is found out here.
-    canvas: ratatui::Terminal<CrosstermBackend<Sink>>,
-    /// Whether the canvas is blank.
-    is_wiped: bool,
-    pen: CrosstermBackend<Bytes>,
-    bytes: Bytes,
     size: Size,
     /// What is on the screen, from top to bottom.
     shown: Vec<Row>,
-    /// The cells of it that a grapheme of several characters reaches into from the left. A terminal that shows its parts one
-    /// by one has drawn into them, which ratatui does not know.
-    reached_into: Vec<Position>,
+    /// What it is drawn with.
+    glyphs: Glyphs,
     /// Whether anything may be on the screen.
     is_unknown: bool,
+    /// Lent to whoever paints the next frame.
+    picture: Picture,
+    pen: CrosstermBackend<Bytes>,
+    bytes: Bytes,
 }
 
 impl Painter {
     /// A painter for a terminal that may show anything.
+    #[must_use]
+    pub fn new(size: Size) -> Self {
+        let bytes = Bytes::default();
+        Self {
+            size,
+            shown: (0..size.height).map(|_| Row::blank(size.width)).collect(),
+            glyphs: Glyphs::Unicode,
+            is_unknown: true,
+            picture: Picture::new(size),
+            pen: CrosstermBackend::new(bytes.clone()),
+            bytes,
+        }
+    }
+
+    /// The bytes of the next frame, of this size and as `view` paints it; bracketed so that a terminal which knows mode
+    /// 2026 shows it in one piece.
     ///
     /// # Errors
     /// Never, since it writes to memory; ratatui's types do not know that.
-    pub fn new(size: Size) -> io::Result<Self> {
-        let area = Rect::from((Position::ORIGIN, size));
-        let viewport = TerminalOptions { viewport: Viewport::Fixed(area) };
-        let canvas = ratatui::Terminal::with_options(CrosstermBackend::new(io::sink()), viewport)?;
-        let bytes = Bytes::default();
-        let pen = CrosstermBackend::new(bytes.clone());
-        let blank = Buffer::empty(Rect { height: 1, ..area });
-        let print = Print::of(&blank.content);
-        let shown = (0..size.height).map(|_| Row::new(&blank.content, print)).collect();
-        Ok(Self { canvas, is_wiped: true, pen, bytes, size, shown, reached_into: Vec::new(), is_unknown: true })
-    }
-
-    /// The bytes of the next frame, of this size and as `view` paints it, which says where the caret is; bracketed so that a terminal which knows mode 2026
-    /// shows it in one piece.
-    ///
-    /// # Errors
-    /// Never, see [`Painter::new`].
-    pub fn frame(&mut self, size: Size, view: impl FnOnce(&mut Frame<'_>) -> Position) -> io::Result<Vec<u8>> {
+    pub fn frame(&mut self, size: Size, view: impl FnOnce(&mut Picture)) -> io::Result<Vec<u8>> {
         if self.size != size {
-            *self = Self::new(size)?;
+            *self = Self::new(size);
         }
-        self.wipe();
-        self.is_wiped = false;
-        let Self { canvas, pen, bytes, shown, reached_into, is_unknown, .. } = self;
-        let caret = view(&mut canvas.get_frame());
-        let next = &*canvas.current_buffer_mut();
+        self.picture.clear();
+        view(&mut self.picture);
+        if self.glyphs != self.picture.glyphs() {
+            self.glyphs = self.picture.glyphs();
+            self.forget();
+        }
+        let Self { shown, is_unknown, picture, pen, bytes, glyphs, .. } = self;
         queue!(bytes, BeginSynchronizedUpdate)?;
         if std::mem::take(is_unknown) {
             queue!(bytes, Clear(ClearType::All))?;
         }
-        let cells: Vec<&[Cell]> = next.content.chunks(usize::from(size.width).max(1)).collect();
-        let prints: Vec<Print> = cells.iter().map(|cells| Print::of(cells)).collect();
+        let prints: Vec<u64> = picture.lines().iter().map(Line::print).collect();
         if let Some(scroll) = Scroll::between(shown, &prints) {
             scroll.queue(bytes)?;
             scroll.apply(shown);
-            reached_into.iter_mut().for_each(|position| scroll.follow(position));
         }
-        for position in std::mem::take(reached_into) {
-            let row = shown.get_mut(usize::from(position.y));
-            if let Some(cell) = row.and_then(|row| row.cells.cell_mut((position.x, 0))) {
-                // Like no other: what stands there is not known.
-                cell.set_diff_option(CellDiffOption::AlwaysUpdate);
+        let mut drawn = Vec::new();
+        for (((y, row), line), print) in (0..).zip(shown).zip(picture.lines()).zip(prints) {
+            if !row.shows(line) {
+                row.show(line, print, *glyphs, |x, cell| drawn.push((x, y, cell.clone())));
             }
         }
-        let mut changed: Vec<(u16, &mut Row, Row)> = (0..)
-            .zip(shown.iter_mut())
-            .zip(cells.iter().zip(prints))
-            .filter(|((_, before), (cells, print))| !before.is_like(cells, *print))
-            .map(|((y, before), (cells, print))| (y, before, Row::new(cells, print)))
-            .collect();
-        pen.draw(
-            changed
-                .iter()
-                .flat_map(|(y, before, after)| before.cells.diff_iter(&after.cells).map(|(x, _, cell)| (x, *y, cell))),
-        )?;
-        for (_, before, after) in &mut changed {
-            std::mem::swap(*before, after);
-        }
-        reached_into
-            .extend((0..).zip(shown.iter()).flat_map(|(y, row)| row.reached_into().map(move |x| Position { x, y })));
+        pen.draw(drawn.iter().map(|(x, y, cell)| (*x, *y, cell)))?;
+        let caret = picture.caret();
         queue!(bytes, cursor::Show, cursor::MoveTo(caret.x, caret.y), EndSynchronizedUpdate)?;
         Ok(bytes.0.take())
-    }
-
-    /// Makes ready for the next frame what can be: better while nobody waits for this one any more.
-    pub fn wipe(&mut self) {
-        if !std::mem::replace(&mut self.is_wiped, true) {
-            self.canvas.current_buffer_mut().reset();
-        }
     }
 
     /// The bytes that draw the samples and ask for the cursor behind each. The next frame, which is to follow at once,
     /// draws over them.
     ///
     /// # Errors
-    /// Never, see [`Painter::new`].
+    /// Never, see [`Painter::frame`].
     pub fn samples(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         queue!(bytes, BeginSynchronizedUpdate)?;
         for sample in SAMPLES {
             queue!(bytes, cursor::MoveTo(0, probe::ROW), style::Print(sample), style::Print("\u{1b}[6n"))?;
         }
-        // Further than the widest, for a terminal may have its own mind.
-        self.reached_into.extend((0..2 * WIDEST).map(|x| Position::new(x, probe::ROW)));
+        if let Some(row) = self.shown.get_mut(usize::from(probe::ROW)) {
+            // Further than the widest, for a terminal may have its own mind.
+            row.forget(0..2 * WIDEST);
+        }
         Ok(bytes)
     }
 
     /// Forgets what is on the screen, so that the next frame draws every cell.
-    ///
-    /// # Errors
-    /// Never, see [`Painter::new`].
-    pub fn repaint(&mut self) -> io::Result<()> {
-        *self = Self::new(self.size)?;
-        Ok(())
+    pub fn forget(&mut self) {
+        self.shown.iter_mut().for_each(Row::clear);
+        self.is_unknown = true;
     }
 }
 

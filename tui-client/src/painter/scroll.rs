@@ -4,9 +4,7 @@
 use std::io::{self, Write};
 use std::ops::Range;
 
-use ratatui::layout::Position;
-
-use crate::painter::row::{Print, Row};
+use crate::painter::row::Row;
 
 /// It takes so many rows to be worth the orders, which are some twenty bytes.
 const MIN_ROWS_SPARED: usize = 3;
@@ -28,8 +26,8 @@ enum Direction {
 
 impl Scroll {
     /// The scroll that spares most rows from being drawn, if one spares enough. `next` are the prints of the next frame.
-    pub(crate) fn between(shown: &[Row], next: &[Print]) -> Option<Self> {
-        let shown: Vec<Print> = shown.iter().map(|row| row.print).collect();
+    pub(crate) fn between(shown: &[Row], next: &[u64]) -> Option<Self> {
+        let shown: Vec<u64> = shown.iter().map(|row| row.print).collect();
         let is_changed = |row: &usize| shown.get(*row) != next.get(*row);
         let mut rows = 0..shown.len();
         let first = rows.find(is_changed)?;
@@ -82,18 +80,6 @@ impl Scroll {
         };
         rows.get_mut(blank).into_iter().flatten().for_each(Row::clear);
     }
-
-    /// Where what was at a position is now.
-    pub(crate) fn follow(&self, position: &mut Position) {
-        if !self.rows.contains(&usize::from(position.y)) {
-            return;
-        }
-        let by = u16::try_from(self.by).unwrap_or(u16::MAX);
-        position.y = match self.direction {
-            Direction::Up => position.y.saturating_sub(by),
-            Direction::Down => position.y.saturating_add(by),
-        };
-    }
 }
 
 fn longest_run(rows: Range<usize>, is_in: impl Fn(usize) -> bool) -> Option<Range<usize>> {
@@ -113,16 +99,31 @@ fn longest_run(rows: Range<usize>, is_in: impl Fn(usize) -> bool) -> Option<Rang
 
 #[cfg(test)]
 mod tests {
-    use ratatui::buffer::{Buffer, Cell};
+    use ratatui::buffer::Cell;
+    use ratatui::layout::{Rect, Size};
+    use ratatui::style::Style;
 
     use super::*;
+    use crate::app::preferences::Glyphs;
+    use crate::view::picture::{Line, Picture};
+
+    fn rows(texts: &[&str]) -> Vec<Row> {
+        let size = Size::new(u16::try_from(texts[0].len()).unwrap(), u16::try_from(texts.len()).unwrap());
+        let mut picture = Picture::new(size);
+        for (y, text) in (0..).zip(texts) {
+            picture.put(Rect::from(size), 0, y, [(*text, Style::new())]);
+        }
+        let row = |line: &mut Line| {
+            let mut row = Row::blank(size.width);
+            let print = line.print();
+            row.show(line, print, Glyphs::Unicode, |_, _| ());
+            row
+        };
+        picture.lines().iter_mut().map(row).collect()
+    }
 
     #[track_caller]
     fn check(before: &[&str], after: &[&str], expected: Option<&str>) {
-        let rows = |lines: &[&str]| -> Vec<Row> {
-            let cells = lines.iter().map(|line| Buffer::with_lines([*line]).content);
-            cells.map(|cells| Row::new(&cells, Print::of(&cells))).collect()
-        };
         let (mut shown, next) = (rows(before), rows(after));
         let scroll = Scroll::between(&shown, &next.iter().map(|row| row.print).collect::<Vec<_>>());
         let mut orders = Vec::new();

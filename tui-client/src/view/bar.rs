@@ -1,6 +1,5 @@
 //! Pure. The bar of rooms: which are open, what is new in them, and which of them have no connection.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 
@@ -10,6 +9,7 @@ use crate::app::commands::keymap::Keymap;
 use crate::app::commands::{Action, RoomAction};
 use crate::app::wrap;
 use crate::view::paint::{self, Run};
+use crate::view::picture::Picture;
 use crate::view::theme::Theme;
 
 /// The keys to begin with.
@@ -29,20 +29,20 @@ struct Form {
 }
 
 /// Paints the bar, in the fullest form there is room for.
-pub(crate) fn paint(client: &Client, theme: Theme, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn paint(client: &Client, theme: Theme, area: Rect, picture: &mut Picture) {
     let width = usize::from(area.width);
     let full = [Form { name: usize::MAX, words: true }, Form { name: usize::MAX, words: false }];
     let forms = full.into_iter().chain(SHORTENED.map(|name| Form { name, words: false }));
     let bar = forms.map(|form| all(client, theme, form)).find(|runs| paint::columns(runs) <= width);
     let bar = bar.unwrap_or_else(|| around_the_shown(client, theme, width));
     let end = paint::columns(&bar);
-    paint::runs(buffer, area, 0, 0, &bar);
+    paint::runs(picture, area, 0, 0, &bar);
     let keymap = &client.shown().state.preferences.keymap;
     let chosen = || keymap.way(Action::Rooms(RoomAction::Switch)).unwrap_or_default();
     let hint = if *keymap == Keymap::default() { HINT.to_owned() } else { chosen() };
     let x = width.saturating_sub(wrap::columns(&hint) + 1);
     if x >= end + 3 {
-        paint::text(buffer, area, x, 0, &hint, theme.quiet());
+        paint::text(picture, area, x, 0, &hint, theme.quiet());
     }
 }
 

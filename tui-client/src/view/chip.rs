@@ -1,6 +1,5 @@
 //! Pure. The row above the composer: a sentence for the person, what Tab completes, else what is below the window or who is writing.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use shared::message::Seq;
@@ -12,13 +11,14 @@ use crate::app::scroll::Scroll;
 use crate::app::{State, layout, rows, wrap};
 use crate::view::completion;
 use crate::view::paint::{self, Run};
+use crate::view::picture::Picture;
 use crate::view::theme::Theme;
 
 /// The least columns of a preview that is worth its place.
 const LEAST_PREVIEW: usize = 8;
 
 /// Paints it. Whatever it says, it takes the rows that are there anyway.
-pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn paint(state: &State, theme: Theme, area: Rect, picture: &mut Picture) {
     let rows = layout::notice_rows(state);
     let shows_paste = state.pasted.is_some() && state.notice.is_none() && state.question_of_hand().is_none();
     // Where a link leads is not to be overlooked.
@@ -28,7 +28,7 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer
     for (y, row) in (0..).zip(&rows) {
         let style = if shows_paste && y > 0 { theme.quiet() } else { words };
         let style_at = |at| if host.contains(&(start + at)) { style.patch(theme.found()) } else { style };
-        paint::styled(buffer, area, (1, y), row.trim_end(), style_at);
+        paint::styled(picture, area, (1, y), row.trim_end(), style_at);
         start += row.len();
     }
     if rows.iter().any(|row| !row.is_empty()) {
@@ -36,7 +36,7 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer
     }
     let offers = completion::runs(state, theme, usize::from(area.width).saturating_sub(2));
     if !offers.is_empty() {
-        return paint::runs(buffer, area, 1, 0, &offers);
+        return paint::runs(picture, area, 1, 0, &offers);
     }
     let newest = way(state, Action::Newest);
     let words = match (state.scroll, state.unseen, state.log.older) {
@@ -49,7 +49,7 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer
             (None, Scroll::Newest) => return,
         },
     };
-    paint::runs(buffer, area, 1, 0, &words);
+    paint::runs(picture, area, 1, 0, &words);
 }
 
 /// How much is above the window, and how to get there.

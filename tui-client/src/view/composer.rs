@@ -1,6 +1,5 @@
 //! Pure. What is being written, and the keys to begin with.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
@@ -8,17 +7,18 @@ use crate::app::commands::{Action, RoomAction};
 use crate::app::hand::Deed;
 use crate::app::{Connection, State, layout, wrap};
 use crate::view::paint;
+use crate::view::picture::Picture;
 use crate::view::theme::Theme;
 
 /// Paints the draft and says where the caret is.
-pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) -> Position {
+pub(crate) fn paint(state: &State, theme: Theme, area: Rect, picture: &mut Picture) -> Position {
     let prompt = layout::prompt(state);
-    paint::text(buffer, area, 0, 0, prompt, theme.quiet());
+    paint::text(picture, area, 0, 0, prompt, theme.quiet());
     let width = layout::composer_width(state);
     let rows = state.composer.rows(width);
     for (y, row) in (0..area.height).zip(rows.iter().skip(state.composer.top())) {
         let text = state.composer.text().get(row.clone()).unwrap_or_default();
-        paint::text(buffer, area, prompt.len(), y, text, Style::new());
+        paint::text(picture, area, prompt.len(), y, text, Style::new());
     }
     let (row, column) = state.composer.caret(&rows, width);
     let x = area.x.saturating_add(layout::cells(prompt.len() + column));
@@ -27,7 +27,7 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer
 }
 
 /// Paints the keys to begin with, as many as there is room for.
-pub(crate) fn hint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn hint(state: &State, theme: Theme, area: Rect, picture: &mut Picture) {
     // Then the keys to begin with mean something else, and stand above.
     if state.pasted.is_some() || state.question_of_hand().is_some() {
         return;
@@ -43,11 +43,11 @@ pub(crate) fn hint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer)
         ];
         let hints = deeds.map(|(deed, what)| format!("{} {what}", key(state, Action::Select(deed)))).join(" · ");
         let hint = wrap::fitted(&hints, usize::from(area.width).saturating_sub(2));
-        return paint::text(buffer, area, 1, area.height.saturating_sub(1), &hint, theme.quiet());
+        return paint::text(picture, area, 1, area.height.saturating_sub(1), &hint, theme.quiet());
     }
     let hints = keys_to_begin_with(state).map(|hints| format!(" {}", hints.join(" · ")));
     if let Some(hint) = hints.iter().find(|hint| wrap::columns(hint) < usize::from(area.width)) {
-        paint::text(buffer, area, 0, area.height.saturating_sub(1), hint, theme.quiet());
+        paint::text(picture, area, 0, area.height.saturating_sub(1), hint, theme.quiet());
     }
 }
 

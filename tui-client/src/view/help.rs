@@ -1,6 +1,5 @@
 //! Pure. The help: the table of commands, narrowed down by what is typed.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
@@ -8,6 +7,7 @@ use crate::app::commands::help::{self, Row};
 use crate::app::layout::{self, Listing, cells};
 use crate::app::{State, wrap};
 use crate::view::paint;
+use crate::view::picture::Picture;
 use crate::view::theme::Theme;
 
 /// What stands before the text to look for, the fullest first.
@@ -28,13 +28,13 @@ pub(crate) fn paint(
     top: usize,
     theme: Theme,
     area: Rect,
-    buffer: &mut Buffer,
+    picture: &mut Picture,
 ) -> Position {
     let width = usize::from(area.width);
     let fits = |prompt: &&&str| wrap::columns(prompt) + wrap::columns(search) + MIN_HELP / 2 <= width;
     let prompt = PROMPTS.iter().find(fits).or(PROMPTS.last()).copied().unwrap_or_default();
-    paint::text(buffer, area, 0, 0, prompt, theme.strong());
-    paint::text(buffer, area, wrap::columns(prompt), 0, search, Style::new());
+    paint::text(picture, area, 0, 0, prompt, theme.strong());
+    paint::text(picture, area, wrap::columns(prompt), 0, search, Style::new());
     let is_narrow = layout::is_narrow(area.as_size());
     let ways = |row: &Row| match [2, 1].map(|count| row.ways(count)) {
         _ if width >= WIDE => row.ways(usize::MAX),
@@ -57,15 +57,15 @@ pub(crate) fn paint(
     for (y, row) in (0..list.height).zip(rows.iter().skip(top)) {
         match row {
             Row::Blank => {}
-            Row::Heading(heading) => paint::text(buffer, list, 1, y, heading, theme.strong()),
-            Row::Told(told) => paint::text(buffer, list, help::BESIDE_TOLD - 1, y, told, theme.quiet()),
-            Row::Command { .. } if is_narrow => paint::text(buffer, list, 1, y, &ways(row), Style::new()),
+            Row::Heading(heading) => paint::text(picture, list, 1, y, heading, theme.strong()),
+            Row::Told(told) => paint::text(picture, list, help::BESIDE_TOLD - 1, y, told, theme.quiet()),
+            Row::Command { .. } if is_narrow => paint::text(picture, list, 1, y, &ways(row), Style::new()),
             Row::Command { help, .. } => {
                 let ways = ways(row);
-                paint::text(buffer, list, INDENT, y, &ways, Style::new());
+                paint::text(picture, list, INDENT, y, &ways, Style::new());
                 // Where there is no room for both in full, the way to do it is the part to keep.
                 let x = column.max(INDENT + wrap::columns(&ways)) + 2;
-                paint::text(buffer, list, x, y, &wrap::fitted(help, width.saturating_sub(x)), Style::new());
+                paint::text(picture, list, x, y, &wrap::fitted(help, width.saturating_sub(x)), Style::new());
             }
         }
     }
@@ -75,6 +75,6 @@ pub(crate) fn paint(
         0 => " Esc goes back".to_owned(),
         more => format!(" Esc goes back · PgDn shows {more} more"),
     };
-    paint::text(buffer, below, 0, 0, &hint, theme.quiet());
+    paint::text(picture, below, 0, 0, &hint, theme.quiet());
     Position::new(area.x.saturating_add(cells(wrap::columns(prompt) + wrap::columns(search))), area.y)
 }

@@ -1,7 +1,6 @@
 //! Pure. The conversation. Only what is in the window is laid out, whatever the length of the log.
 
 use jiff::civil::Date;
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::app::layout::{self, Columns, Shape};
@@ -10,11 +9,12 @@ use crate::app::people::Peer;
 use crate::app::rows::{self, Block, Body, Message, Row};
 use crate::app::{State, seats, times, wrap};
 use crate::view::paint;
+use crate::view::picture::Picture;
 use crate::view::theme::Theme;
 
-pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn paint(state: &State, theme: Theme, area: Rect, picture: &mut Picture) {
     if state.is_empty_room() {
-        return beginning(state, theme, area, buffer);
+        return beginning(state, theme, area, picture);
     }
     if state.never_got_through() {
         let lines = [
@@ -22,10 +22,10 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer
             "",
             "Start one there with duet-server, or name another one with --server URL.",
         ];
-        return paragraph(&lines, state, theme, area, buffer);
+        return paragraph(&lines, state, theme, area, picture);
     }
     if let Some([full, next]) = seats::sentences(state).filter(|_| state.log.is_empty()) {
-        return paragraph(&[&full, "", &next], state, theme, area, buffer);
+        return paragraph(&[&full, "", &next], state, theme, area, picture);
     }
     let columns = layout::columns(state);
     let window = usize::from(area.height);
@@ -35,7 +35,7 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer
     let foot = state.foot();
     let rows_there_are: usize = blocks.iter().map(Block::height).sum::<usize>().saturating_sub(foot.hidden);
     let mut above = rows_there_are.saturating_sub(window);
-    let mut canvas = Canvas { state, theme, area, columns, buffer, y: 0 };
+    let mut canvas = Canvas { state, theme, area, columns, picture, y: 0 };
     for block in &blocks {
         for row in above..block.height() {
             canvas.block_row(block, row);
@@ -50,7 +50,7 @@ struct Canvas<'a> {
     theme: Theme,
     area: Rect,
     columns: Columns,
-    buffer: &'a mut Buffer,
+    picture: &'a mut Picture,
     y: u16,
 }
 
@@ -124,7 +124,7 @@ impl Canvas<'_> {
             let style = theme.ink(*kind, ink);
             if marked.peek().is_some_and(|marked| marked.start <= at) { style.patch(theme.found()) } else { style }
         };
-        paint::styled(self.buffer, self.area, (x, self.y), text, style_at);
+        paint::styled(self.picture, self.area, (x, self.y), text, style_at);
         x + wrap::columns(text)
     }
 
@@ -153,7 +153,7 @@ impl Canvas<'_> {
     }
 
     fn text(&mut self, x: usize, text: &str, style: ratatui::style::Style) {
-        paint::text(self.buffer, self.area, x, self.y, text, style);
+        paint::text(self.picture, self.area, x, self.y, text, style);
     }
 
     fn day(&self, day: Date) -> String {
@@ -164,9 +164,9 @@ impl Canvas<'_> {
 }
 
 /// What an empty room says.
-fn beginning(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn beginning(state: &State, theme: Theme, area: Rect, picture: &mut Picture) {
     if state.peer.as_ref().is_some_and(Peer::is_connected) {
-        return paragraph(&["Nobody has written here yet. Write something below."], state, theme, area, buffer);
+        return paragraph(&["Nobody has written here yet. Write something below."], state, theme, area, picture);
     }
     let lines = [
         "Nobody has written here yet. Write something below, or ask somebody in:",
@@ -175,11 +175,11 @@ fn beginning(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
         "",
         "A room holds two people, and any program that posts to it.",
     ];
-    paragraph(&lines, state, theme, area, buffer);
+    paragraph(&lines, state, theme, area, picture);
 }
 
 /// Sentences where messages will be. Where there is no room to set them apart they stand close.
-fn paragraph(lines: &[&str], state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
+fn paragraph(lines: &[&str], state: &State, theme: Theme, area: Rect, picture: &mut Picture) {
     let width = usize::from(area.width).saturating_sub(2).max(1);
     let rows: Vec<_> = lines.iter().map(|line| (line, wrap::rows(line, width))).collect();
     let is_airy = rows.iter().map(|(_, rows)| rows.len()).sum::<usize>() < usize::from(area.height);
@@ -187,7 +187,7 @@ fn paragraph(lines: &[&str], state: &State, theme: Theme, area: Rect, buffer: &m
     for (line, rows) in rows.into_iter().filter(|(line, _)| is_airy || !line.is_empty()) {
         let style = if **line == *state.invitation { theme.strong() } else { theme.quiet() };
         for row in rows {
-            paint::text(buffer, area, 1, y, line.get(row).unwrap_or_default(), style);
+            paint::text(picture, area, 1, y, line.get(row).unwrap_or_default(), style);
             y = y.saturating_add(1);
         }
     }

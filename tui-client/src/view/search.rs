@@ -1,6 +1,5 @@
 //! Pure. The line that words are written on to look for them.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
@@ -8,6 +7,7 @@ use crate::app::layout::cells;
 use crate::app::search::Search;
 use crate::app::{State, wrap};
 use crate::view::paint;
+use crate::view::picture::Picture;
 use crate::view::theme::Theme;
 
 /// What stands before the words.
@@ -20,7 +20,7 @@ const SPACE: usize = 3;
 const LEAST_TEXT: usize = 12;
 
 /// Paints it and says where the caret is.
-pub(crate) fn paint(state: &State, search: &Search, theme: Theme, area: Rect, buffer: &mut Buffer) -> Position {
+pub(crate) fn paint(state: &State, search: &Search, theme: Theme, area: Rect, picture: &mut Picture) -> Position {
     let width = usize::from(area.width);
     let prompt = if width > 2 * PROMPT.len() { PROMPT } else { "" };
     let room = width.saturating_sub(prompt.len() + 1);
@@ -39,10 +39,10 @@ pub(crate) fn paint(state: &State, search: &Search, theme: Theme, area: Rect, bu
     let told = told.map_or("", String::as_str);
     let told_columns = if told.is_empty() { 0 } else { wrap::columns(told) + SPACE };
     let text = end_of(&search.text, room.saturating_sub(told_columns));
-    paint::text(buffer, area, 0, 0, prompt, theme.strong());
-    paint::text(buffer, area, prompt.len(), 0, text, Style::new());
+    paint::text(picture, area, 0, 0, prompt, theme.strong());
+    paint::text(picture, area, prompt.len(), 0, text, Style::new());
     let caret = prompt.len() + wrap::columns(text);
-    paint::text(buffer, area, caret + SPACE, 0, told, theme.quiet());
+    paint::text(picture, area, caret + SPACE, 0, told, theme.quiet());
     Position::new(area.x.saturating_add(cells(caret)), area.y)
 }
 

@@ -1,6 +1,5 @@
 //! Pure. The top line: which room, who is there, does it work.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::app::commands::Action;
@@ -10,12 +9,13 @@ use crate::app::preferences::Glyphs;
 use crate::app::times::{how_long, moment};
 use crate::app::{Connection, State, wrap};
 use crate::view::paint::{self, Run};
+use crate::view::picture::Picture;
 use crate::view::theme::Theme;
 
 /// The least columns of the name of a room that is cut.
 const LEAST_ROOM: usize = 8;
 
-pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer) {
+pub(crate) fn paint(state: &State, theme: Theme, area: Rect, picture: &mut Picture) {
     let width = usize::from(area.width);
     let mut connections = connection(state);
     if state.preferences.glyphs == Glyphs::Ascii {
@@ -44,10 +44,10 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, buffer: &mut Buffer
         Some(fitting) => fitting,
         None => (Vec::new(), connections.last().map(|words| wrap::fitted(words, width)).unwrap_or_default()),
     };
-    paint::runs(buffer, area, 0, 0, &left);
+    paint::runs(picture, area, 0, 0, &left);
     let style = if state.connection == Connection::Live { theme.quiet() } else { theme.urgent() };
     let at = width.saturating_sub(wrap::columns(&right) + 1);
-    paint::text(buffer, area, at, 0, &right, style);
+    paint::text(picture, area, at, 0, &right, style);
 }
 
 fn people(state: &State, theme: Theme) -> Vec<Run> {

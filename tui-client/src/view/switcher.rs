@@ -1,6 +1,5 @@
 //! Pure. Where to go: a list of rooms, narrowed down by what is typed.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Modifier, Style};
 use unicode_segmentation::UnicodeSegmentation;
@@ -10,6 +9,7 @@ use crate::app::layout::{self, Listing, cells};
 use crate::app::switcher::{Row, Switcher};
 use crate::app::wrap;
 use crate::view::paint::{self, Run};
+use crate::view::picture::Picture;
 use crate::view::theme::Theme;
 
 /// What stands before the text to look for, the fullest form first.
@@ -18,21 +18,21 @@ const HINTS: [&str; 3] =
     [" Enter goes there · Up and Down choose · Esc goes back", " Enter goes there · Esc goes back", " Esc"];
 
 /// Paints the list and says where the caret is.
-pub(crate) fn paint(client: &Client, switcher: &Switcher, theme: Theme, area: Rect, buffer: &mut Buffer) -> Position {
+pub(crate) fn paint(client: &Client, switcher: &Switcher, theme: Theme, area: Rect, picture: &mut Picture) -> Position {
     let width = usize::from(area.width);
     let search = SEARCH.into_iter().find(|words| wrap::columns(words) + 8 <= width).unwrap_or_default();
-    paint::text(buffer, area, 0, 0, search, theme.strong());
-    paint::text(buffer, area, wrap::columns(search), 0, &switcher.search, Style::new());
+    paint::text(picture, area, 0, 0, search, theme.strong());
+    paint::text(picture, area, wrap::columns(search), 0, &switcher.search, Style::new());
     let rows = switcher.rows(client);
     let Listing { list, hint: below } = layout::listing(area);
     let window = usize::from(list.height).max(1);
     let top = (switcher.chosen + 1).saturating_sub(window);
     for (y, (index, row)) in (0..list.height).zip(rows.iter().enumerate().skip(top)) {
-        paint::runs(buffer, list, 0, y, &row_of(row, index == switcher.chosen, theme, width));
+        paint::runs(picture, list, 0, y, &row_of(row, index == switcher.chosen, theme, width));
     }
     if rows.is_empty() {
         paint::text(
-            buffer,
+            picture,
             list,
             1,
             0,
@@ -41,7 +41,7 @@ pub(crate) fn paint(client: &Client, switcher: &Switcher, theme: Theme, area: Re
         );
     }
     if let Some(hint) = HINTS.into_iter().find(|hint| wrap::columns(hint) < width) {
-        paint::text(buffer, below, 0, 0, hint, theme.quiet());
+        paint::text(picture, below, 0, 0, hint, theme.quiet());
     }
     Position::new(area.x.saturating_add(cells(wrap::columns(search) + wrap::columns(&switcher.search))), area.y)
 }

@@ -17,7 +17,6 @@ use tui_client::app::receipts::Focus;
 use tui_client::app::{Effect, Event};
 use tui_client::network::NetworkEvent;
 use tui_client::outbox::lines::{Held, Kept, Refused};
-use tui_client::view::view;
 
 use crate::corpus;
 use crate::rooms::House;
@@ -245,7 +244,7 @@ proptest! {
 fn draw(stage: &Stage) {
     let size = stage.state.size;
     let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
-    terminal.draw(|frame| _ = view(&stage.state, frame)).unwrap();
+    stage.draws_on(&mut terminal);
     check(&mut terminal, size);
 }
 

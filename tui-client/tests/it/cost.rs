@@ -15,10 +15,10 @@ use crate::stage::Stage;
 fn a_frame_that_changes_a_character_costs_less_than_a_hundred_bytes() {
     let stage = Stage::joined(120, 40, 500).bob_counts_to(500);
     let size = Size::new(120, 40);
-    let mut painter = Painter::new(size).unwrap();
-    painter.frame(size, |frame| view(&stage.state, frame)).unwrap();
+    let mut painter = Painter::new(size);
+    painter.frame(size, |picture| view(&stage.state, picture)).unwrap();
     let stage = stage.types("x");
-    let bytes = painter.frame(size, |frame| view(&stage.state, frame)).unwrap().len();
+    let bytes = painter.frame(size, |picture| view(&stage.state, picture)).unwrap().len();
     assert!(bytes < 100, "{bytes}");
 }
 
@@ -28,11 +28,11 @@ fn a_message_that_comes_in_at_the_foot_of_a_full_window_costs_less_than_three_hu
     let text = |seq: u64| char::from(b'a' + u8::try_from(seq % 26).unwrap()).to_string().repeat(60);
     let size = Size::new(120, 40);
     let mut stage = Stage::joined(120, 40, 100);
-    let mut painter = Painter::new(size).unwrap();
+    let mut painter = Painter::new(size);
     let mut terminal = vt100::Parser::new(40.try_into().unwrap(), 120.try_into().unwrap(), 0);
     for seq in 1..=100 {
         stage = stage.says(seq, "14:00", "bob", &text(seq));
-        let bytes = painter.frame(size, |frame| view(&stage.state, frame)).unwrap();
+        let bytes = painter.frame(size, |picture| view(&stage.state, picture)).unwrap();
         terminal.process(&bytes);
         assert!(seq < 50 || bytes.len() < 300, "{} bytes for message {seq}", bytes.len());
         let seen: Vec<String> = terminal.screen().rows(0, 120).map(|row| row.trim_end().to_owned()).collect();

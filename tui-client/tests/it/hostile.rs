@@ -127,7 +127,7 @@ fn beginning(text: &str) -> String {
 #[track_caller]
 fn check(way: &str, text: &str, stage: &Stage) {
     let size = stage.state.size;
-    let bytes = Painter::new(size).unwrap().frame(size, |frame| view(&stage.state, frame)).unwrap();
+    let bytes = Painter::new(size).frame(size, |picture| view(&stage.state, picture)).unwrap();
     Deeds::of(&bytes).expect_only_ours(Place::Frame);
     // A terminal of its own mind shows what the picture says, so nothing of the text was an order.
     let [rows, columns] = [size.height, size.width].map(|cells| NonZero::new(cells).unwrap());

@@ -41,7 +41,7 @@ proptest! {
     #[test]
     fn the_screen_is_the_picture_whatever_scrolls(turns in prop::collection::vec(turns(), 1..80)) {
         let mut stage = Stage::joined(60, 16, 0);
-        let mut painter = Painter::new(stage.state.size).unwrap();
+        let mut painter = Painter::new(stage.state.size);
         let mut terminal = vt100::Parser::new(16.try_into().unwrap(), 60.try_into().unwrap(), 0);
         for (seq, turn) in (1..).zip(turns) {
             stage = match turn {
@@ -53,7 +53,7 @@ proptest! {
                 }
             };
             let size = stage.state.size;
-            terminal.process(&painter.frame(size, |frame| view(&stage.state, frame)).unwrap());
+            terminal.process(&painter.frame(size, |picture| view(&stage.state, picture)).unwrap());
             let seen: Vec<String> = terminal.screen().rows(0, size.width).map(|row| row.trim_end().to_owned()).collect();
             let picture = stage.screen().replace('▏', "");
             prop_assert_eq!(seen, picture.lines().map(str::trim_end).collect::<Vec<_>>());

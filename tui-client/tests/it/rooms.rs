@@ -18,9 +18,10 @@ use tui_client::app::preferences::Preferences;
 use tui_client::app::receipts::Focus;
 use tui_client::app::{Effect, Event, Look, Palette};
 use tui_client::network::{Membership, NetworkEvent, Request};
+use tui_client::view::picture::Picture;
 use tui_client::view::view_client;
 
-use crate::stage::{message, name, picture, time, welcome};
+use crate::stage::{message, name, picture, show, time, welcome};
 
 /// A client with rooms, somebody at the keyboard, and a clock that goes only when told.
 pub(crate) struct House {
@@ -117,7 +118,9 @@ impl House {
     pub(crate) fn terminal(&self) -> Terminal<TestBackend> {
         let size = self.client.size();
         let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
-        terminal.draw(|frame| _ = view_client(&self.client, frame)).unwrap();
+        let mut picture = Picture::new(size);
+        view_client(&self.client, &mut picture);
+        show(&mut terminal, &picture);
         terminal
     }
 

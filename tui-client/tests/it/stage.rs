@@ -17,6 +17,7 @@ use tui_client::app::preferences::Preferences;
 use tui_client::app::update::update;
 use tui_client::app::{Caused, Effect, Event, Look, Palette, State, Wish};
 use tui_client::network::{Membership, NetworkEvent, Request};
+use tui_client::view::picture::Picture;
 use tui_client::view::view;
 
 /// A room, somebody at the keyboard, and a clock that goes only when told.
@@ -175,10 +176,16 @@ impl Stage {
         self.effects.contains(&Effect::Draw)
     }
 
+    pub(crate) fn draws_on(&self, terminal: &mut Terminal<TestBackend>) {
+        let mut picture = Picture::new(self.state.size);
+        view(&self.state, &mut picture);
+        show(terminal, &picture);
+    }
+
     pub(crate) fn screen(&self) -> String {
         let size = self.state.size;
         let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
-        terminal.draw(|frame| _ = view(&self.state, frame)).unwrap();
+        self.draws_on(&mut terminal);
         picture(&mut terminal)
     }
 
@@ -187,7 +194,7 @@ impl Stage {
     pub(crate) fn styles(&self, row: u16) -> String {
         let size = self.state.size;
         let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
-        terminal.draw(|frame| _ = view(&self.state, frame)).unwrap();
+        self.draws_on(&mut terminal);
         let buffer = terminal.backend().buffer();
         let (mut weights, mut colours) = (String::new(), String::new());
         for x in 0..size.width {
@@ -253,6 +260,15 @@ impl Stage {
         assert_eq!(self.requests(), expected);
         self
     }
+}
+
+/// Puts a picture on the terminal of a test.
+pub(crate) fn show(terminal: &mut Terminal<TestBackend>, picture: &Picture) {
+    let draw = |frame: &mut ratatui::Frame<'_>| {
+        frame.render_widget(picture, frame.area());
+        frame.set_cursor_position(picture.caret());
+    };
+    terminal.draw(draw).unwrap();
 }
 
 /// What is on a screen, with `▏` for the caret; rows without what is blank at their ends.

@@ -7,7 +7,6 @@ use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 use tui_client::app::Event;
 use tui_client::app::preferences::{Glyphs, Preferences, ThemeName};
-use tui_client::view::view;
 
 use crate::rooms::House;
 use crate::stage::Stage;
@@ -17,7 +16,7 @@ const SIZES: [(u16, u16); 3] = [(20, 5), (80, 24), (200, 50)];
 /// What was drawn, with all its styles.
 fn buffer(stage: &Stage) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(stage.state.size.width, stage.state.size.height)).unwrap();
-    terminal.draw(|frame| _ = view(&stage.state, frame)).unwrap();
+    stage.draws_on(&mut terminal);
     terminal.backend().buffer().clone()
 }
 
