@@ -3,6 +3,7 @@
 //! None of it is ever needed, so where it cannot be read or written nobody is bothered. A file is written beside the old one
 //! and put in its place: a client that is killed leaves the one or the other, and of two that write, the last one's stays.
 
+use std::cmp::Reverse;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::iter::once;
@@ -24,6 +25,8 @@ const MAX_ROOMS: usize = 200;
 const MAX_SENT: usize = 100;
 /// And the most bytes of them.
 const MAX_SENT_BYTES: usize = 64 * 1024;
+/// Of more servers that are one the others are not looked for: each doubles the files that there may be.
+const MAX_TOGETHER: usize = 6;
 /// The largest file that is read; far above what is ever written.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
@@ -67,10 +70,10 @@ impl Memory {
         Self { folder }
     }
 
-    /// The draft that was kept, for these servers or before for one of them.
+    /// The draft that was kept, for these servers or before for fewer of them.
     #[must_use]
     pub fn draft(&self, whose: &Whose) -> Option<String> {
-        once(whose.clone()).chain(alone(whose)).find_map(|whose| self.draft_of(&whose))
+        once(whose.clone()).chain(fewer(whose)).find_map(|whose| self.draft_of(&whose))
     }
 
     fn draft_of(&self, whose: &Whose) -> Option<String> {
@@ -88,16 +91,16 @@ impl Memory {
         } else {
             write(&path, &DraftFile { v: VERSION, whose: whose.clone(), text: text.to_owned() })
         });
-        // What was kept for one of several is in this one now, and must not come back.
-        for path in alone(whose).filter_map(|whose| self.path_of("drafts", &whose)) {
+        // What was kept for fewer servers is in this one now, and must not come back.
+        for path in fewer(whose).into_iter().filter_map(|whose| self.path_of("drafts", &whose)) {
             drop(std::fs::remove_file(path));
         }
     }
 
-    /// What was sent, to these servers or before to one of them, the newest last.
+    /// What was sent, to these servers or before to fewer of them, the newest last.
     #[must_use]
     pub fn sent(&self, whose: &Whose) -> Vec<String> {
-        let sent = once(whose.clone()).chain(alone(whose)).map(|whose| self.sent_of(&whose));
+        let sent = once(whose.clone()).chain(fewer(whose)).map(|whose| self.sent_of(&whose));
         sent.into_iter().find(|texts| !texts.is_empty()).unwrap_or_default()
     }
 
@@ -127,11 +130,11 @@ impl Memory {
         drop(write(&path, &SentFile { v: VERSION, whose: whose.clone(), texts }));
     }
 
-    /// The rooms that were joined by the same user on the same servers, or before on one of them, the last first.
+    /// The rooms that were joined by the same user on the same servers, or before on fewer of them, the last first.
     #[must_use]
     pub fn rooms(&self, whose: &Whose) -> Vec<RoomId> {
         let mut rooms = self.rooms_of(whose);
-        for earlier in alone(whose).flat_map(|whose| self.rooms_of(&whose)) {
+        for earlier in fewer(whose).into_iter().flat_map(|whose| self.rooms_of(&whose)) {
             if !rooms.contains(&earlier) {
                 rooms.push(earlier);
             }
@@ -170,10 +173,15 @@ impl Memory {
     }
 }
 
-/// The same with each of the servers alone, where there are several.
-fn alone(whose: &Whose) -> impl Iterator<Item = Whose> {
-    let addresses = whose.addresses().filter(|address| *address != whose.server);
-    addresses.map(|address| Whose { server: address.to_owned(), ..whose.clone() })
+/// The same with fewer of the servers: as they were named before others came to them. Those with the most first.
+fn fewer(whose: &Whose) -> Vec<Whose> {
+    let addresses: Vec<&str> = whose.addresses().take(MAX_TOGETHER).collect();
+    let chosen =
+        |bits: u32| (0..).zip(&addresses).filter(move |(at, _)| bits & (1 << at) != 0).map(|(_, address)| *address);
+    let mut sets: Vec<u32> = (1..1 << addresses.len()).collect();
+    sets.sort_by_key(|bits| Reverse(bits.count_ones()));
+    let keys = sets.into_iter().map(|bits| chosen(bits).collect::<Vec<_>>().join(" "));
+    keys.filter(|key| *key != whose.server).map(|server| Whose { server, ..whose.clone() }).collect()
 }
 
 /// A name for a file, the same for the same parts in every version of this program. Names of rooms may be too long for one, and
@@ -309,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_kept_for_one_server_is_there_for_several_and_does_not_come_back() {
+    fn what_was_kept_for_fewer_servers_is_there_for_more_and_does_not_come_back() {
         let folder = folder("several");
         let memory = Memory::new(Some(folder.clone()));
         let several =
@@ -324,8 +332,12 @@ mod tests {
         assert_eq!(memory.rooms(&several("x")).iter().map(RoomId::as_str).collect::<Vec<_>>(), ["b", "a"]);
         memory.keep_draft(&several("a"), "half a thought");
         assert_eq!(memory.draft(&several("a")).as_deref(), Some("half a thought"));
-        memory.keep_draft(&several("a"), "");
-        assert_eq!(memory.draft(&several("a")), None);
+        let more = Whose { server: format!("http://127.0.0.1:7000/ {}", several("a").server), ..whose("a") };
+        assert_eq!(memory.draft(&more).as_deref(), Some("half a thought"));
+        assert_eq!(memory.sent(&more), ["one", "two"]);
+        assert_eq!(memory.rooms(&more).iter().map(RoomId::as_str).collect::<Vec<_>>(), ["b", "a"]);
+        memory.keep_draft(&more, "");
+        assert_eq!(memory.draft(&more), None);
         std::fs::remove_dir_all(folder).unwrap();
     }
 

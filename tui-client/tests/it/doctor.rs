@@ -103,6 +103,28 @@ fn what_is_wrong_is_named_with_what_to_do_and_ends_with_1() {
 }
 
 #[test]
+fn each_of_several_servers_is_looked_at_and_whether_they_are_one() {
+    let (one, other, home) = (Server::fresh(), Server::fresh(), Home::new("several"));
+    let url = |server: &Server| format!("http://{}", server.address);
+    let output = home.doctor(&format!("{},{}", url(&one), url(&other)), &[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let out = String::from_utf8(output.stdout.clone()).unwrap();
+    for address in [&one.address, &other.address] {
+        assert!(out.contains(&format!("  {address} is reached in ")), "{out}");
+    }
+    let (verdict, words) = on(&output, "servers");
+    let told =
+        format!("{} and {} have different histories: name only servers that share one", one.address, other.address);
+    assert_eq!((verdict.as_str(), words), ("fail", told));
+
+    // Two names of one server.
+    let twice = format!("{},http://localhost:{}", url(&one), one.address.port());
+    let output = home.doctor(&twice, &[]).output().unwrap();
+    assert_eq!(on(&output, "servers").0, "ok");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
 fn a_folder_that_cannot_be_made_is_wrong_and_one_that_can_is_not_made() {
     let home = Home::new("folder");
     std::fs::write(home.0.join("file"), "").unwrap();

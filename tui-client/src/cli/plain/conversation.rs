@@ -64,6 +64,8 @@ pub(crate) struct Conversation {
     zone: TimeZone,
     pub(super) typist: Typist,
     pub(super) link: Link,
+    /// Of several servers the one that is tried or connected to.
+    pub(super) host: Option<String>,
     pub(crate) was_in: bool,
     pub(super) others: Vec<(Username, PresenceState)>,
     pub(super) receipts: Receipts,
@@ -97,6 +99,7 @@ impl Conversation {
             zone,
             typist,
             link: Link::Connecting,
+            host: None,
             was_in: false,
             others: vec![],
             receipts: Receipts::default(),
@@ -182,8 +185,8 @@ impl Conversation {
                 self.not_sent(&format!("{reason}; `tui-client outbox` keeps it"));
                 return Some(Deed::Refuse { id, reason });
             }
-            NetworkEvent::Server(_)
-            | NetworkEvent::Connecting
+            NetworkEvent::Server(host) => self.host = Some(host),
+            NetworkEvent::Connecting
             | NetworkEvent::SeatsTaken(_)
             | NetworkEvent::RoundTrip(_)
             | NetworkEvent::Page(_)
@@ -464,6 +467,14 @@ mod tests {
         check(&mut talk, "-- nobody else is here; somebody joins with: tui-client join room1 --user bob\n");
         talk.hear(presence("bob", PresenceState::Here, &["alice", "bob"]));
         check(&mut talk, "-- bob has come\n");
+    }
+
+    #[test]
+    fn status_tells_at_which_of_several_servers_it_is() {
+        let mut talk = welcomed(Typist::Person);
+        talk.hear(NetworkEvent::Server("b.example:8000".to_owned()));
+        talk.typed("/status");
+        check(&mut talk, "-- connected to b.example:8000\n-- you have said nothing that is known here\n");
     }
 
     #[test]

@@ -79,7 +79,10 @@ impl Conversation {
 
     fn status(&mut self) {
         self.say(&match &self.link {
-            Link::Live => "connected".to_owned(),
+            Link::Live => match &self.host {
+                Some(host) => format!("connected to {host}"),
+                None => "connected".to_owned(),
+            },
             Link::Lost(reason) => format!("no connection ({reason}), trying again"),
             Link::Connecting | Link::Full => "not connected yet".to_owned(),
         });
