@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::DATE;
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use shared::message::Seq;
 use shared::names::MessageId;
@@ -18,6 +18,7 @@ use shared::rest::{
 
 use crate::network::Membership;
 use crate::network::error::{ApiError, host_and_port, not_duets, refusal, unanswered, words};
+use crate::network::lookup::Lookup;
 use crate::network::token::Token;
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -72,6 +73,15 @@ impl Api {
     /// Where the server is, for a person: host and port.
     pub(crate) fn address(&self) -> String {
         host_and_port(&self.server)
+    }
+
+    /// Whether there may be several servers behind the address.
+    pub(crate) fn goes_by_a_name(&self) -> bool {
+        self.server.domain().is_some() && !is_this_machine(&self.server)
+    }
+
+    pub(crate) fn is_at_the_server_of(&self, other: &Self) -> bool {
+        self.server == other.server
     }
 
     /// The same at another server, which is one with this one.
@@ -215,9 +225,16 @@ impl Api {
 }
 
 fn client(server: &Url) -> Result<Client, ApiError> {
+    let client = builder(server).build();
+    client.map_err(|e| ApiError::Refused(format!("this machine's trusted certificates cannot be read: {e}")))
+}
+
+fn builder(server: &Url) -> ClientBuilder {
     let mut builder = Client::builder()
         .user_agent(concat!("duet-tui-client/", env!("CARGO_PKG_VERSION")))
+        // For each name: several addresses share it.
         .connect_timeout(CONNECT_WITHIN)
+        .dns_resolver(Lookup)
         .read_timeout(ANSWER_WITHIN)
         // Otherwise a redirected post would turn into a GET.
         .redirect(reqwest::redirect::Policy::none());
@@ -228,7 +245,7 @@ fn client(server: &Url) -> Result<Client, ApiError> {
     if is_this_machine(server) {
         builder = builder.no_proxy();
     }
-    builder.build().map_err(|e| ApiError::Refused(format!("this machine's trusted certificates cannot be read: {e}")))
+    builder
 }
 
 fn is_this_machine(server: &Url) -> bool {
@@ -258,4 +275,44 @@ async fn body<T: DeserializeOwned>(response: Response) -> Result<T, ApiError> {
         }
         ApiError::Unreachable(words(&e))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Answers one request, and gives its address.
+    async fn server() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await.unwrap();
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn where_one_address_of_a_name_refuses_the_next_is_tried() {
+        let refused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let url = "http://several.example/".parse::<Url>().unwrap();
+        let addresses = [refused, refused, server().await];
+        let client = builder(&url).no_proxy().resolve_to_addrs("several.example", &addresses).build().unwrap();
+        assert_eq!(client.get(url).send().await.unwrap().text().await.unwrap(), "hi");
+    }
+
+    #[tokio::test]
+    async fn a_name_is_looked_up_as_the_system_does() {
+        let url = format!("http://localhost:{}/", server().await.port()).parse::<Url>().unwrap();
+        assert_eq!(client(&url).unwrap().get(url).send().await.unwrap().text().await.unwrap(), "hi");
+        let url = "http://nowhere.invalid/".parse::<Url>().unwrap();
+        let client = builder(&url).no_proxy().build().unwrap();
+        assert_eq!(words(&client.get(url).send().await.unwrap_err()), "name not found");
+    }
 }

@@ -258,10 +258,8 @@ impl Connection {
 
     /// Where one connection is dead without a word, those of the posts are as well.
     fn start_over(&mut self) {
-        if let Ok(servers) = self.servers.afresh() {
-            self.servers = servers;
-            self.posts.start_over(self.servers.fork());
-        }
+        self.servers.start_over();
+        self.posts.start_over(self.servers.fork());
     }
 
     fn step(&mut self, event: LinkEvent) {
@@ -297,7 +295,7 @@ impl Connection {
                 self.receipts.welcome(welcome.resume);
                 self.welcomed_at = Some(Instant::now());
                 self.seat = None;
-                self.posts.follow(&self.servers.api());
+                self.posts.follow(&self.servers);
                 self.tell(NetworkEvent::Welcomed(welcome));
                 // A server that did not look at how it was opened counts a new connection as attended.
                 if self.attention == AttentionState::Idle || self.attention != self.opened_with {

@@ -81,6 +81,10 @@ impl Fleet {
             return Next::Another;
         }
         turns.failed = 0;
+        if turns.now.goes_by_a_name() {
+            // There may be another server behind it, which kept connections would not lead to.
+            turns.renew();
+        }
         Next::AfterAWait
     }
 
@@ -89,11 +93,11 @@ impl Fleet {
         self.turns().failed = 0;
     }
 
-    /// Gives the turn to this one.
-    pub(crate) fn turn_to(&self, api: &Arc<Api>) {
+    /// Gives the turn to the server of this one.
+    pub(crate) fn turn_to(&self, api: &Api) {
         let mut turns = self.turns();
         for _ in 0..turns.next.len() {
-            if Arc::ptr_eq(&turns.now, api) {
+            if turns.now.is_at_the_server_of(api) {
                 return;
             }
             if let Some(next) = turns.next.pop_front() {
@@ -122,17 +126,26 @@ impl Fleet {
         Self { who: self.who.clone(), addresses: self.addresses.clone(), turns: Mutex::new(turns) }
     }
 
-    /// The same with connections of their own, for when the old ones may be dead without knowing it.
-    pub(crate) fn afresh(&self) -> Result<Self, ApiError> {
-        let turns = self.turns().clone();
-        let afresh = |api: Arc<Api>| api.afresh().map(Arc::new);
-        let next = turns.next.into_iter().map(afresh).collect::<Result<_, _>>()?;
-        let turns = Turns { now: afresh(turns.now)?, next, failed: 0 };
-        Ok(Self { who: self.who.clone(), addresses: self.addresses.clone(), turns: Mutex::new(turns) })
+    /// Begins anew with other connections, for when the old ones may be dead without knowing it.
+    pub(crate) fn start_over(&self) {
+        let mut turns = self.turns();
+        turns.failed = 0;
+        turns.renew();
     }
 
     fn turns(&self) -> MutexGuard<'_, Turns> {
         self.turns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Turns {
+    /// Takes other connections, where they can be had.
+    fn renew(&mut self) {
+        for api in std::iter::once(&mut self.now).chain(&mut self.next) {
+            if let Ok(afresh) = api.afresh() {
+                *api = Arc::new(afresh);
+            }
+        }
     }
 }
 
@@ -144,7 +157,11 @@ mod tests {
     use crate::network::servers::Servers;
 
     fn fleet(count: usize) -> Fleet {
-        let addresses = (0..count).map(|n| format!("http://127.0.0.1:{}", 8000 + n).parse().unwrap());
+        fleet_at((0..count).map(|n| format!("http://127.0.0.1:{}", 8000 + n)))
+    }
+
+    fn fleet_at(addresses: impl Iterator<Item = String>) -> Fleet {
+        let addresses = addresses.map(|address| address.parse().unwrap());
         let membership = Membership {
             servers: Servers::new(addresses).unwrap(),
             room: "room1".parse().unwrap(),
@@ -184,6 +201,16 @@ mod tests {
         let fleet = fleet(1);
         assert_eq!(fleet.pass(), Next::AfterAWait);
         assert_eq!(fleet.pass(), Next::AfterAWait);
+    }
+
+    #[test]
+    fn after_a_wait_a_name_is_looked_up_anew() {
+        for (address, is_anew) in [("http://chat.example.org", true), ("http://127.0.0.1:8000", false)] {
+            let fleet = fleet_at(std::iter::once(address.to_owned()));
+            let before = fleet.api();
+            fleet.pass();
+            assert_eq!(!Arc::ptr_eq(&before, &fleet.api()), is_anew, "{address}");
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //!
 //! Read in this order: this file, `connection` (the task), `link` (what it is about), `feed` (which messages are new), `socket`
 //! (one connection), `posts` (messages on their way out), `receipts` (how far we have come), `questions` (pages and searches),
-//! `seat` (in a full room), `fleet` (several servers that are one), `api` (the HTTP routes).
+//! `seat` (in a full room), `fleet` (several servers that are one), `lookup` (a name with several
+//! addresses), `api` (the HTTP routes).
 
 pub mod api;
 pub mod backoff;
@@ -14,6 +15,7 @@ pub mod error;
 mod feed;
 pub mod fleet;
 mod link;
+mod lookup;
 mod plain;
 mod posts;
 mod questions;

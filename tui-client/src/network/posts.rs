@@ -49,14 +49,13 @@ impl Posts {
         self.servers.api()
     }
 
-    /// Goes on at the server that holds the connection now. What is under way at another one may have been lost with it,
-    /// and is made again.
-    pub(crate) fn follow(&mut self, api: &Arc<Api>) {
-        if !Arc::ptr_eq(&self.servers.api(), api) {
-            self.servers.turn_to(api);
+    /// Goes on at the server that holds the connection now. What is under way at another one, or by connections of before,
+    /// may have been lost with them, and is made again.
+    pub(crate) fn follow(&mut self, servers: &Fleet) {
+        if !Arc::ptr_eq(&self.servers.api(), &servers.api()) {
             self.attempt = None;
         }
-        self.servers.answered();
+        self.servers = servers.fork();
         self.hurry();
     }
 
