@@ -10,6 +10,8 @@ use crate::app::{Connection, State, seats, wrap};
 const NARROW: u16 = 60;
 /// Below this size there is room for the last message and the composer, and for nothing else.
 const TINY: Size = Size { width: 20, height: 5 };
+/// From this many rows on there is one for what must not be overlooked.
+const LEAST_WITH_TROUBLE: u16 = 3;
 /// From this many rows on there is one to spare between composer and hint.
 const SPACIOUS: u16 = 20;
 /// The composer grows to this many rows, then scrolls.
@@ -76,7 +78,8 @@ pub fn areas(state: &State) -> Areas {
     let is_tiny = !has_room_for_notices(state.size);
     let notice = match asked {
         1.. => asked,
-        0 if is_tiny => 0,
+        // What went wrong, or is asked, is told even there.
+        0 if is_tiny => u16::from(state.is_in_trouble() && height >= LEAST_WITH_TROUBLE),
         0 => cells(notice_rows(state).len()).min(height / 3).max(1),
     };
     let (top, hint) = match height {

@@ -45,7 +45,10 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, picture: &mut Pictu
         (_, _, Older::Unknown | Older::None) if state.who_writes().is_some() => writing(state, theme, area),
         (_, _, Older::Unknown | Older::None) => match (state.unread_above(), state.scroll) {
             (Some(count), _) => above(state, theme, area, count),
-            (None, Scroll::At(_)) => vec![Run::new(format!("{newest} goes back to the newest message"), theme.quiet())],
+            (None, Scroll::At(_)) => {
+                let forms = [format!("{newest} goes back to the newest message"), format!("{newest} to the newest")];
+                vec![Run::new(fitting(forms, area), theme.quiet())]
+            }
             (None, Scroll::Newest) => return,
         },
     };
@@ -56,9 +59,13 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, picture: &mut Pictu
 fn above(state: &State, theme: Theme, area: Rect, count: usize) -> Vec<Run> {
     let way = way(state, Action::Unread);
     let forms = [format!("{count} new above · {way}"), format!("{count} new · {way}"), format!("{count} new")];
+    vec![Run::new(fitting(forms, area), theme.strong())]
+}
+
+/// The first form there is room for.
+fn fitting<const COUNT: usize>(forms: [String; COUNT], area: Rect) -> String {
     let fits = |form: &String| wrap::columns(form) < usize::from(area.width);
-    let words = forms.into_iter().find(fits).unwrap_or_default();
-    vec![Run::new(words, theme.strong())]
+    forms.into_iter().find(fits).unwrap_or_default()
 }
 
 /// How much is below the window, and the beginning of the last of it where there is room.

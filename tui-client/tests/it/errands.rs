@@ -137,7 +137,7 @@ async fn where_nothing_opens_links_that_is_said_with_the_key_that_copies_the_add
     let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(words.contains("or copy the address: c instead of Enter."), "{screen}");
     desk.alice.keys(&["M-o"]);
-    desk.alice.expect("c copies it").await;
+    desk.alice.expect("c copies").await;
     desk.alice.keys(&["c"]);
     desk.alice.expect("Copied the address, 20 bytes.").await;
     assert_eq!(desk.input("xclip").await, "http://example.org/a");

@@ -176,14 +176,14 @@ fn a_link_is_asked_about_with_its_host_and_opened_by_enter_alone() {
     let open = Effect::Open("http://example.org/a".to_owned());
     let stage = with_three()
         .alt('o')
-        .expect_text("Open on example.org? http://example.org/a Enter opens · c copies it · Esc not")
+        .expect_text("Open on example.org? http://example.org/a Enter opens · c copies · Esc not")
         .expect_done_nothing();
     assert!(stage.press(KeyCode::Enter).effects.contains(&open));
     with_three().alt('o').expect_styles(
         9,
         "
- Open on example.org? http://example.org/a  Enter opens · c copies it · Esc not
- bbbbbbbb###########bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
+ Open on example.org? http://example.org/a  Enter opens · c copies · Esc not
+ bbbbbbbb###########bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb
 
 ",
     );

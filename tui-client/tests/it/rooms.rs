@@ -63,7 +63,7 @@ impl House {
         self.hears(room, NetworkEvent::Welcomed(welcome))
     }
 
-    fn at(mut self, clock: &str) -> Self {
+    pub(crate) fn at(mut self, clock: &str) -> Self {
         self.now = time(clock);
         self
     }
@@ -87,7 +87,7 @@ impl House {
         self.client.rooms().iter().find(|open| open.id.as_str() == room).expect(room).key
     }
 
-    fn bob_says(self, room: &str, seq: u64, content: &str) -> Self {
+    pub(crate) fn bob_says(self, room: &str, seq: u64, content: &str) -> Self {
         self.hears(room, NetworkEvent::Message(message(seq, "14:00", "bob", content)))
     }
 
@@ -99,19 +99,19 @@ impl House {
         self.happens(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
     }
 
-    fn ctrl(self, code: KeyCode) -> Self {
+    pub(crate) fn ctrl(self, code: KeyCode) -> Self {
         self.happens(Event::Key(KeyEvent::new(code, KeyModifiers::CONTROL)))
     }
 
-    fn alt(self, c: char) -> Self {
+    pub(crate) fn alt(self, c: char) -> Self {
         self.happens(Event::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::ALT)))
     }
 
-    fn types(self, text: &str) -> Self {
+    pub(crate) fn types(self, text: &str) -> Self {
         text.chars().fold(self, |house, c| house.press(KeyCode::Char(c)))
     }
 
-    fn sends(self, text: &str) -> Self {
+    pub(crate) fn sends(self, text: &str) -> Self {
         self.types(text).press(KeyCode::Enter)
     }
 
@@ -357,6 +357,7 @@ fn one_key_leaves_one_room_and_several_when_it_is_pressed_again() {
     assert!(!quits(&asked()));
     assert!(quits(&asked().ctrl(KeyCode::Char('c'))));
     assert!(quits(&asked().ctrl(KeyCode::Char('d'))));
+    House::joined(20, 5, &THREE).ctrl(KeyCode::Char('c')).expect_text("Ctrl+C again");
     // Whoever does something else has not answered, whatever came meanwhile has asked nothing.
     let elsewhere = asked().press(KeyCode::Left).expect_no_text("again").ctrl(KeyCode::Char('c'));
     assert!(!quits(&elsewhere) && !quits(&asked().alt('2').ctrl(KeyCode::Char('c'))));

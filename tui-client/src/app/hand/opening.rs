@@ -74,7 +74,7 @@ fn question_about(link: &Target, size: Size) -> Option<Question> {
     let addresses = ADDRESS_COLUMNS.map(|columns| format!("{}  ", wrap::fitted(&link.url, columns)));
     let full = addresses.into_iter().chain([String::new()]);
     let full =
-        full.map(|address| (ask("Open on ", &format!("{address}Enter opens · c copies it · Esc not")), Room::Usual));
+        full.map(|address| (ask("Open on ", &format!("{address}Enter opens · c copies · Esc not")), Room::Usual));
     let short = [(ask("Open on ", "y/n/c"), Room::Usual), (ask("", "y/n/c"), Room::All)];
     let fitting = |(question, room): &(Question, Room)| layout::has_room_for_all_of(&question.text, size, *room);
     full.chain(short).find(fitting).map(|(question, _)| question)
