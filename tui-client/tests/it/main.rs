@@ -29,6 +29,7 @@ mod notifications;
 mod outbox;
 mod painting;
 mod pasting;
+mod pictures;
 mod plain;
 mod presence;
 mod receipts;

@@ -183,35 +183,19 @@ impl Stage {
     }
 
     pub(crate) fn screen(&self) -> String {
-        let size = self.state.size;
-        let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
-        self.draws_on(&mut terminal);
-        picture(&mut terminal)
+        picture(&mut self.terminal())
     }
 
-    /// A row, under it the weight of each column (`b` bold, `d` dim, `i` italics, `u` underlined, `x` struck out, `r`
-    /// reversed, `#` several) and its colour by its first letter.
-    pub(crate) fn styles(&self, row: u16) -> String {
+    pub(crate) fn terminal(&self) -> Terminal<TestBackend> {
         let size = self.state.size;
         let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
         self.draws_on(&mut terminal);
-        let buffer = terminal.backend().buffer();
-        let (mut weights, mut colours) = (String::new(), String::new());
-        for x in 0..size.width {
-            let cell = &buffer[(x, row)];
-            weights.push(match cell.modifier {
-                Modifier::BOLD => 'b',
-                Modifier::DIM => 'd',
-                Modifier::ITALIC => 'i',
-                Modifier::UNDERLINED => 'u',
-                Modifier::CROSSED_OUT => 'x',
-                Modifier::REVERSED => 'r',
-                none if none.is_empty() => ' ',
-                _ => '#',
-            });
-            let name = cell.fg.to_string().to_lowercase();
-            colours.push(if cell.fg == Color::Reset { ' ' } else { name.chars().next().unwrap_or('?') });
-        }
+        terminal
+    }
+
+    /// A row, under it its weights and its colours.
+    pub(crate) fn styles(&self, row: u16) -> String {
+        let (weights, colours) = styles_of(&self.terminal(), row);
         let text = self.screen().lines().nth(usize::from(row)).unwrap_or_default().to_owned();
         [text, weights, colours].map(|line| line.trim_end().to_owned() + "\n").concat()
     }
@@ -298,6 +282,29 @@ pub(crate) fn picture(terminal: &mut Terminal<TestBackend>) -> String {
         picture.push('\n');
     }
     picture
+}
+
+/// The weight of each column of a row (`b` bold, `d` dim, `i` italics, `u` underlined, `x` struck out, `r` reversed, `#` several)
+/// and its colour by its first letter.
+pub(crate) fn styles_of(terminal: &Terminal<TestBackend>, row: u16) -> (String, String) {
+    let buffer = terminal.backend().buffer();
+    let (mut weights, mut colours) = (String::new(), String::new());
+    for x in 0..buffer.area.width {
+        let cell = &buffer[(x, row)];
+        weights.push(match cell.modifier {
+            Modifier::BOLD => 'b',
+            Modifier::DIM => 'd',
+            Modifier::ITALIC => 'i',
+            Modifier::UNDERLINED => 'u',
+            Modifier::CROSSED_OUT => 'x',
+            Modifier::REVERSED => 'r',
+            none if none.is_empty() => ' ',
+            _ => '#',
+        });
+        let name = cell.fg.to_string().to_lowercase();
+        colours.push(if cell.fg == Color::Reset { ' ' } else { name.chars().next().unwrap_or('?') });
+    }
+    (weights, colours)
 }
 
 /// What alice is told when she comes in.

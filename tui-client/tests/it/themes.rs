@@ -1,8 +1,6 @@
 //! The themes and plain ASCII, at every size.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 use tui_client::app::Event;
@@ -15,9 +13,7 @@ const SIZES: [(u16, u16); 3] = [(20, 5), (80, 24), (200, 50)];
 
 /// What was drawn, with all its styles.
 fn buffer(stage: &Stage) -> Buffer {
-    let mut terminal = Terminal::new(TestBackend::new(stage.state.size.width, stage.state.size.height)).unwrap();
-    stage.draws_on(&mut terminal);
-    terminal.backend().buffer().clone()
+    stage.terminal().backend().buffer().clone()
 }
 
 /// Rooms and other screens that show all there is to colour.
