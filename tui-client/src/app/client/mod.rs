@@ -224,7 +224,7 @@ impl Client {
 
     fn happens(&mut self, index: usize, event: Event, effects: &mut Effects) {
         let is_shown = index == self.shown;
-        let is_asked = self.is_asked_before_leaving();
+        let is_asked = matches!(event, Event::Key(_)) && self.is_asked_before_leaving();
         let Some(room) = self.rooms.get_mut(index) else { return };
         let before = room.in_the_bar();
         let key = room.key;
