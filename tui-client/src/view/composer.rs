@@ -59,14 +59,18 @@ fn keys_to_begin_with(state: &State) -> [Vec<String>; 3] {
         format!("{} {what}", way.unwrap_or_default())
     };
     let help = now(Action::Help, "help");
-    if matches!(state.connection, Connection::Full { .. } | Connection::Refused(_)) {
+    let retry = match state.connection {
+        Connection::Full { .. } => Some("ask now"),
+        Connection::Refused(_) => Some("try again"),
+        Connection::Connecting | Connection::Live | Connection::Lost { .. } | Connection::Reconnecting => None,
+    };
+    if let Some(retry) = retry.map(|what| now(Action::Retry, what)) {
         let other = now(Action::Rooms(RoomAction::Switch), "other room");
         let leave = match state.composer.is_empty() {
             true => now(Action::Quit, "leave"),
             false => now(Action::ClearDraft, "clear"),
         };
-        let ask = now(Action::Retry, "ask now");
-        return [vec![other.clone(), leave, ask, help.clone()], vec![other.clone(), help], vec![other]];
+        return [vec![other.clone(), leave, retry, help.clone()], vec![other.clone(), help], vec![other]];
     }
     let [send, new_line] = [now(Action::Send, "send"), now(Action::NewLine, "new line")];
     [vec![send.clone(), new_line, help.clone()], vec![send, help.clone()], vec![help]]

@@ -297,7 +297,8 @@ fn a_refusal_is_a_sentence_and_harmless() {
     Stage::opens(80, 10)
         .hears(NetworkEvent::Refused("the server\u{1b}[2J has moved to http://x: give that to --server".into()))
         .expect_text("not let in")
-        .expect_text("the server␛[2J has moved to http://x: give that to --server. Ctrl+R tries again.");
+        .expect_text("the server␛[2J has moved to http://x: give that to --server. Ctrl+R tries again.")
+        .expect_row(9, " Alt+K other room · Ctrl+C leave · Ctrl+R try again · ? help");
 }
 
 #[test]
