@@ -44,7 +44,8 @@ pub struct Arguments {
 pub enum Command {
     /// Look for damage in the history, also while the server runs
     ///
-    /// Changes nothing. Says what is wrong and what to do, and exits with 1 if anything is.
+    /// Changes nothing. Says what is wrong and what to do, and exits with 1 if anything is. With DATABASE_URL it looks at the
+    /// history in PostgreSQL.
     Check {
         /// A backup to look at instead
         file: Option<PathBuf>,
@@ -52,7 +53,7 @@ pub enum Command {
     /// Copy the history to a file, also while the server runs
     ///
     /// The copy is as the history was in one moment, compact and checked. It is not encrypted: keep it as safe as the
-    /// history. docs/operations.md says how to restore it.
+    /// history. docs/operations.md says how to restore it, and how a history in PostgreSQL is backed up.
     Backup {
         /// The file to make; one that is there is not overwritten
         file: PathBuf,

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use server::config::{Arguments, Command, Settings};
+use server::database::{Address, AddressError};
 use server::history::check::Subject;
+use server::history::postgres;
 use server::history::sqlite::{backup, check};
 use server::node;
 use tokio::net::TcpListener;
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
     let Arguments { settings, command } = Arguments::parse();
     let done = match command {
         None => serve_with_log(settings),
+        Some(Command::Check { file: None }) if let Some(url) = settings.database_url() => say(check_database(url)),
         Some(Command::Check { file }) => check_history(&settings, file),
         Some(Command::Backup { file }) => back_up_history(&settings, &file),
     };
@@ -56,7 +59,22 @@ fn is_same(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
+#[tokio::main]
+async fn check_database(url: &str) -> Result<(bool, String), String> {
+    let address: Address = url.parse().map_err(|e: AddressError| e.to_string())?;
+    let at = address.to_string();
+    let report = postgres::check::check(address).await.map_err(|e| e.to_string())?;
+    Ok((report.is_good(), format!("{at}: {report}")))
+}
+
 fn back_up_history(settings: &Settings, to: &Path) -> bool {
+    if settings.database_url().is_some() {
+        return say(Err(
+            "the history is in PostgreSQL (DATABASE_URL), whose pg_dump backs it up, as docs/operations.md says; to \
+            back up a history in the data folder, unset DATABASE_URL"
+                .to_owned(),
+        ));
+    }
     let copied = settings.history_file().map_err(|e| e.to_string()).and_then(|from| {
         let report = backup::backup(&from, to).map_err(|e| e.to_string())?;
         let what =

@@ -28,11 +28,11 @@ use crate::clock;
 const CONNECTIONS: usize = 10;
 
 /// How long connecting may take, unless the URL says otherwise.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// How long what is asked may take as a whole, the wait for a connection included. Longer than PostgreSQL gives it, so that
 /// this is only about a PostgreSQL that does not answer.
-const LIMIT: Duration = Duration::from_secs(10);
+const LIMIT: Duration = Duration::from_secs(5);
 
 /// How long closing may take. PostgreSQL notices a connection that just ends, too.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -48,7 +48,7 @@ const KEEPALIVE_RETRIES: u32 = 3;
 
 /// What each connection asks of PostgreSQL. The limits let go of rows that a node had locked when it vanished. The level
 /// and the durability are what the code counts on, whatever the server's defaults are.
-const OPTIONS: &str = "-c statement_timeout=8s -c lock_timeout=5s -c idle_in_transaction_session_timeout=8s \
+const OPTIONS: &str = "-c statement_timeout=4s -c lock_timeout=2s -c idle_in_transaction_session_timeout=4s \
                        -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 \
                        -c default_transaction_isolation=read\\ committed -c synchronous_commit=on";
 

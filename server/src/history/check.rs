@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// How many findings of one kind are named. Where there are so many, more would not help.
+pub(super) const NAMED: u32 = 20;
+
 /// What is looked at. It decides what to do about damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
@@ -9,6 +12,8 @@ pub enum Subject {
     History,
     /// A backup of one.
     Backup,
+    /// The history of one or several servers in PostgreSQL.
+    Database,
 }
 
 /// What a history holds, and what is wrong with it.
@@ -33,6 +38,25 @@ impl Report {
     /// Nothing seen yet.
     pub(super) fn new(subject: Subject) -> Self {
         Self { subject, rooms: 0, messages: 0, findings: Vec::new() }
+    }
+
+    /// Notes what is wrong with the places of a room: up to where it has come, the first and the last of its messages, and how
+    /// many there are.
+    pub(super) fn places(&mut self, name: &str, head: i64, [first, last]: [i64; 2], count: i64) {
+        if last != head {
+            let what = format!("room {name:?} has come to place {head}, but its newest message is at {last}");
+            self.findings.push(Finding::Damage(what));
+        }
+        if count != last - first + 1 {
+            let what = format!("room {name:?} has {count} messages at the places {first} to {last}");
+            self.findings.push(Finding::Damage(what));
+        }
+    }
+
+    /// Notes somebody who has come further than their room.
+    pub(super) fn beyond(&mut self, user: &str, reached: i64, name: &str, head: i64) {
+        let what = format!("{user:?} has come to place {reached} of room {name:?}, which has come to {head} only");
+        self.findings.push(Finding::Passing(what));
     }
 
     /// Whether nothing is wrong.
@@ -61,6 +85,10 @@ impl fmt::Display for Report {
             }
             (true, Subject::Backup) => {
                 "What to do: this copy is no good. Make a new one with duet-server backup, or take an older one."
+            }
+            (true, Subject::Database) => {
+                "What to do: stop all servers, keep a copy of the database as it is, and restore the newest backup, as \
+                 docs/operations.md says. pg_amcheck tells whether its files are damaged."
             }
             (false, _) => {
                 "What to do: nothing. It is right again when the rooms have come that far; until then people may be shown \

@@ -16,6 +16,8 @@ mod documents;
 mod faults;
 mod history;
 mod migration;
+mod postgres;
+mod postgres_faults;
 mod presence;
 mod process;
 mod rabbitmq;

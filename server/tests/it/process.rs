@@ -7,7 +7,7 @@ use shared::message::Seq;
 
 use crate::faults::disk::Disk;
 use crate::support::client::Client;
-use crate::support::process::{Process, fails_to_start};
+use crate::support::process::{Process, fails_to_start, log_of};
 use crate::support::{Folder, SOON, kept, soon};
 
 #[tokio::test]
@@ -265,18 +265,12 @@ async fn on_a_full_disk_a_killed_server_starts_and_a_stopped_one_says_what_is_th
 #[tokio::test]
 async fn the_log_tells_start_and_stop_and_no_message_text() {
     let folder = Folder::new();
-    let mut server = Process::start(&folder, &[]);
+    let server = Process::start(&folder, &[]);
     let client = Client::of(server.address);
     let (mut alice, _) = client.enter("alice", "room1", "").await;
     client.post("room1", "a private word").await;
     alice.message().await;
-    server.signal("TERM");
-    let log = tokio::task::spawn_blocking(move || {
-        server.wait(Duration::from_secs(10));
-        server.log().join("\n")
-    })
-    .await
-    .unwrap();
+    let log = log_of(server).await;
     assert!(log.contains("stopping") && log.contains("stopped"), "{log}");
     assert!(!log.contains("private"), "{log}");
     assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");

@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use crate::clock;
 use crate::database::{Database, DatabaseError, Lock, Session, within};
+use crate::history::HistoryError;
 
 /// How often PostgreSQL is asked whether it is there.
 const ASK_EVERY: Duration = Duration::from_secs(1);
@@ -44,9 +45,28 @@ pub(super) enum ClaimError {
 pub(super) struct Claim(Mutex<Option<ClaimError>>);
 
 impl Claim {
+    /// Whether the history may be used now: where it is known that PostgreSQL does not answer, nobody waits for it once more.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) fn holds(&self) -> Result<(), HistoryError> {
+        match self.trouble() {
+            None => Ok(()),
+            Some(ClaimError::Database(error)) => Err(error.into()),
+            Some(error @ ClaimError::Taken) => Err(HistoryError::Taken(error.to_string())),
+        }
+    }
+
     /// Why the claim does not hold now.
     pub(super) fn trouble(&self) -> Option<ClaimError> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes note of what was met at work: whoever comes next need not wait for a PostgreSQL that does not answer.
+    pub(super) fn note(&self, error: &DatabaseError) {
+        if matches!(error, DatabaseError::Silent) {
+            self.lost(&error.clone().into());
+        }
     }
 
     fn set(&self, trouble: Option<ClaimError>) -> Option<ClaimError> {
@@ -66,54 +86,83 @@ impl Claim {
     }
 }
 
+/// A connection that holds the lock, and who it is at the other end.
+pub(super) struct Held {
+    session: Session,
+    process: i32,
+    since: String,
+}
+
+impl Held {
+    /// The connection.
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+}
+
 /// Becomes a node, and waits a moment for one that is in the way and may be about to end.
-pub(super) async fn first(database: &Database, company: Company) -> Result<Session, ClaimError> {
+pub(super) async fn first(database: &Database, company: Company) -> Result<Held, ClaimError> {
     let end = clock::now().instant + PATIENCE;
     loop {
-        match take(database, company).await {
+        match take(database, company, None).await {
             Err(ClaimError::Taken) if clock::now().instant < end => sleep(TRY_EVERY).await,
             done => return done,
         }
     }
 }
 
-/// Holds on to what `session` holds, and takes it anew when it is lost, until `stop`.
+/// Holds on to what is held, and takes it anew when it is lost, until `stop`.
 pub(super) async fn keep(
     database: Database,
     company: Company,
-    mut session: Session,
+    mut held: Held,
     claim: Arc<Claim>,
     stop: CancellationToken,
 ) {
     let keeping = async {
         loop {
-            claim.held();
-            let error = loop {
-                sleep(ASK_EVERY).await;
-                if let Err(error) = within(async { Ok(session.check_connection().await?) }).await {
-                    break error;
+            sleep(ASK_EVERY).await;
+            match within(async { Ok(held.session.check_connection().await?) }).await {
+                Ok(()) => {
+                    claim.held();
+                    continue;
                 }
-            };
-            claim.lost(&error.into());
-            session = loop {
-                match take(&database, company).await {
-                    Ok(session) => break session,
-                    Err(error) => claim.lost(&error),
+                // To connect would take as long once more.
+                Err(error @ DatabaseError::Silent) => claim.lost(&error.into()),
+                // It may be this connection alone, and be over at once.
+                Err(_) => {}
+            }
+            match take(&database, company, Some(&held)).await {
+                Ok(taken) => {
+                    held = taken;
+                    claim.held();
                 }
-                sleep(ASK_EVERY).await;
-            };
+                Err(error) => claim.lost(&error),
+            }
         }
     };
     stop.run_until_cancelled(keeping).await;
 }
 
-async fn take(database: &Database, company: Company) -> Result<Session, ClaimError> {
+/// Takes the lock, from our own former connection where PostgreSQL does not know yet that it is gone.
+async fn take(database: &Database, company: Company, former: Option<&Held>) -> Result<Held, ClaimError> {
     let session = database.apart().await?;
     let (ours, lock) = Lock::Nodes.key();
-    let select = match company {
-        Company::Alone => "SELECT pg_try_advisory_lock($1, $2)",
-        Company::Others => "SELECT pg_try_advisory_lock_shared($1, $2)",
+    let take = match company {
+        Company::Alone => "pg_try_advisory_lock",
+        Company::Others => "pg_try_advisory_lock_shared",
     };
-    let asked = async { Ok(session.query_one(select, &[&ours, &lock]).await?.try_get(0)?) };
-    if within(asked).await? { Ok(session) } else { Err(ClaimError::Taken) }
+    let select =
+        format!("SELECT {take}($1, $2), pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()");
+    let asked = async {
+        if let Some(Held { process, since, .. }) = former {
+            let end =
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start::text = $2";
+            session.execute(end, &[process, since]).await?;
+        }
+        let row = session.query_one(&select, &[&ours, &lock]).await?;
+        Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
+    };
+    let (is_held, process, since) = within(asked).await?;
+    if is_held { Ok(Held { session, process, since }) } else { Err(ClaimError::Taken) }
 }

@@ -1,5 +1,6 @@
 //! History in PostgreSQL, for one node or for several that share it.
 
+pub mod check;
 pub mod claim;
 mod index;
 mod placing;
@@ -20,7 +21,7 @@ use tracing::{info, warn};
 use crate::broker::Incoming;
 use crate::database::{Database, DatabaseError, Session};
 use crate::history::finds::Wanted;
-use crate::history::postgres::claim::{Claim, ClaimError, Company};
+use crate::history::postgres::claim::{Claim, Company};
 use crate::history::trouble::Trouble;
 use crate::history::{Durability, Found, HistoryError, Page, Placed, Retention, Span};
 
@@ -58,8 +59,8 @@ impl Postgres {
         let failed = |what: &dyn std::fmt::Display| {
             HistoryError::Open(format!("cannot open the history in {}: {what}", database.address()))
         };
-        let session = claim::first(database, company).await.map_err(|e| failed(&e))?;
-        let epoch = schema::migrate(&session).await.map_err(|e| failed(&e))?;
+        let held = claim::first(database, company).await.map_err(|e| failed(&e))?;
+        let epoch = schema::migrate(held.session()).await.map_err(|e| failed(&e))?;
         let (claim, tasks, stop) = (Arc::<Claim>::default(), TaskTracker::new(), CancellationToken::new());
         let stopped = stop.clone().cancelled_owned();
         let keeping_up = upkeep::keep_up(database.clone(), retention);
@@ -69,7 +70,7 @@ impl Postgres {
                 () = stopped => {}
             }
         });
-        tasks.spawn(claim::keep(database.clone(), company, session, Arc::clone(&claim), stop.clone()));
+        tasks.spawn(claim::keep(database.clone(), company, held, Arc::clone(&claim), stop.clone()));
         let (commits, reads) = (Trouble::default(), Trouble::default());
         let database = database.clone();
         Ok(Self { shared: Arc::new(Shared { database, epoch, durability, claim, commits, reads, tasks, stop }) })
@@ -81,14 +82,15 @@ impl Postgres {
 
     pub(super) async fn append(&self, messages: Arc<[Incoming]>) -> Result<Vec<Placed>, HistoryError> {
         let Shared { database, durability, claim, commits, .. } = &*self.shared;
-        if let Some(error @ ClaimError::Taken) = claim.trouble() {
-            return Err(HistoryError::Taken(error.to_string()));
-        }
+        claim.holds()?;
         let result = database.run(async |session| placing::append(session, *durability, &messages).await).await;
         match &result {
             Ok(_) => commits.forget(),
-            // The intake says so.
-            Err(error) => drop(commits.note(error)),
+            Err(error) => {
+                claim.note(error);
+                // The intake says so.
+                commits.note(error);
+            }
         }
         Ok(result?)
     }
@@ -107,8 +109,12 @@ impl Postgres {
 
     /// Reads, and says when that begins to fail and when it has gone well for a while.
     async fn read<T>(&self, read: impl AsyncFnOnce(&Session) -> Result<T, DatabaseError>) -> Result<T, HistoryError> {
-        let Shared { database, reads, .. } = &*self.shared;
+        let Shared { database, claim, reads, .. } = &*self.shared;
+        claim.holds()?;
         let result = database.run(read).await;
+        if let Err(error) = &result {
+            claim.note(error);
+        }
         match &result {
             Ok(_) if reads.forget_old() => info!("the history is read without errors again"),
             Err(error) if reads.note(error) => warn!(%error, "history could not be read"),
@@ -118,6 +124,7 @@ impl Postgres {
     }
 
     pub(super) async fn keep_receipts(&self, receipts: Vec<(RoomId, Receipt)>) -> Result<(), HistoryError> {
+        self.shared.claim.holds()?;
         Ok(self.shared.database.run(async |session| receipts::keep(session, &receipts).await).await?)
     }
 

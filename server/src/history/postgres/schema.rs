@@ -24,6 +24,8 @@ pub(super) enum SchemaError {
     Later { found: i32 },
     #[error("it holds another program's tables ({0}), which are left as they are: give Duet a database of its own")]
     Foreign(String),
+    #[error("there is no history in it; a server makes one when it starts")]
+    None,
     #[error("none of the schemas in search_path is there: make one with CREATE SCHEMA, or set another search_path")]
     Nowhere,
 }
@@ -66,6 +68,14 @@ pub(super) async fn migrate(session: &Session) -> Result<String, SchemaError> {
     let epoch = session.query_one("SELECT value FROM meta WHERE key = 'epoch'", &[]).await?.try_get(0)?;
     session.batch_execute("COMMIT").await?;
     Ok(epoch)
+}
+
+/// The schema of a history that is there.
+pub(super) async fn known_version(session: &Session) -> Result<i32, SchemaError> {
+    match version(session).await? {
+        0 => Err(SchemaError::None),
+        found => Ok(found),
+    }
 }
 
 /// The schema of the database; 0 where there is none.

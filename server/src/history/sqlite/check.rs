@@ -7,12 +7,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, Transaction};
 
-use crate::history::check::{Finding, Report, Subject};
+use crate::history::check::{Finding, NAMED, Report, Subject};
 use crate::history::sqlite::schema::{self, SchemaError};
 use crate::history::{HistoryError, trouble};
-
-/// How many findings of one kind are named. Where there are so many, more would not help.
-const NAMED: u32 = 20;
 
 /// Looks at the history in this file, which may be in use or a backup. Makes and changes nothing.
 ///
@@ -80,7 +77,7 @@ fn missing(why: &io::Error, path: &Path, subject: Subject) -> String {
         (ErrorKind::NotFound, Subject::History) => {
             format!("there is no file {path}; the data folder of the server is set by --data-dir or DUET_DATA_DIR")
         }
-        (ErrorKind::NotFound, Subject::Backup) => format!("there is no file {path}"),
+        (ErrorKind::NotFound, Subject::Backup | Subject::Database) => format!("there is no file {path}"),
         (ErrorKind::PermissionDenied, _) => {
             format!("this user may not read {path}: run this as the user that the server runs as")
         }
@@ -131,14 +128,7 @@ fn places(transaction: &Transaction<'_>, report: &mut Report) -> Result<(), rusq
         select.query_map([NAMED], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?;
     for room in rooms {
         let (name, head, first, last, count): (String, i64, i64, i64, i64) = room?;
-        if last != head {
-            let what = format!("room {name:?} has come to place {head}, but its newest message is at {last}");
-            report.findings.push(Finding::Damage(what));
-        }
-        if count != last - first + 1 {
-            let what = format!("room {name:?} has {count} messages at the places {first} to {last}");
-            report.findings.push(Finding::Damage(what));
-        }
+        report.places(&name, head, [first, last], count);
     }
     Ok(())
 }
@@ -152,8 +142,7 @@ fn receipts(transaction: &Transaction<'_>, report: &mut Report) -> Result<(), ru
     let beyond = select.query_map([NAMED], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
     for receipt in beyond {
         let (name, head, user, reached): (String, i64, String, i64) = receipt?;
-        let what = format!("{user:?} has come to place {reached} of room {name:?}, which has come to {head} only");
-        report.findings.push(Finding::Passing(what));
+        report.beyond(&user, reached, &name, head);
     }
     Ok(())
 }

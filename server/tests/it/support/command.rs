@@ -22,8 +22,14 @@ impl From<Output> for Said {
 
 /// Runs it on the history in `folder` to its end.
 pub(crate) fn run(folder: &Folder, arguments: &[&str]) -> Said {
+    run_with(folder, &[], arguments)
+}
+
+/// The same with these variables.
+pub(crate) fn run_with(folder: &Folder, variables: &[(&str, &str)], arguments: &[&str]) -> Said {
     let mut command = Command::new(env!("CARGO_BIN_EXE_duet-server"));
-    command.env_clear().env("DUET_DATA_DIR", folder.path()).args(arguments).output().unwrap().into()
+    command.env_clear().env("DUET_DATA_DIR", folder.path()).envs(variables.iter().copied());
+    command.args(arguments).output().unwrap().into()
 }
 
 /// Runs lines of a shell that know the program, the data folder, and these variables.

@@ -2,9 +2,10 @@
 
 use std::sync::OnceLock;
 
+use tokio::sync::MutexGuard;
 use tokio_postgres::{Client, NoTls};
 
-use crate::support::service::{Kind, Service};
+use crate::support::service::{Kept, Kind, Service};
 use crate::support::soon;
 
 const KIND: Kind = Kind {
@@ -23,10 +24,24 @@ pub(crate) struct Database {
     beside: String,
 }
 
+/// A PostgreSQL that may be killed, one for all tests of that kind, one test at a time.
+#[derive(Debug)]
+pub(crate) struct Victim {
+    service: Service,
+    _turn: MutexGuard<'static, ()>,
+}
+
 /// A fresh database on the PostgreSQL that all tests share. `None`, aloud, where there is none.
 pub(crate) async fn database() -> Option<Database> {
     static SHARED: OnceLock<Result<Service, String>> = OnceLock::new();
     Some(Database::on(Service::shared(&KIND, &SHARED)?).await)
+}
+
+/// The PostgreSQL that may be hurt. `None`, aloud, where there is none.
+pub(crate) async fn victim() -> Option<Victim> {
+    static KEPT: Kept = Kept::named(&KIND, "victim");
+    let (service, turn) = KEPT.turn().await?;
+    Some(Victim { service, _turn: turn })
 }
 
 impl Database {
@@ -43,6 +58,16 @@ impl Database {
     /// What goes into `DATABASE_URL`.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The same by way of another port.
+    pub(crate) fn url_by(&self, port: u16) -> String {
+        self.url.replacen(&format!(":{}/", self.port()), &format!(":{port}/"), 1)
+    }
+
+    /// The port of PostgreSQL.
+    pub(crate) fn port(&self) -> u16 {
+        self.url.rsplit_once(':').unwrap().1.split_once('/').unwrap().0.parse().unwrap()
     }
 
     /// A connection that is not Duet's.
@@ -72,4 +97,24 @@ async fn connect(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);
     client
+}
+
+impl Victim {
+    pub(crate) async fn database(&self) -> Database {
+        Database::on(&self.service).await
+    }
+
+    pub(crate) async fn kill(&self) {
+        self.service.script("kill").await;
+    }
+
+    pub(crate) async fn start(&self) {
+        // Whoever started it first has it ended with this process.
+        self.service.script("start").await;
+    }
+
+    /// The certificate of the authority that has signed its own, where it offers TLS.
+    pub(crate) fn authority(&self) -> Option<&str> {
+        self.service.get("DUET_TEST_DATABASE_CA")
+    }
 }

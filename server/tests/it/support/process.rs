@@ -44,12 +44,24 @@ impl Process {
         while let Ok(line) = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             if let Some((_, rest)) = line.split_once("address=") {
                 self.address = rest.split(' ').next().unwrap().parse().unwrap();
+                said.push(line);
                 self.said = RefCell::new(said);
                 return Ok(self);
             }
             said.push(line);
         }
         Err(said.join("\n"))
+    }
+
+    /// Waits until it says this before it listens.
+    pub(crate) fn until_it_says(&mut self, words: &str) {
+        let deadline = Instant::now() + SOON;
+        loop {
+            let line = self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())).expect(words);
+            if line.contains(words) {
+                return;
+            }
+        }
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -92,6 +104,16 @@ impl Process {
     pub(crate) fn log(&self) -> Vec<String> {
         self.said.take().into_iter().chain(self.lines.try_iter()).collect()
     }
+}
+
+/// Ends it in good order and gives what it has logged.
+pub(crate) async fn log_of(mut server: Process) -> String {
+    server.signal("TERM");
+    let end = move || {
+        server.wait(SOON);
+        server.log().join("\n")
+    };
+    tokio::task::spawn_blocking(end).await.unwrap()
 }
 
 impl Drop for Process {
