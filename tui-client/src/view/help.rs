@@ -35,22 +35,10 @@ pub(crate) fn paint(
     let prompt = PROMPTS.iter().find(fits).or(PROMPTS.last()).copied().unwrap_or_default();
     paint::text(picture, area, 0, 0, prompt, theme.strong());
     paint::text(picture, area, wrap::columns(prompt), 0, search, Style::new());
-    let is_narrow = layout::is_narrow(area.as_size());
-    let ways = |row: &Row| match [2, 1].map(|count| row.ways(count)) {
-        _ if width >= WIDE => row.ways(usize::MAX),
-        [two, one] if is_narrow => {
-            if wrap::columns(&two) < width {
-                two
-            } else {
-                wrap::fitted(&one, width.saturating_sub(1))
-            }
-        }
-        [two, _] if wrap::columns(&two) <= MAX_WAYS => two,
-        [_, one] => one,
-    };
+    let form = Form { width, is_narrow: layout::is_narrow(area.as_size()) };
     // Of all rows, so that nothing moves sideways while somebody looks for something.
     let all = help::rows(state, "");
-    let widest = all.iter().map(|row| wrap::columns(&ways(row))).max().unwrap_or(0);
+    let widest = all.iter().map(|row| wrap::columns(&form.ways(row))).max().unwrap_or(0);
     let column = INDENT + widest.min(width.saturating_sub(MIN_HELP + INDENT));
     let rows = help::rows(state, search);
     let Listing { list, hint: below } = layout::listing(area);
@@ -59,12 +47,11 @@ pub(crate) fn paint(
             Row::Blank => {}
             Row::Heading(heading) => paint::text(picture, list, 1, y, heading, theme.strong()),
             Row::Told(told) => paint::text(picture, list, help::BESIDE_TOLD - 1, y, told, theme.quiet()),
-            Row::Command { .. } if is_narrow => paint::text(picture, list, 1, y, &ways(row), Style::new()),
             Row::Command { help, .. } => {
-                let ways = ways(row);
-                paint::text(picture, list, INDENT, y, &ways, Style::new());
+                let (ways, indent) = (form.ways(row), form.indent());
+                paint::text(picture, list, indent, y, &ways, Style::new());
                 // Where there is no room for both in full, the way to do it is the part to keep.
-                let x = column.max(INDENT + wrap::columns(&ways)) + 2;
+                let x = column.max(indent + wrap::columns(&ways)) + 2;
                 paint::text(picture, list, x, y, &wrap::fitted(help, width.saturating_sub(x)), Style::new());
             }
         }
@@ -77,4 +64,27 @@ pub(crate) fn paint(
     };
     paint::text(picture, below, 0, 0, &hint, theme.quiet());
     Position::new(area.x.saturating_add(cells(wrap::columns(prompt) + wrap::columns(search))), area.y)
+}
+
+/// How a command is shown: with what it does beside it, or below it where the screen is narrow.
+struct Form {
+    width: usize,
+    is_narrow: bool,
+}
+
+impl Form {
+    /// As many ways to do what a command does as there is room for.
+    fn ways(&self, row: &Row) -> String {
+        match [2, 1].map(|count| row.ways(count)) {
+            _ if self.width >= WIDE => row.ways(usize::MAX),
+            [two, _] if self.is_narrow && wrap::columns(&two) < self.width => two,
+            [_, one] if self.is_narrow => wrap::fitted(&one, self.width.saturating_sub(1)),
+            [two, _] if wrap::columns(&two) <= MAX_WAYS => two,
+            [_, one] => one,
+        }
+    }
+
+    fn indent(&self) -> usize {
+        if self.is_narrow { 1 } else { INDENT }
+    }
 }

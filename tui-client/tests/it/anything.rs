@@ -141,6 +141,8 @@ fn turns() -> impl Strategy<Value = Turn> {
             let held = Held { waiting, refused: refused.into_iter().collect() };
             Turn::Happens(Event::Adopted { held, trouble: None })
         }),
+        1 => texts().prop_map(|text| Turn::Happens(Event::DraftFound(text))),
+        1 => prop::collection::vec(texts(), 0..3).prop_map(|texts| Turn::Happens(Event::SentFound(texts))),
         2 => resume.prop_map(Turn::Welcome),
     ]
 }
