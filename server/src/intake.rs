@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use crate::broker::{Batch, Deliveries, Incoming, Receipt};
 use crate::history::{History, HistoryError, Placed};
 use crate::hub::Hub;
+use crate::nodes::NodeId;
 
 /// How long to wait for a history that did not take a batch: at first, and at the most.
 const RETRY: Duration = Duration::from_millis(100);
@@ -59,8 +60,8 @@ impl Trouble {
 async fn take(batch: Batch, history: &History, hub: &Hub, trouble: &mut Trouble, stop: &CancellationToken) {
     let Batch { messages, receipt } = batch;
     if let Some((placed, receipt)) = keep(messages.into(), receipt, history, trouble, stop).await {
-        for (room, messages) in by_room(placed) {
-            hub.announce(room, messages).await;
+        for (room, Announcement { messages, hosts }) in by_room(placed) {
+            hub.announce(room, messages, hosts).await;
         }
         receipt.acknowledge().await;
     }
@@ -97,11 +98,20 @@ fn refusal(error: &HistoryError) -> String {
     format!("the message could not be kept ({error})")
 }
 
-/// The messages of each room, in the order of their places.
-fn by_room(placed: Vec<Placed>) -> HashMap<RoomId, Vec<Arc<Message>>> {
-    let mut rooms: HashMap<RoomId, Vec<Arc<Message>>> = HashMap::new();
-    for Placed { room, message } in placed {
-        rooms.entry(room).or_default().push(message);
+/// What is new in a room.
+#[derive(Debug, Default)]
+struct Announcement {
+    /// In the order of their places.
+    messages: Vec<Arc<Message>>,
+    hosts: Arc<[NodeId]>,
+}
+
+fn by_room(placed: Vec<Placed>) -> HashMap<RoomId, Announcement> {
+    let mut rooms: HashMap<RoomId, Announcement> = HashMap::new();
+    for Placed { room, message, hosts } in placed {
+        let announcement = rooms.entry(room).or_default();
+        announcement.messages.push(message);
+        announcement.hosts = hosts;
     }
     rooms
 }

@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::access::tokens::Tokens;
+use crate::broker::rabbitmq::Peers;
+use crate::broker::rabbitmq::nodes::Heard;
 use crate::broker::{Broker, Deliveries, embedded, rabbitmq};
 use crate::config::{ConfigError, Settings};
 use crate::database::{AddressError, Database, OpenError};
@@ -20,7 +23,9 @@ use crate::history::postgres::claim::Company;
 use crate::history::{History, HistoryError};
 use crate::http::{self, App};
 use crate::hub::Hub;
+use crate::hub::others::Shared;
 use crate::intake;
+use crate::seats::shared::SharedSeats;
 
 /// How long requests may take to end after the stop. With the limits below it makes less than 10 s.
 const FINISH_REQUESTS: Duration = Duration::from_secs(3);
@@ -76,7 +81,11 @@ pub async fn run(settings: Settings, listener: TcpListener, stop: impl Future<Ou
 
     let hub_tasks = TaskTracker::new();
     let stop_hub = CancellationToken::new();
-    let hub = Hub::start(history.clone(), &hub_tasks, stop_hub.clone());
+    let (shared, heard) = open_shared(&settings, database.as_ref(), &broker_tasks, &stop_broker)?.unzip();
+    let hub = Hub::start(history.clone(), shared, &hub_tasks, stop_hub.clone());
+    if let Some(heard) = heard {
+        broker_tasks.spawn(hear(heard, hub.clone()));
+    }
 
     let stop_intake = CancellationToken::new();
     let intake = tokio::spawn(intake::run(deliveries, history.clone(), hub.clone(), stop_intake.clone()));
@@ -99,11 +108,12 @@ pub async fn run(settings: Settings, listener: TcpListener, stop: impl Future<Ou
     app.stop_sessions.cancel();
     app.sessions.close();
     finish("sessions", FINISH_SESSIONS, app.sessions.wait()).await;
-    stop_broker.cancel();
     stop_hub.cancel();
     let rest = async {
         hub_tasks.close();
         hub_tasks.wait().await;
+        // After the hub, which has told other nodes what has become of those who were here.
+        stop_broker.cancel();
         broker_tasks.close();
         broker_tasks.wait().await;
         history.close().await;
@@ -138,9 +148,30 @@ fn open_broker(
         let (broker, deliveries) = embedded::open();
         return Ok((Broker::Embedded(broker), Deliveries::Embedded(deliveries)));
     };
-    let rabbitmq = rabbitmq::Settings::new(url, settings.max_content_bytes)?;
+    let peers = if settings.database_url().is_some() { Peers::Nodes } else { Peers::Nobody };
+    let rabbitmq = rabbitmq::Settings::new(url, settings.max_content_bytes, peers)?;
     let (broker, deliveries) = rabbitmq::open(rabbitmq, Arc::clone(tokens), tasks, stop.clone());
     Ok((Broker::RabbitMq(broker), Deliveries::RabbitMq(deliveries)))
+}
+
+/// What makes this node one of several: where the history is in PostgreSQL and RabbitMQ carries messages.
+fn open_shared(
+    settings: &Settings,
+    database: Option<&Database>,
+    tasks: &TaskTracker,
+    stop: &CancellationToken,
+) -> Result<Option<(Shared, mpsc::Receiver<Heard>)>, NodeError> {
+    let (Some(url), Some(database)) = (settings.amqp_url(), database) else { return Ok(None) };
+    let rabbitmq = rabbitmq::Settings::new(url, settings.max_content_bytes, Peers::Nodes)?;
+    let (announcer, heard) = rabbitmq::nodes::open(&rabbitmq, tasks, stop.clone());
+    Ok(Some((Shared { seats: SharedSeats::new(database.clone()), announcer }, heard)))
+}
+
+/// Hands on what other nodes say.
+async fn hear(mut words: mpsc::Receiver<Heard>, hub: Hub) {
+    while let Some(heard) = words.recv().await {
+        hub.heard(heard).await;
+    }
 }
 
 /// Serves requests until `stop`, and after it those that have begun.

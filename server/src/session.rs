@@ -17,7 +17,7 @@ use tracing::debug;
 
 use crate::clock;
 use crate::hub::encoder;
-use crate::hub::seat::Seat;
+use crate::hub::seat::{Cut, Seat};
 use crate::rooms::Voice;
 
 /// How often a ping goes out (RFC 6455 §5.5.2). A peer that has said nothing, not even a pong, when the next one is due
@@ -46,6 +46,13 @@ struct Goodbye {
 const RESTARTING: Goodbye =
     Goodbye { code: CloseCode::Restart, reason: "the server is restarting", retry_after_ms: 500..2_000 };
 
+/// Said when the server has lost what it shares with the others.
+const ELSEWHERE: Goodbye = Goodbye {
+    code: CloseCode::Restart,
+    reason: "this server is cut off from the others; go to one of them",
+    retry_after_ms: 100..1_000,
+};
+
 /// Said instead of leaving somebody before a room that looks empty.
 const UNREADABLE: Goodbye = Goodbye {
     code: CloseCode::Unreadable,
@@ -63,6 +70,8 @@ enum End {
     TooSlow,
     /// History cannot be read, and the peer waits for messages.
     Unreadable,
+    /// This server may not keep the peer in its room; another one of several may.
+    Elsewhere,
     /// The server is stopping.
     Stopping,
 }
@@ -109,7 +118,11 @@ async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>,
                 }
             }
             frames = seat.next_frames() => {
-                let Some(frames) = frames else { return End::Unreadable };
+                let frames = match frames {
+                    Ok(frames) => frames,
+                    Err(Cut::Unreadable) => return End::Unreadable,
+                    Err(Cut::Elsewhere) => return End::Elsewhere,
+                };
                 // In a box, like every rare wait here: connections that are idle carry no room for it.
                 if let Err(end) = Box::pin(send(socket, &mut pulse, frames)).await {
                     return end;
@@ -198,6 +211,7 @@ async fn finish(mut socket: WebSocket, mut seat: Seat, end: End) {
             close(socket, CloseCode::TooSlow, "too slow").await;
         }
         End::Unreadable => say_goodbye(socket, &seat, UNREADABLE).await,
+        End::Elsewhere => say_goodbye(socket, &seat, ELSEWHERE).await,
         End::Stopping => say_goodbye(socket, &seat, RESTARTING).await,
     }
 }

@@ -24,6 +24,7 @@ use crate::history::finds::Wanted;
 use crate::history::postgres::Postgres;
 use crate::history::postgres::claim::Company;
 use crate::history::sqlite::Sqlite;
+use crate::nodes::NodeId;
 
 /// The file of the history within the data folder.
 pub const FILE: &str = "duet.db";
@@ -87,6 +88,8 @@ pub struct Placed {
     pub room: RoomId,
     /// The message.
     pub message: Arc<Message>,
+    /// The nodes on which somebody is in the room, as it was in the same moment; none where there is only one node.
+    pub hosts: Arc<[NodeId]>,
 }
 
 /// Why history did not do what it was asked.

@@ -44,6 +44,9 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Health>, 
     if let BrokerState::NotReady(reason) = app.broker.state() {
         return Err(ApiError::Unavailable(reason));
     }
+    if !app.hub.is_open() {
+        return Err(ApiError::Unavailable("this server holds no lease among those that share its history".to_owned()));
+    }
     match app.history.trouble() {
         Some(trouble) => Err(ApiError::Unavailable(trouble)),
         None => Ok(OK),

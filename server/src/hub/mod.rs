@@ -3,12 +3,13 @@
 //! Channels form no cycle: sessions, intake and reads wait for the hub; the hub waits for nobody.
 
 pub mod encoder;
+pub mod others;
 pub mod seat;
 mod unkept;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use shared::frames::Receipt;
@@ -20,12 +21,18 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
+use crate::broker::rabbitmq::nodes::Heard;
 use crate::clock;
 use crate::history::{History, HistoryError, Span};
 use crate::hub::encoder::Encoder;
-use crate::hub::seat::{Link, Seat};
+use crate::hub::others::{News, Others, Shared};
+use crate::hub::seat::{Cut, Link, Seat};
 use crate::hub::unkept::Unkept;
-use crate::rooms::{Frame, Input, Join, Judge, Leaving, Output, PAGE_MESSAGES, Page, Rooms, SessionId, Start, Voice};
+use crate::nodes::{NodeId, Word};
+use crate::rooms::{
+    Frame, Input, Join, Judge, Leaving, Output, PAGE_MESSAGES, Page, Rooms, SessionId, Start, Voice, merged,
+};
+use crate::seats::desk::Wish;
 
 /// How many inputs may wait for the hub. Each takes microseconds; a burst of joins or messages waits with its senders.
 const WAITING_INPUTS: usize = 1024;
@@ -37,11 +44,16 @@ const INPUTS_AT_ONCE: usize = 64;
 /// say them again when they are back.
 const KEEP_WITHIN: Duration = Duration::from_secs(1);
 
+/// How long the end waits until the judge has been told who has left.
+const SAY_THE_REST: Duration = Duration::from_millis(400);
+
 /// A handle to the loop. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Hub {
     events: mpsc::Sender<Event>,
     last_session: Arc<AtomicU64>,
+    /// Whether anybody can be let in: with others, as long as there is a lease.
+    is_open: Arc<AtomicBool>,
 }
 
 /// Why a connection did not come in.
@@ -62,20 +74,27 @@ enum Event {
     Asked(RoomId, oneshot::Sender<Vec<Occupant>>),
     /// Receipts have been kept, or not.
     Kept(Result<(), HistoryError>),
+    /// Messages have their places, and these nodes are to hear it.
+    Placed(RoomId, Vec<Arc<Message>>, Arc<[NodeId]>),
+    News(News),
     Input(Input),
 }
 
 impl Hub {
-    /// Starts the loop. It ends with `stop`, when nobody needs it any more.
+    /// Starts the loop, of the one node or, with what they share, of one of several. It ends with `stop`, when nobody needs it
+    /// any more.
     #[must_use]
-    pub fn start(history: History, tasks: &TaskTracker, stop: CancellationToken) -> Self {
+    pub fn start(history: History, shared: Option<Shared>, tasks: &TaskTracker, stop: CancellationToken) -> Self {
         let (events, waiting) = mpsc::channel(WAITING_INPUTS);
-        let hub = Self { events, last_session: Arc::default() };
+        let is_open = Arc::new(AtomicBool::new(shared.is_none()));
+        let hub = Self { events, last_session: Arc::default(), is_open };
         let task = Loop {
-            rooms: Rooms::new(history.epoch(), Judge::Own),
+            rooms: Rooms::new(history.epoch(), if shared.is_some() { Judge::Shared(None) } else { Judge::Own }),
+            others: shared.map(Others::new),
             joining: HashMap::new(),
             links: HashMap::new(),
             encoder: Encoder::default(),
+            out: Vec::new(),
             unkept: Unkept::default(),
             keep_at: None,
             hub: hub.clone(),
@@ -98,19 +117,30 @@ impl Hub {
         seat.await.unwrap_or(Err(JoinError::Unavailable))
     }
 
+    /// Whether people can be let in now.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.is_open.load(Ordering::Relaxed)
+    }
+
     /// Who holds a seat in a room, by name.
     ///
     /// # Errors
-    /// When the server is stopping.
+    /// When the server is stopping, or other nodes would have to be asked and cannot be.
     pub async fn occupants(&self, room: RoomId) -> Result<Vec<Occupant>, JoinError> {
         let (answer, occupants) = oneshot::channel();
         self.say(Event::Asked(room, answer)).await;
         occupants.await.map_err(|_| JoinError::Unavailable)
     }
 
-    /// Tells the room that these messages have their places.
-    pub async fn announce(&self, room: RoomId, messages: Vec<Arc<Message>>) {
-        self.say(Event::Input(Input::Heard(room, messages))).await;
+    /// Tells the room that these messages have their places, here and on the nodes that host it.
+    pub async fn announce(&self, room: RoomId, messages: Vec<Arc<Message>>, hosts: Arc<[NodeId]>) {
+        self.say(Event::Placed(room, messages, hosts)).await;
+    }
+
+    /// Hands on what other nodes say.
+    pub async fn heard(&self, heard: Heard) {
+        self.say(Event::News(News::Heard(heard))).await;
     }
 
     async fn say(&self, event: Event) {
@@ -124,11 +154,15 @@ type Answer = oneshot::Sender<Result<Seat, JoinError>>;
 
 struct Loop {
     rooms: Rooms,
+    /// What there is besides where there are several nodes.
+    others: Option<Others>,
     /// Those who wait for their answer.
     joining: HashMap<SessionId, (Join, Answer)>,
     /// Those who are in.
     links: HashMap<SessionId, Link>,
     encoder: Encoder,
+    /// What the core says; empty, and here only so that it is not made anew each time.
+    out: Vec<Output>,
     unkept: Unkept,
     /// When to keep them, unless that is under way or there are none.
     keep_at: Option<Instant>,
@@ -140,22 +174,31 @@ struct Loop {
 impl Loop {
     async fn run(mut self, mut waiting: mpsc::Receiver<Event>, stop: CancellationToken) {
         let mut events = Vec::with_capacity(INPUTS_AT_ONCE);
-        let mut out = Vec::new();
         loop {
             tokio::select! {
                 _ = waiting.recv_many(&mut events, INPUTS_AT_ONCE) => {}
                 () = until(self.rooms.next_tick()) => events.push(Event::Input(Input::Tick)),
                 () = until(self.keep_at) => self.keep(),
-                () = stop.cancelled() => return self.keep_the_rest().await,
+                () = until(self.others.as_ref().and_then(Others::next)) => {}
+                () = stop.cancelled() => return self.end(waiting).await,
             }
+            self.keep_up();
             for event in events.drain(..) {
-                let Some(input) = self.note(event) else { continue };
-                self.rooms.handle(clock::now(), input, &mut out);
-                for output in out.drain(..) {
-                    self.perform(output);
+                if let Some(input) = self.note(event) {
+                    self.input(input);
                 }
             }
         }
+    }
+
+    /// Lets the core take in what happened, and does what it says.
+    fn input(&mut self, input: Input) {
+        let mut out = std::mem::take(&mut self.out);
+        self.rooms.handle(clock::now(), input, &mut out);
+        for output in out.drain(..) {
+            self.perform(output);
+        }
+        self.out = out;
     }
 
     /// Keeps what is the hub's in step with what the core is about to hear, if that concerns the core.
@@ -176,8 +219,18 @@ impl Loop {
                 Input::Drained(room, session)
             }
             Event::Asked(room, answer) => {
-                // Whoever asked may have given up waiting.
-                let _ = answer.send(self.rooms.occupants(&room));
+                self.tell_occupants(room, answer);
+                return None;
+            }
+            Event::Placed(room, messages, hosts) => {
+                if let Some(others) = &self.others {
+                    let word = Word::Messages { room: room.clone(), messages: messages.clone() };
+                    others.tell(hosts.to_vec(), &word);
+                }
+                Input::Heard(room, messages)
+            }
+            Event::News(news) => {
+                self.heard_news(news);
                 return None;
             }
             Event::Kept(result) => {
@@ -200,9 +253,14 @@ impl Loop {
             }
             Output::Refuse(session) => self.refuse(session, JoinError::Full),
             Output::Fail(session) => match self.links.remove(&session) {
-                Some(link) => link.cut(),
+                Some(link) => link.cut(Cut::Unreadable),
                 None => self.refuse(session, JoinError::Unavailable),
             },
+            Output::Dismiss(session) => {
+                if let Some(link) = self.links.remove(&session) {
+                    link.cut(Cut::Elsewhere);
+                }
+            }
             Output::Send(session, frame) => self.send(session, frame),
             Output::Read(room, after) => self.read(room, after),
             Output::Keep(room, receipt) => {
@@ -212,11 +270,46 @@ impl Loop {
                 }
                 self.unkept.note(room, receipt);
             }
-            Output::TakeSeat(..)
-            | Output::NoteSeat(..)
-            | Output::LookAtSeats(_)
-            | Output::Relay(..)
-            | Output::Dismiss(_) => debug!("no other node is there to be told"),
+            Output::TakeSeat(room, occupant) => self.wish(&room, Wish::Take(occupant)),
+            Output::NoteSeat(room, occupant) => self.wish(&room, Wish::Note(occupant)),
+            Output::LookAtSeats(room) => {
+                if let Some(others) = &mut self.others {
+                    others.look(&room);
+                }
+                self.run_errands(&room);
+            }
+            Output::Relay(room, nodes, frame) => {
+                if let Some(others) = &self.others {
+                    others.relay(room, nodes, frame);
+                }
+            }
+        }
+    }
+
+    fn wish(&mut self, room: &RoomId, wish: Wish) {
+        if let Some(others) = &mut self.others {
+            others.wish(room, wish);
+        }
+        self.run_errands(room);
+    }
+
+    /// Says who is in a room: of one that nobody is in here, by what other nodes hold.
+    fn tell_occupants(&self, room: RoomId, answer: oneshot::Sender<Vec<Occupant>>) {
+        let known = self.rooms.occupants(&room);
+        match &self.others {
+            Some(others) if known.is_empty() => {
+                let seats = others.seats();
+                self.tasks.spawn(async move {
+                    // Where it cannot be asked, whoever waits hears that from the answer that does not come.
+                    if let Ok(seats) = seats.occupants(&room).await {
+                        let _ = answer.send(merged(seats.into_iter().map(|seat| seat.occupant)));
+                    }
+                });
+            }
+            Some(_) | None => {
+                // Whoever asked may have given up waiting.
+                let _ = answer.send(known);
+            }
         }
     }
 
@@ -243,7 +336,20 @@ impl Loop {
         }
     }
 
-    async fn keep_the_rest(mut self) {
+    async fn end(mut self, mut waiting: mpsc::Receiver<Event>) {
+        // Those who have just left are told of, and their seats are kept or free.
+        let saying = async {
+            while self.others.as_ref().is_some_and(Others::has_more_to_say) {
+                let Some(event) = waiting.recv().await else { break };
+                if let Some(input) = self.note(event) {
+                    self.input(input);
+                }
+            }
+        };
+        if tokio::time::timeout(SAY_THE_REST, saying).await.is_err() {
+            debug!("not all that was to be said of seats has been said");
+        }
+        self.leave().await;
         self.unkept.not_kept();
         if let Err(error) = self.history.keep_receipts(self.unkept.leave()).await {
             warn!(%error, "the last receipts are not kept; clients say them again");

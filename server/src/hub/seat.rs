@@ -60,9 +60,18 @@ struct Waiting {
     frames: VecDeque<Utf8Bytes>,
     /// How long they are together.
     bytes: usize,
-    /// Whether no more come, for the room cannot be read.
-    is_cut: bool,
+    /// Whether no more come, and why.
+    cut: Option<Cut>,
     state: State,
+}
+
+/// Why a session is sent no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cut {
+    /// The room cannot be read.
+    Unreadable,
+    /// This node may hold nobody, or not them; another one may.
+    Elsewhere,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -116,23 +125,25 @@ impl Link {
     }
 
     /// No more frames come.
-    pub(super) fn cut(&self) {
-        self.queue.lock().is_cut = true;
+    pub(super) fn cut(&self, why: Cut) {
+        self.queue.lock().cut = Some(why);
         self.queue.filled.notify_one();
     }
 }
 
 impl Seat {
-    /// Waits for frames to send and takes all that are there; `None` when no more come because the room cannot be read.
-    /// Dropping the future loses none.
-    pub async fn next_frames(&self) -> Option<VecDeque<Utf8Bytes>> {
+    /// Waits for frames to send and takes all that are there. Dropping the future loses none.
+    ///
+    /// # Errors
+    /// When no more come.
+    pub async fn next_frames(&self) -> Result<VecDeque<Utf8Bytes>, Cut> {
         loop {
             let frames = self.frames_now();
             if !frames.is_empty() {
-                return Some(frames);
+                return Ok(frames);
             }
-            if self.queue.lock().is_cut {
-                return None;
+            if let Some(why) = self.queue.lock().cut {
+                return Err(why);
             }
             if self.queue.lock().state == State::Full
                 && let Ok(word) = self.hub.events.reserve().await

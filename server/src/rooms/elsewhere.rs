@@ -5,7 +5,7 @@ use shared::message::Seq;
 use shared::names::Username;
 use shared::rest::Occupant;
 
-use crate::nodes::{NodeId, View};
+use crate::nodes::{NodeId, SeatsVersion, View};
 use crate::rooms::room::Room;
 use crate::rooms::session::Session;
 use crate::rooms::typing::Origin;
@@ -58,6 +58,11 @@ impl Room {
         }
         self.tell_changes(now, &before, None, out);
         self.catch_up(out);
+    }
+
+    /// How it stands as far as is known.
+    pub(super) fn standing(&self) -> Option<(Seq, SeatsVersion)> {
+        Some((self.head?, self.seats.version().unwrap_or_default()))
     }
 
     /// History has been asked how this room stands.

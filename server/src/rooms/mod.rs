@@ -36,6 +36,9 @@ use shared::rest::Occupant;
 use crate::nodes::{NodeId, SeatsVersion, View};
 use crate::rooms::room::Room;
 
+/// How many users a room holds.
+pub const SEATS: usize = 2;
+
 /// How long the seat of a `duet.v1` connection that broke off is kept for it.
 pub const GRACE: Duration = SEAT_KEPT_FOR;
 
@@ -242,6 +245,12 @@ pub enum Output {
     Dismiss(SessionId),
 }
 
+/// Of users who may each have several seats, what they are most, by name.
+#[must_use]
+pub fn merged(occupants: impl Iterator<Item = Occupant>) -> Vec<Occupant> {
+    seats::merged(occupants)
+}
+
 /// All rooms that somebody is in.
 #[derive(Debug)]
 pub struct Rooms {
@@ -286,6 +295,11 @@ impl Rooms {
     #[must_use]
     pub fn occupants(&self, room: &RoomId) -> Vec<Occupant> {
         self.rooms.get(room).map(Room::occupants).unwrap_or_default()
+    }
+
+    /// How each room stands as far as this core knows, of those it knows anything about: what to compare with history.
+    pub fn standing(&self) -> impl Iterator<Item = (&RoomId, Seq, SeatsVersion)> {
+        self.rooms.iter().filter_map(|(id, room)| room.standing().map(|(head, seats)| (id, head, seats)))
     }
 
     /// When [`Input::Tick`] is next of use, if ever.

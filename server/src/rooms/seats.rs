@@ -9,10 +9,7 @@ use shared::names::Username;
 use shared::rest::Occupant;
 
 use crate::nodes::{HeldSeat, NodeId, SeatsVersion, View};
-use crate::rooms::{Judge, Now};
-
-/// How many users a room holds.
-pub(crate) const SEATS: usize = 2;
+use crate::rooms::{Judge, Now, SEATS};
 
 /// Who sits in a room.
 #[derive(Debug)]
@@ -213,10 +210,7 @@ impl Seats {
     pub(super) fn all(&self) -> Vec<Occupant> {
         let own = self.own.iter().filter(|seat| seat.standing != Standing::Asked(None)).map(|seat| &seat.occupant);
         let elsewhere = self.elsewhere.iter().map(|seat| &seat.occupant);
-        let mut all: Vec<Occupant> = own.chain(elsewhere).cloned().collect();
-        all.sort_unstable_by(|one, other| one.user.cmp(&other.user).then(most_there(one, other)));
-        all.dedup_by(|other, one| other.user == one.user);
-        all
+        merged(own.chain(elsewhere).cloned())
     }
 
     /// Those at whose clients nobody is, by name.
@@ -234,6 +228,14 @@ impl Seats {
     fn of(&mut self, user: &Username) -> Option<&mut Seat> {
         self.own.iter_mut().find(|seat| seat.occupant.user == *user)
     }
+}
+
+/// Of each user what they are most, by name.
+pub(super) fn merged(occupants: impl Iterator<Item = Occupant>) -> Vec<Occupant> {
+    let mut all: Vec<Occupant> = occupants.collect();
+    all.sort_unstable_by(|one, other| one.user.cmp(&other.user).then(most_there(one, other)));
+    all.dedup_by(|other, one| other.user == one.user);
+    all
 }
 
 /// Whoever is here is not away, for as long as they have been; whoever is away on two nodes has been since they left

@@ -92,6 +92,12 @@ impl Desk {
         self.rooms.iter().filter(|(_, work)| waits(work)).map(|(room, _)| room.clone()).collect()
     }
 
+    /// Whether all has been said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rooms.is_empty()
+    }
+
     fn waiting(&mut self, room: &RoomId) -> &mut Vec<Wish> {
         self.rooms.entry(room.clone()).or_default().waiting.get_or_insert_default()
     }

@@ -11,6 +11,7 @@
 
 mod backup;
 mod check;
+mod cluster;
 mod contract;
 mod documents;
 mod faults;

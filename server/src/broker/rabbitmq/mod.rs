@@ -9,6 +9,7 @@ mod confirms;
 mod connection;
 mod dead;
 mod health;
+pub mod nodes;
 mod publisher;
 mod retained;
 mod subscription;
@@ -51,6 +52,16 @@ const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Settings {
     address: Address,
     max_content_bytes: usize,
+    peers: Peers,
+}
+
+/// Who else may consume from the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peers {
+    /// Nobody: whoever does takes messages away that this node would have to hear.
+    Nobody,
+    /// Another node of the same history. This one takes over when that one goes, and hears from it until then.
+    Nodes,
 }
 
 /// Why RabbitMQ cannot be used with these settings: a sentence that says what to set, without the password.
@@ -111,7 +122,7 @@ pub fn open(
     tasks: &TaskTracker,
     stop: CancellationToken,
 ) -> (RabbitMq, Deliveries) {
-    let Settings { address, max_content_bytes } = settings;
+    let Settings { address, max_content_bytes, peers } = settings;
     let health = Arc::new(Health::new(&address));
     let (posts, waiting) = mpsc::channel(WAITING_POSTS);
     let publisher = Publisher::new(posts);
@@ -120,19 +131,20 @@ pub fn open(
     tasks.spawn(publishing.run());
     // One, for there is at most one subscription that nobody reads yet.
     let (handed_over, subscriptions) = mpsc::channel(1);
-    tasks.spawn(Intake::new(address, handed_over, queue, Arc::clone(&health), stop).run());
+    tasks.spawn(Intake::new(address, peers, handed_over, queue, Arc::clone(&health), stop).run());
     let reader = Reader::new(Arc::clone(&tokens), max_content_bytes);
     let deliveries = Deliveries { subscriptions, current: None, taken: None, publisher: publisher.clone(), reader };
     (RabbitMq { publisher, tokens, health }, deliveries)
 }
 
 impl Settings {
-    /// RabbitMQ at `url`, an AMQP URL, and the longest content that is taken from the queue, in bytes of UTF-8.
+    /// RabbitMQ at `url`, an AMQP URL, the longest content that is taken from the queue, in bytes of UTF-8, and who else may
+    /// take from it.
     ///
     /// # Errors
     /// When `url` is not an AMQP URL.
-    pub fn new(url: &str, max_content_bytes: usize) -> Result<Self, SettingsError> {
-        Ok(Self { address: url.parse()?, max_content_bytes })
+    pub fn new(url: &str, max_content_bytes: usize, peers: Peers) -> Result<Self, SettingsError> {
+        Ok(Self { address: url.parse()?, max_content_bytes, peers })
     }
 }
 

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::broker::rabbitmq::connection::{self, Address, Backoff, LinkError, describe};
 use crate::broker::rabbitmq::health::{Health, Link};
 use crate::broker::rabbitmq::publisher::Queue;
-use crate::broker::rabbitmq::{MESSAGES, Receipt};
+use crate::broker::rabbitmq::{MESSAGES, Peers, Receipt};
 
 /// How many messages RabbitMQ sends ahead: twice a batch, so that the next one is here when the last one is kept.
 const PREFETCH: u16 = 512;
@@ -51,6 +51,7 @@ pub(super) struct Subscription {
 #[derive(Debug)]
 pub(super) struct Intake {
     address: Address,
+    peers: Peers,
     subscriptions: mpsc::Sender<Box<Subscription>>,
     queue: Arc<Queue>,
     health: Arc<Health>,
@@ -91,12 +92,13 @@ impl Intake {
     /// Hands each subscription over by `subscriptions`, until `stop` or until nobody takes them.
     pub(super) fn new(
         address: Address,
+        peers: Peers,
         subscriptions: mpsc::Sender<Box<Subscription>>,
         queue: Arc<Queue>,
         health: Arc<Health>,
         stop: CancellationToken,
     ) -> Self {
-        Self { address, subscriptions, queue, health, stop }
+        Self { address, peers, subscriptions, queue, health, stop }
     }
 
     /// Connects and subscribes, and does so again when that is over.
@@ -147,7 +149,10 @@ impl Intake {
         loop {
             match try_to_consume(connection).await {
                 Err(taken @ LinkError::Taken) => {
-                    self.health.away(Link::Intake, &taken.to_string());
+                    match self.peers {
+                        Peers::Nobody => self.health.away(Link::Intake, &taken.to_string()),
+                        Peers::Nodes => self.health.ready(Link::Intake),
+                    }
                     sleep(TAKEOVER_PAUSE).await;
                 }
                 Err(missing @ LinkError::Missing) => {

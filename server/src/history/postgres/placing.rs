@@ -15,6 +15,7 @@ use tokio_postgres::types::ToSql;
 use crate::broker::Incoming;
 use crate::database::{DatabaseError, Session};
 use crate::history::{Durability, Placed};
+use crate::nodes::NodeId;
 
 /// Makes the rooms that are missing, in the order of their names, as they are locked: two nodes never wait for each other.
 const MAKE_ROOMS: &str = "INSERT INTO rooms (name, head) SELECT name, 0 FROM unnest($1::text[]) AS wanted (name)
@@ -29,6 +30,10 @@ const KNOWN: &str = "SELECT rooms.name, messages.seq, messages.id, sender, conte
     FROM unnest($1::text[], $2::text[]) AS wanted (room, id)
     JOIN rooms ON rooms.name = wanted.room
     JOIN messages ON messages.id = wanted.id AND messages.room = rooms.id";
+
+/// Sees the seats as they are while the rooms are locked: whoever comes later finds the new heads.
+const HOSTS: &str = "SELECT DISTINCT name, node FROM rooms JOIN seats ON seats.room = rooms.id
+    WHERE name = ANY ($1::text[])";
 
 const INSERT: &str = "INSERT INTO messages (room, seq, id, sender, content, sent_at)
     SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::bytea[], $6::bigint[])";
@@ -49,6 +54,7 @@ pub(super) async fn append(
     let make_rooms = session.prepared(MAKE_ROOMS).await?;
     let lock_rooms = session.prepared(LOCK_ROOMS).await?;
     let known = session.prepared(KNOWN).await?;
+    let hosts = session.prepared(HOSTS).await?;
     let insert = session.prepared(INSERT).await?;
     let move_heads = session.prepared(MOVE_HEADS).await?;
 
@@ -57,16 +63,16 @@ pub(super) async fn append(
     let names: Vec<&str> = rooms.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
     let of_names: [Parameter<'_>; 1] = [&names];
     let of_ids: [Parameter<'_>; 2] = [&rooms, &ids];
-    // What else is to be known of these rooms in this moment is asked here, too.
-    let (_, _, rooms, known) = tokio::try_join!(
+    let (_, _, rooms, known, hosts) = tokio::try_join!(
         biased;
         session.batch_execute(begin(durability)),
         session.execute(&make_rooms, &of_names),
         session.query(&lock_rooms, &of_names),
         session.query(&known, &of_ids),
+        session.query(&hosts, &of_names),
     )?;
 
-    let mut placing = Placing::new(&rooms, &known)?;
+    let mut placing = Placing::new(&rooms, &known, &hosts)?;
     let placed = messages.iter().map(|incoming| placing.place(incoming)).collect::<Result<_, _>>()?;
     let Columns { rooms, places, ids, senders, contents, times } = Columns::of(&placing.new);
     let (moved, heads) = placing.heads();
@@ -101,14 +107,24 @@ struct Room {
     head: i64,
     /// Of the ids in the batch, those that have their places.
     known: HashMap<MessageId, Arc<Message>>,
+    hosts: Arc<[NodeId]>,
 }
 
 impl Placing {
-    /// From rows `name, id, head` and `name, seq, id, sender, content, sent_at`.
-    fn new(rooms: &[Row], known: &[Row]) -> Result<Self, DatabaseError> {
+    /// From rows `name, id, head`, `name, seq, id, sender, content, sent_at` and `name, node`.
+    fn new(rooms: &[Row], known: &[Row], hosts: &[Row]) -> Result<Self, DatabaseError> {
+        let mut nodes: HashMap<RoomId, Vec<NodeId>> = HashMap::new();
+        for row in hosts {
+            let node = row.try_get::<_, String>(1)?.parse().map_err(|e| DatabaseError::unreadable(&e))?;
+            nodes.entry(name(row)?).or_default().push(node);
+        }
         let room = |row: &Row| {
-            let room = Room { id: row.try_get(1)?, head: row.try_get(2)?, known: HashMap::new() };
-            Ok::<_, DatabaseError>((name(row)?, room))
+            let name = name(row)?;
+            let hosts = nodes.remove(&name).unwrap_or_default().into();
+            Ok::<_, DatabaseError>((
+                name,
+                Room { id: row.try_get(1)?, head: row.try_get(2)?, known: HashMap::new(), hosts },
+            ))
         };
         let mut rooms = rooms.iter().map(room).collect::<Result<HashMap<_, _>, _>>()?;
         for row in known {
@@ -132,7 +148,7 @@ impl Placing {
             self.new.push((row.id, Arc::clone(&message)));
             message
         });
-        Ok(Placed { room: room.clone(), message: Arc::clone(message) })
+        Ok(Placed { room: room.clone(), message: Arc::clone(message), hosts: Arc::clone(&row.hosts) })
     }
 
     /// The rows of the rooms that have new messages, and their heads.

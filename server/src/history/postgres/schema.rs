@@ -5,12 +5,12 @@ use tokio_postgres::error::SqlState;
 use crate::database::{DatabaseError, Lock, Session};
 
 /// Step N takes schema N to schema N + 1 (`meta`, `schema`). Steps are added, never changed.
-const STEPS: &[&str] = &[include_str!("../migrations/postgres-1.sql")];
+const STEPS: &[&str] = &[include_str!("../migrations/postgres-1.sql"), include_str!("../migrations/postgres-2.sql")];
 
 /// The schema that this version writes.
-const KNOWN: i32 = 1;
+const KNOWN: i32 = 2;
 
-/// What is ours by its name.
+/// What is ours by its name, since the first schema.
 const TABLES: &[&str] = &["meta", "rooms", "messages", "receipts", "search", "indexed"];
 
 /// Why a database cannot be used: a sentence that says what to do.

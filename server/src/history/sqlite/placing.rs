@@ -66,7 +66,7 @@ fn append_to(
             Some(message) => message,
             None => known(&transaction, row.id, &incoming.id)?,
         };
-        placed.push(Placed { room: incoming.room.clone(), message: Arc::new(message) });
+        placed.push(Placed { room: incoming.room.clone(), message: Arc::new(message), hosts: Arc::default() });
     }
     let mut update = transaction.prepare_cached("UPDATE rooms SET head = ?2 WHERE id = ?1")?;
     let written: HashSet<&RoomId> = messages.iter().map(|incoming| &incoming.room).collect();

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use shared::frames::{PresenceState, Receipt};
+use shared::frames::Receipt;
 use shared::message::Seq;
-use shared::names::Username;
 
-use crate::nodes::{HeldSeat, NodeId, SeatsVersion, View};
-use crate::rooms::seats::SEATS;
-use crate::seats::desk::{Errand, Wish};
+use crate::nodes::{NodeId, SeatsVersion, View};
+use crate::seats::desk::Errand;
+use crate::seats::rules::{self, Asked, Row};
 
 /// How long a lease is, counted by the database from when it grants it and by the node from before it asked.
 pub(super) const LEASE: Duration = Duration::from_secs(15);
@@ -19,15 +18,14 @@ pub(super) struct Database {
     pub(super) head: Seq,
     version: u64,
     leases: BTreeMap<NodeId, Instant>,
-    /// Each with the number of the errand that wrote it last.
-    seats: Vec<(HeldSeat, u64)>,
+    seats: Vec<Row>,
     /// Those who moved last first.
     pub(super) receipts: Vec<Receipt>,
     named: u128,
 }
 
 /// What came of an errand: the view, and of each user who needed a seat whether they have it.
-pub(super) type Done = (View, Vec<(Username, bool)>);
+pub(super) type Done = (View, Asked);
 
 impl Database {
     pub(super) fn grant(&mut self, now: Instant) -> NodeId {
@@ -56,24 +54,14 @@ impl Database {
         if !self.leases.contains_key(&name) {
             return None;
         }
-        let mut asked = Vec::new();
-        for wish in &errand.wishes {
-            match wish {
-                Wish::Take(occupant) => {
-                    let seat = HeldSeat { node: name, occupant: occupant.clone() };
-                    asked.push((occupant.user.clone(), self.take(seat, errand.number)));
-                }
-                Wish::Note(occupant) => {
-                    let seat = HeldSeat { node: name, occupant: occupant.clone() };
-                    self.note(&seat, errand.number);
-                }
-            }
-        }
+        let before = self.seats.clone();
+        let asked = rules::decide(&mut self.seats, name, errand);
+        self.version += u64::from(self.seats != before);
         Some((self.view(), asked))
     }
 
     pub(super) fn view(&self) -> View {
-        let seats = self.seats.iter().map(|(seat, _)| seat.clone()).collect();
+        let seats = self.seats.iter().map(|row| row.seat.clone()).collect();
         View { version: SeatsVersion(self.version), head: self.head, seats }
     }
 
@@ -94,44 +82,7 @@ impl Database {
     fn bury(&mut self, now: Instant) {
         self.leases.retain(|_, until| *until > now);
         let before = self.seats.len();
-        self.seats.retain(|(seat, _)| self.leases.contains_key(&seat.node));
+        self.seats.retain(|row| self.leases.contains_key(&row.seat.node));
         self.version += u64::from(self.seats.len() < before);
-    }
-
-    fn take(&mut self, seat: HeldSeat, number: u64) -> bool {
-        let is_of_user = |other: &HeldSeat| other.occupant.user == seat.occupant.user;
-        let mut others: Vec<&Username> = Vec::new();
-        for (other, _) in self.seats.iter().filter(|(other, _)| !is_of_user(other)) {
-            if !others.contains(&&other.occupant.user) {
-                others.push(&other.occupant.user);
-            }
-        }
-        let is_theirs = self.seats.iter().any(|(other, _)| is_of_user(other));
-        if !is_theirs && others.len() >= SEATS {
-            return false;
-        }
-        if self.seats.iter().any(|(other, last)| is_of_user(other) && other.node == seat.node && *last > number) {
-            return true;
-        }
-        // What another node only keeps for them is theirs here now.
-        let is_kept = |other: &HeldSeat| other.node != seat.node && other.occupant.state == PresenceState::Away;
-        self.seats.retain(|(other, _)| !(is_of_user(other) && is_kept(other)));
-        self.seats.retain(|(other, _)| !(is_of_user(other) && other.node == seat.node));
-        self.seats.push((seat, number));
-        self.version += 1;
-        true
-    }
-
-    fn note(&mut self, noted: &HeldSeat, number: u64) {
-        let is_meant = |seat: &HeldSeat, last: u64| {
-            seat.node == noted.node && seat.occupant.user == noted.occupant.user && last < number
-        };
-        let before = self.seats.clone();
-        if noted.occupant.state == PresenceState::Gone {
-            self.seats.retain(|(seat, last)| !is_meant(seat, *last));
-        } else if let Some(found) = self.seats.iter_mut().find(|(seat, last)| is_meant(seat, *last)) {
-            *found = (noted.clone(), number);
-        }
-        self.version += u64::from(self.seats != before);
     }
 }

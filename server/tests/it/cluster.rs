@@ -1,0 +1,181 @@
+//! Several nodes on one RabbitMQ and one PostgreSQL are one server.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use shared::frames::{PresenceState, Receipt, Resume, ServerFrame, TypingState};
+
+use crate::support::client::{Client, Socket};
+use crate::support::postgres::{self, Database};
+use crate::support::rabbitmq::{self, Vhost};
+use crate::support::server::Server;
+use crate::support::{Folder, soon};
+
+/// Nodes that share everything but their folders.
+struct Cluster {
+    vhost: Vhost,
+    database: Database,
+    folders: Vec<Folder>,
+    nodes: Vec<Option<Server>>,
+    clients: Vec<Client>,
+}
+
+impl Cluster {
+    /// `None`, aloud, where there is no RabbitMQ or no PostgreSQL.
+    async fn of(nodes: usize) -> Option<Self> {
+        let (vhost, database) = (rabbitmq::vhost().await?, postgres::database().await?);
+        let mut cluster = Self { vhost, database, folders: Vec::new(), nodes: Vec::new(), clients: Vec::new() };
+        for _ in 0..nodes {
+            cluster.add().await;
+        }
+        Some(cluster)
+    }
+
+    async fn add(&mut self) {
+        let folder = Folder::new();
+        let arguments = ["--amqp-url", self.vhost.url(), "--database-url", self.database.url()];
+        let server = Server::start(&folder, &arguments).await;
+        let client = Client::of(server.address);
+        client.ready().await;
+        self.folders.push(folder);
+        self.nodes.push(Some(server));
+        self.clients.push(client);
+    }
+
+    /// Stops a node the orderly way.
+    async fn stop(&mut self, node: usize) {
+        self.nodes[node].take().unwrap().stop().await;
+    }
+}
+
+/// Who the next frame says has become what, those about writing left out.
+async fn presence(socket: &mut Socket) -> (String, PresenceState) {
+    loop {
+        match socket.frame().await {
+            ServerFrame::Presence(presence) => return (presence.user.to_string(), presence.state),
+            ServerFrame::Typing(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_people_on_different_nodes_are_in_one_room() {
+    let Some(cluster) = Cluster::of(2).await else { return };
+    let [one, two] = &cluster.clients[..] else { unreachable!() };
+    let (mut alice, _) = one.enter("alice", "room1", "").await;
+    let (mut bob, welcome) = two.enter("bob", "room1", "").await;
+    assert_eq!(welcome.occupants.iter().map(ToString::to_string).collect::<Vec<_>>(), ["alice", "bob"]);
+    assert_eq!(presence(&mut alice).await, ("bob".to_owned(), PresenceState::Here));
+
+    // Whichever node takes it, and whichever is the intake.
+    for (client, content) in [(one, "by the one"), (two, "by the other")] {
+        client.post("room1", content).await;
+        assert_eq!(
+            (alice.message().await.content, bob.message().await.content),
+            (content.to_owned(), content.to_owned())
+        );
+    }
+
+    bob.say(r#"{"type":"typing","state":"active"}"#).await;
+    let ServerFrame::Typing(typing) = alice.frame().await else { panic!("bob is not told to write") };
+    assert_eq!((typing.user.to_string(), typing.activity.state), ("bob".to_owned(), TypingState::Active));
+    bob.say(r#"{"type":"receipt","delivered":2,"read":1}"#).await;
+    let ServerFrame::Receipt(Receipt { user, reached }) = alice.frame().await else { panic!("no receipt") };
+    assert_eq!((user.to_string(), reached.delivered.0, reached.read.0), ("bob".to_owned(), 2, 1));
+    bob.say(r#"{"type":"presence","state":"idle"}"#).await;
+    assert_eq!(presence(&mut alice).await, ("bob".to_owned(), PresenceState::Idle));
+
+    // A third is refused on every node, and who is there can be asked of every node.
+    for client in [one, two] {
+        let mut carol = client.listen("carol", "room1").await;
+        assert_eq!(carol.close_code().await, 4001);
+        let token = client.token("alice", "room1").await;
+        let answer = client.get_with("/rooms/room1", &token).await.json();
+        assert_eq!(answer["occupants"].as_array().unwrap().len(), 2, "{answer}");
+    }
+
+    bob.close().await;
+    assert_eq!(presence(&mut alice).await, ("bob".to_owned(), PresenceState::Gone));
+    let (_carol, welcome) = two.enter("carol", "room1", "").await;
+    assert_eq!(welcome.occupants.len(), 2);
+}
+
+#[tokio::test]
+async fn whoever_loses_a_node_goes_on_at_another_where_they_were() {
+    let Some(mut cluster) = Cluster::of(2).await else { return };
+    let (one, two) = (cluster.clients[0].clone(), cluster.clients[1].clone());
+    let (mut alice, _) = one.enter("alice", "room1", "").await;
+    let (mut bob, welcome) = two.enter("bob", "room1", "").await;
+    assert_eq!(presence(&mut alice).await.1, PresenceState::Here);
+    one.post("room1", "first").await;
+    assert_eq!(bob.message().await.content, "first");
+    assert_eq!(alice.message().await.content, "first");
+
+    // The node that is the intake goes, with alice on it.
+    cluster.stop(0).await;
+    let ServerFrame::Bye(bye) = alice.frame().await else { panic!("no goodbye") };
+    assert!(bye.retry_after_ms.is_some());
+    assert_eq!(presence(&mut bob).await, ("alice".to_owned(), PresenceState::Away));
+    two.post("room1", "second").await;
+    assert_eq!(bob.message().await.content, "second");
+    // Her seat is hers meanwhile.
+    assert_eq!(two.listen("carol", "room1").await.close_code().await, 4001);
+    let (mut alice, again) = two.enter("alice", "room1", &format!("?after=1&epoch={}", welcome.epoch)).await;
+    assert_eq!(again.resume, Resume::Complete);
+    assert_eq!(alice.message().await.content, "second");
+    assert_eq!(presence(&mut bob).await, ("alice".to_owned(), PresenceState::Here));
+    bob.silence().await;
+}
+
+#[tokio::test]
+async fn however_many_join_on_three_nodes_never_are_there_three() {
+    let Some(mut cluster) = Cluster::of(3).await else { return };
+    let mut joining = tokio::task::JoinSet::new();
+    for n in 0..240 {
+        let client = cluster.clients[n % 3].clone();
+        joining.spawn(async move {
+            let (room, user) = (format!("room{}", n % 8), format!("user{}", n / 8 % 5));
+            let token = client.token(&user, &room).await;
+            let mut socket = client.connect(&format!("/updates/{room}"), Some(&token), Some("duet.v1")).await.ok()?;
+            // Whoever is full is closed; a node that goes says goodbye.
+            match socket.text_or_close().await.ok().map(|text| serde_json::from_str(&text).unwrap())? {
+                ServerFrame::Welcome(_) => Some((room, user, socket)),
+                _ => None,
+            }
+        });
+    }
+    let mut inside = Vec::new();
+    while let Some(joined) = joining.join_next().await {
+        inside.extend(joined.unwrap());
+    }
+    for n in 0..8 {
+        let room = format!("room{n}");
+        let users: BTreeSet<&String> = inside.iter().filter(|(of, ..)| *of == room).map(|(_, user, _)| user).collect();
+        assert_eq!(users.len(), 2, "in {room} are {users:?}");
+        let token = cluster.clients[0].token("user0", &room).await;
+        let answer = cluster.clients[n % 3].get_with(&format!("/rooms/{room}"), &token).await.json();
+        assert_eq!(answer["occupants"].as_array().unwrap().len(), 2, "{answer}");
+    }
+    drop(inside);
+    cluster.stop(1).await;
+}
+
+#[tokio::test]
+async fn another_node_takes_over_the_intake() {
+    let Some(mut cluster) = Cluster::of(2).await else { return };
+    let two = cluster.clients[1].clone();
+    let (mut bob, _) = two.enter("bob", "room1", "").await;
+    for n in 0..20 {
+        two.post("room1", &format!("{n}")).await;
+    }
+    cluster.stop(0).await;
+    for n in 20..40 {
+        two.post("room1", &format!("{n}")).await;
+    }
+    for n in 0..40 {
+        assert_eq!(soon(bob.message()).await.content, n.to_string());
+    }
+    let body = json!({ "room_id": "room1", "content": "still" });
+    assert!(two.try_post(&body).await);
+}
