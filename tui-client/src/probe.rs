@@ -1,13 +1,11 @@
 //! The question how wide the terminal draws, asked behind the first frame, and behind that after a stop.
 
-use std::io;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc::Receiver;
 use tokio::time::timeout;
 
 use crate::app::widths::{SAMPLES, Widths};
-use crate::keys::Input;
+use crate::keys::{Input, Typed};
 
 /// A terminal answers by then or not at all. An answer that comes later is no answer, and no timer waits for one.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -28,13 +26,15 @@ impl Probe {
     }
 
     /// Waits for the answers that are still to come, for they are not meant for the shell. What is typed behind them is.
-    pub(crate) async fn wait(mut self, inputs: &mut Receiver<io::Result<Input>>) {
+    pub(crate) async fn wait(mut self, mut next: impl AsyncFnMut() -> Option<Typed>) {
         while let Some(left) = self.patience(Instant::now()) {
-            let Ok(Some(Ok(input))) = timeout(left, inputs.recv()).await else { return };
-            if let Input::CursorAt { row, column } = input
-                && self.answer(Instant::now(), row, column).is_some()
-            {
-                return;
+            let Ok(Some(Typed::Inputs(inputs))) = timeout(left, next()).await else { return };
+            for input in inputs {
+                if let Input::CursorAt { row, column } = input
+                    && self.answer(Instant::now(), row, column).is_some()
+                {
+                    return;
+                }
             }
         }
     }
@@ -77,19 +77,19 @@ mod tests {
         let late = tokio::spawn(async move {
             for column in [2, 5, 3] {
                 tokio::task::yield_now().await;
-                sender.send(Ok(Input::CursorAt { row: 2, column })).await.unwrap();
+                sender.send(Typed::Inputs(vec![Input::CursorAt { row: 2, column }])).await.unwrap();
             }
-            sender.send(Ok(Input::Paste("typed".to_owned()))).await.unwrap();
+            sender.send(Typed::Inputs(vec![Input::Paste("typed".to_owned())])).await.unwrap();
         });
-        Probe::asked(Instant::now()).wait(&mut inputs).await;
+        Probe::asked(Instant::now()).wait(async || inputs.recv().await).await;
         late.await.unwrap();
-        assert!(matches!(inputs.recv().await, Some(Ok(Input::Paste(_)))));
+        assert_eq!(inputs.recv().await, Some(Typed::Inputs(vec![Input::Paste("typed".to_owned())])));
         // No answer, no wait beyond the patience; and none for a terminal that is gone.
-        let (sender, mut inputs) = tokio::sync::mpsc::channel::<io::Result<Input>>(1);
+        let (sender, mut inputs) = tokio::sync::mpsc::channel::<Typed>(1);
         let start = Instant::now();
-        Probe::asked(start).wait(&mut inputs).await;
+        Probe::asked(start).wait(async || inputs.recv().await).await;
         assert!((PATIENCE..10 * PATIENCE).contains(&start.elapsed()), "{:?}", start.elapsed());
         drop(sender);
-        Probe::asked(Instant::now()).wait(&mut inputs).await;
+        Probe::asked(Instant::now()).wait(async || inputs.recv().await).await;
     }
 }

@@ -12,7 +12,6 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rustix::process::{self, Signal as Posix};
 use shared::names::RoomId;
-use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::app::client::{Client, Effects};
@@ -20,7 +19,7 @@ use crate::app::preferences::{Preferences, Switch};
 use crate::app::widths::{WIDEST, Widths};
 use crate::app::{Connection, Effect, Event, Look, Palette};
 use crate::errands::Errands;
-use crate::keys::{self, Input};
+use crate::keys::{Input, Keys, Typed};
 use crate::network::error::ApiError;
 use crate::network::{self, Membership};
 use crate::pace::{Haste, Pace};
@@ -116,17 +115,16 @@ struct Program<'a> {
     stopping_since: Option<Instant>,
 }
 
-type Keys = Receiver<io::Result<Input>>;
 /// Goes on, or ends.
 type Flow = ControlFlow<Ended>;
 
 impl Program<'_> {
     async fn run(&mut self, signals: Signals) -> Result<Ended, RunError> {
-        let mut keys = keys::read()?;
+        let mut keys = Keys::open()?;
         self.ask_for_widths()?;
         let ended = self.run_until_the_end(&mut keys, signals).await;
         if let Some(probe) = self.probe.take() {
-            probe.wait(&mut keys).await;
+            probe.wait(async || keys.next().await.ok()).await;
         }
         ended
     }
@@ -145,7 +143,7 @@ impl Program<'_> {
                 _ = signals.interrupt.recv() => ControlFlow::Break(Ended::Signal(Posix::INT.as_raw())),
                 _ = signals.proceed.recv() => self.proceed(Event::Continued)?,
                 _ = signals.resize.recv() => self.happened(Event::Resized(terminal::size()), Haste::AtOnce)?,
-                event = keys.recv() => self.typed(event, keys)?,
+                typed = keys.next() => self.typed(typed?)?,
                 Some(sentence) = self.errands.told() => self.happened(Event::Told(sentence), Haste::AtOnce)?,
                 told = self.rooms.next() => self.told(told?)?,
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.woken()?,
@@ -163,13 +161,12 @@ impl Program<'_> {
         }
     }
 
-    /// Takes what was typed, and all that is there already: a held key or an unmarked paste is one frame.
-    fn typed(&mut self, first: Option<io::Result<Input>>, keys: &mut Keys) -> Result<Flow, RunError> {
+    /// Takes what was typed: a held key or an unmarked paste is one frame.
+    fn typed(&mut self, typed: Typed) -> Result<Flow, RunError> {
         // The terminal is gone, and the signal that says so is on its way or was not meant for us.
-        let Some(first) = first else { return Ok(ControlFlow::Break(Ended::Signal(Posix::HUP.as_raw()))) };
-        let more = std::iter::from_fn(|| keys.try_recv().ok());
-        for event in std::iter::once(first).chain(more) {
-            let flow = match event? {
+        let Typed::Inputs(inputs) = typed else { return Ok(ControlFlow::Break(Ended::Signal(Posix::HUP.as_raw()))) };
+        for input in inputs {
+            let flow = match input {
                 Input::Key(key) => self.happened(Event::Key(key), Haste::AtOnce)?,
                 Input::Wheel { direction, rows } => self.happened(Event::Wheel { direction, rows }, Haste::AtOnce)?,
                 Input::Paste(text) => self.happened(Event::Paste(text), Haste::AtOnce)?,

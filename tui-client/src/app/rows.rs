@@ -230,7 +230,7 @@ fn day_before(state: &State, slot: Slot) -> Option<Date> {
 }
 
 fn date(state: &State, entry: Entry<'_>) -> Option<Date> {
-    Some(entry.at()?.to_zoned(state.zone.clone()).date())
+    Some(state.zone.to_datetime(entry.at()?).date())
 }
 
 /// What a voice is called; `me` is our own name.

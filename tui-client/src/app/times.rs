@@ -33,7 +33,10 @@ pub fn moment(state: &State, at: Timestamp) -> String {
 #[must_use]
 pub fn of_message(state: &State, at: Timestamp) -> String {
     match state.preferences.times {
-        Times::Exact => at.to_zoned(state.zone.clone()).strftime("%H:%M").to_string(),
+        Times::Exact => {
+            let at = state.zone.to_datetime(at);
+            format!("{:02}:{:02}", at.hour(), at.minute())
+        }
         Times::Relative => how_long(at, state.now).unwrap_or_else(|| "now".to_owned()),
     }
 }

@@ -1,4 +1,4 @@
-//! The keyboard, read by a thread of its own: bytes in, keys, pastes and the terminal's answers out.
+//! The keyboard: bytes in, keys, pastes and the terminal's answers out.
 //!
 //! Not crossterm's reader: after the beginning of a paste whose end never comes it takes every key for a part of that
 //! paste, for ever, and it reads a terminal that has gone away over and over. What is read here is never waited for
@@ -10,21 +10,19 @@ mod sequences;
 pub mod wheel;
 
 use std::io;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crossterm::event::KeyEvent;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::time::timeout;
 
 use crate::app::commands::Direction;
 use crate::app::receipts::Focus;
 use crate::keys::wheel::Keyboard;
 
-/// How many inputs may wait for the loop, which takes all of them at once: a long line that the terminal does not mark
-/// as pasted comes key by key.
-const WAITING_INPUTS: usize = 1024;
 /// How much is read at a time: more than the kernel holds for one terminal.
 const CHUNK_BYTES: usize = 16 * 1024;
 
@@ -55,75 +53,100 @@ pub enum Input {
     },
 }
 
-/// Starts reading. The inputs end when the terminal is gone.
-///
-/// # Errors
-/// When no thread can be started.
-pub fn read() -> io::Result<Receiver<io::Result<Input>>> {
-    let (sender, inputs) = channel(WAITING_INPUTS);
-    thread::Builder::new().name("keys".to_owned()).spawn(move || {
-        if let Err(error) = pass_on(&sender) {
-            // Nobody is left to tell when the loop has ended.
-            drop(sender.blocking_send(Err(error)));
-        }
-    })?;
-    Ok(inputs)
+/// The keyboard.
+#[derive(Debug)]
+pub struct Keys {
+    terminal: AsyncFd<io::Stdin>,
+    keyboard: Keyboard,
+    chunk: Vec<u8>,
+    last_byte: Instant,
 }
 
-fn pass_on(sender: &Sender<io::Result<Input>>) -> io::Result<()> {
-    let terminal = io::stdin();
-    let mut keyboard = Keyboard::default();
-    let mut chunk = vec![0; CHUNK_BYTES];
-    let mut inputs = Vec::new();
-    let mut last_byte = Instant::now();
-    loop {
-        let left = keyboard.patience().map(|patience| patience.saturating_sub(last_byte.elapsed()));
-        match wait(&terminal, left)? {
-            Waited::InVain => keyboard.give_up(&mut inputs),
-            Waited::Gone => return Ok(()),
-            // What is typed after the end is for the shell.
-            Waited::Readable if sender.is_closed() => return Ok(()),
-            Waited::Readable => {
-                match rustix::io::read(&terminal, &mut chunk) {
-                    Ok(count) => keyboard.feed(chunk.get(..count).unwrap_or_default(), &mut inputs),
-                    Err(Errno::INTR | Errno::AGAIN) => {}
-                    // It went between the wait and the read.
-                    Err(Errno::IO) => return Ok(()),
-                    Err(error) => return Err(error.into()),
-                }
-                last_byte = Instant::now();
-            }
-        }
-        for input in inputs.drain(..) {
-            if sender.blocking_send(Ok(input)).is_err() {
-                return Ok(());
-            }
-        }
-    }
-}
-
-enum Waited {
-    /// There is something to read.
-    Readable,
-    /// There was nothing for as long as was asked.
-    InVain,
+/// What there is to be had of the keyboard.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// All that was there; none where it is only begun.
+    Inputs(Vec<Input>),
     /// The terminal is gone.
     Gone,
 }
 
-/// Waits until there is something to read, for no longer than `at_most`; a signal lets that time begin anew.
-fn wait(terminal: &io::Stdin, at_most: Option<Duration>) -> io::Result<Waited> {
-    let at_most = at_most.and_then(|at_most| Timespec::try_from(at_most).ok());
-    let mut waiting = [PollFd::new(terminal, PollFlags::IN)];
-    loop {
-        match poll(&mut waiting, at_most.as_ref()) {
-            Ok(0) => return Ok(Waited::InVain),
-            Ok(_) => break,
-            Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
+impl Keys {
+    /// Of the terminal at standard input.
+    ///
+    /// # Errors
+    /// When it cannot be waited for, as a file cannot.
+    pub fn open() -> io::Result<Self> {
+        #[expect(
+            deprecated,
+            reason = "the other way is unsafe, which is forbidden here; standard input stays open as long as we run"
+        )]
+        let terminal = AsyncFd::with_interest(io::stdin(), Interest::READABLE)?;
+        Ok(Self { terminal, keyboard: Keyboard::default(), chunk: vec![0; CHUNK_BYTES], last_byte: Instant::now() })
+    }
+
+    /// Waits for what is typed, and takes all that is there. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// When the terminal cannot be read.
+    pub async fn next(&mut self) -> io::Result<Typed> {
+        loop {
+            if let Some(typed) = self.now()? {
+                return Ok(typed);
+            }
+            let left = self.keyboard.patience().map(|patience| patience.saturating_sub(self.last_byte.elapsed()));
+            let readable = self.terminal.readable();
+            let readable = match left {
+                Some(left) => timeout(left, readable).await,
+                None => Ok(readable.await),
+            };
+            match readable {
+                // Whether it is so still, the next look shows.
+                Ok(readable) => readable?.clear_ready(),
+                Err(_) => {
+                    let mut inputs = Vec::new();
+                    self.keyboard.give_up(&mut inputs);
+                    return Ok(Typed::Inputs(inputs));
+                }
+            }
         }
     }
-    let [terminal] = waiting;
+
+    fn now(&mut self) -> io::Result<Option<Typed>> {
+        match look(&self.terminal)? {
+            Look::Nothing => return Ok(None),
+            Look::Gone => return Ok(Some(Typed::Gone)),
+            Look::Something => {}
+        }
+        let mut inputs = Vec::new();
+        match rustix::io::read(&self.terminal, &mut self.chunk) {
+            Ok(count) => self.keyboard.feed(self.chunk.get(..count).unwrap_or_default(), &mut inputs),
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            // It went between the look and the read.
+            Err(Errno::IO) => return Ok(Some(Typed::Gone)),
+            Err(error) => return Err(error.into()),
+        }
+        self.last_byte = Instant::now();
+        Ok(Some(Typed::Inputs(inputs)))
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Look {
+    Nothing,
+    Something,
+    Gone,
+}
+
+/// Whether there is something to read. Not by a read that does not wait: that is a setting of the terminal, which others share.
+fn look(terminal: &AsyncFd<io::Stdin>) -> io::Result<Look> {
+    let mut looked = [PollFd::new(terminal, PollFlags::IN)];
+    match poll(&mut looked, Some(&Timespec::default())) {
+        Ok(0) | Err(Errno::INTR) => return Ok(Look::Nothing),
+        Ok(_) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let [terminal] = looked;
     let is_gone = terminal.revents().intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL);
-    Ok(if is_gone { Waited::Gone } else { Waited::Readable })
+    Ok(if is_gone { Look::Gone } else { Look::Something })
 }
