@@ -12,11 +12,13 @@
 mod backup;
 mod check;
 mod cluster;
+mod cluster_faults;
 mod contract;
 mod documents;
 mod faults;
 mod history;
 mod migration;
+mod model;
 mod postgres;
 mod postgres_faults;
 mod presence;

@@ -104,6 +104,21 @@ impl Client {
         }
     }
 
+    /// A token, unless the server does not answer.
+    pub(crate) async fn try_token(&self, user: &str, room: &str) -> Option<String> {
+        let body = json!({ "username": user, "email": format!("{user}@example.com"), "room_id": room });
+        let response = self.request(reqwest::Method::POST, "/generate-token").json(&body).send().await.ok()?;
+        Some(response.json::<Value>().await.ok()?["token"].as_str()?.to_owned())
+    }
+
+    /// Connects a `duet.v1` client, unless the server does not answer or refuses.
+    pub(crate) async fn try_connect(&self, path: &str, token: &str) -> Option<Socket> {
+        let mut request = format!("ws://{}{path}", self.address).into_client_request().unwrap();
+        request.headers_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        request.headers_mut().insert("sec-websocket-protocol", "duet.v1".parse().unwrap());
+        Some(Socket(tokio_tungstenite::connect_async(request).await.ok()?.0))
+    }
+
     /// Connects a plain client.
     pub(crate) async fn listen(&self, user: &str, room: &str) -> Socket {
         let token = self.token(user, room).await;
@@ -184,6 +199,11 @@ impl Socket {
             }
         })
         .await
+    }
+
+    /// Takes what comes next. `false` when that is the end.
+    pub(crate) async fn text_or_end(&mut self) -> bool {
+        matches!(self.0.next().await, Some(Ok(message)) if !message.is_close())
     }
 
     /// The next frame of `duet.v1`.
