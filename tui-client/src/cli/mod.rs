@@ -34,6 +34,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use jiff::SignedDuration;
 use shared::names::RoomId;
+use tokio::runtime::LocalOptions;
+use tokio::task::spawn_local;
 
 use crate::app::preferences::{Glyphs, ThemeName};
 use crate::app::sanitize;
@@ -174,7 +176,10 @@ impl Join {
             return ended;
         }
         let mut rooms = Rooms::new(self.state.outbox(), Memory::new(self.state.folder()));
-        let ended = block_on(async { Ok(run::join(membership, &self.more, preferences, &mut rooms).await?) });
+        let (ended, rooms) = block_on_local(async move {
+            let ended = run::join(membership, &self.more, preferences, &mut rooms).await;
+            (ended.map_err(Failure::from), rooms)
+        })?;
         for (whose, remains) in rooms.remains() {
             say_what_remains(remains, &whose);
         }
@@ -227,6 +232,17 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
     // A write to a pipe that nobody reads may still be under way; it must not keep us.
     runtime.shutdown_background();
     result
+}
+
+/// Runs the screen, as one task beside those of the network. Were it what the runtime waits for, each message that the network
+/// hands it would ask the system first for what else has come.
+fn block_on_local<T: 'static>(work: impl Future<Output = T> + 'static) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+    let runtime = runtime.map_err(|e| Failure::new(Exit::Unexpected, format!("starting the runtime: {e}")))?;
+    let result = runtime.block_on(async { spawn_local(work).await });
+    runtime.shutdown_background();
+    // A task that nobody aborts ends early by a panic alone.
+    result.map_err(|panicked| std::panic::resume_unwind(panicked.into_panic()))
 }
 
 /// Reads a duration such as `10s`, `500ms` or `2m`; a number alone means seconds.
