@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -77,11 +77,13 @@ pub async fn run(settings: Settings, listener: TcpListener, stop: impl Future<Ou
 
     let broker_tasks = TaskTracker::new();
     let stop_broker = CancellationToken::new();
-    let (broker, deliveries) = open_broker(&settings, &tokens, &broker_tasks, &stop_broker)?;
+    let (lease, is_leased) = watch::channel(false);
+    let rabbitmq = rabbitmq_settings(&settings, database.as_ref(), is_leased)?;
+    let (broker, deliveries) = open_broker(rabbitmq.as_ref(), &tokens, &broker_tasks, &stop_broker);
 
     let hub_tasks = TaskTracker::new();
     let stop_hub = CancellationToken::new();
-    let (shared, heard) = open_shared(&settings, database.as_ref(), &broker_tasks, &stop_broker)?.unzip();
+    let (shared, heard) = open_shared(rabbitmq, database.as_ref(), lease, &broker_tasks, &stop_broker).unzip();
     let hub = Hub::start(history.clone(), shared, &hub_tasks, stop_hub.clone());
     if let Some(heard) = heard {
         broker_tasks.spawn(hear(heard, hub.clone()));
@@ -138,33 +140,41 @@ async fn open_history(settings: &Settings, folder: &Path) -> Result<(History, Op
     Ok((history, Some(database)))
 }
 
-fn open_broker(
+fn rabbitmq_settings(
     settings: &Settings,
+    database: Option<&Database>,
+    is_leased: watch::Receiver<bool>,
+) -> Result<Option<rabbitmq::Settings>, NodeError> {
+    let Some(url) = settings.amqp_url() else { return Ok(None) };
+    let peers = database.map_or(Peers::Nobody, |_| Peers::Nodes(is_leased));
+    Ok(Some(rabbitmq::Settings::new(url, settings.max_content_bytes, peers)?))
+}
+
+fn open_broker(
+    rabbitmq: Option<&rabbitmq::Settings>,
     tokens: &Arc<Tokens>,
     tasks: &TaskTracker,
     stop: &CancellationToken,
-) -> Result<(Broker, Deliveries), NodeError> {
-    let Some(url) = settings.amqp_url() else {
+) -> (Broker, Deliveries) {
+    let Some(rabbitmq) = rabbitmq else {
         let (broker, deliveries) = embedded::open();
-        return Ok((Broker::Embedded(broker), Deliveries::Embedded(deliveries)));
+        return (Broker::Embedded(broker), Deliveries::Embedded(deliveries));
     };
-    let peers = if settings.database_url().is_some() { Peers::Nodes } else { Peers::Nobody };
-    let rabbitmq = rabbitmq::Settings::new(url, settings.max_content_bytes, peers)?;
-    let (broker, deliveries) = rabbitmq::open(rabbitmq, Arc::clone(tokens), tasks, stop.clone());
-    Ok((Broker::RabbitMq(broker), Deliveries::RabbitMq(deliveries)))
+    let (broker, deliveries) = rabbitmq::open(rabbitmq.clone(), Arc::clone(tokens), tasks, stop.clone());
+    (Broker::RabbitMq(broker), Deliveries::RabbitMq(deliveries))
 }
 
 /// What makes this node one of several: where the history is in PostgreSQL and RabbitMQ carries messages.
 fn open_shared(
-    settings: &Settings,
+    rabbitmq: Option<rabbitmq::Settings>,
     database: Option<&Database>,
+    lease: watch::Sender<bool>,
     tasks: &TaskTracker,
     stop: &CancellationToken,
-) -> Result<Option<(Shared, mpsc::Receiver<Heard>)>, NodeError> {
-    let (Some(url), Some(database)) = (settings.amqp_url(), database) else { return Ok(None) };
-    let rabbitmq = rabbitmq::Settings::new(url, settings.max_content_bytes, Peers::Nodes)?;
-    let (announcer, heard) = rabbitmq::nodes::open(&rabbitmq, tasks, stop.clone());
-    Ok(Some((Shared { seats: SharedSeats::new(database.clone()), announcer }, heard)))
+) -> Option<(Shared, mpsc::Receiver<Heard>)> {
+    let (rabbitmq, seats) = (rabbitmq?, SharedSeats::new(database?.clone()));
+    let (announcer, heard) = rabbitmq::nodes::open(rabbitmq, tasks, stop.clone());
+    Some((Shared { seats, announcer, lease }, heard))
 }
 
 /// Hands on what other nodes say.

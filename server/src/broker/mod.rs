@@ -38,6 +38,8 @@ pub enum PublishError {
 pub enum BrokerState {
     /// They can.
     Ready,
+    /// They can go in, and somebody else takes them out: another node, where there is one.
+    StandingBy,
     /// They cannot.
     NotReady(String),
 }

@@ -21,6 +21,10 @@ pub(super) struct Health {
 
 const OK: Json<Health> = Json(Health { status: "ok" });
 
+/// Whatever it takes never gets a place in a room.
+const FOREIGN_CONSUMER: &str = "a consumer that is no server of this history has the queue `messages` and takes messages away: \
+                                find it on RabbitMQ's management page and end it";
+
 /// The process answers.
 #[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, description = "It does", body = Health)))]
 pub(super) async fn healthz() -> Json<Health> {
@@ -41,8 +45,12 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Health>, 
     if app.stopping.is_cancelled() {
         return Err(ApiError::Unavailable("the server is shutting down".to_owned()));
     }
-    if let BrokerState::NotReady(reason) = app.broker.state() {
-        return Err(ApiError::Unavailable(reason));
+    match app.broker.state() {
+        BrokerState::NotReady(reason) => return Err(ApiError::Unavailable(reason)),
+        BrokerState::StandingBy if !app.hub.has_company() => {
+            return Err(ApiError::Unavailable(FOREIGN_CONSUMER.to_owned()));
+        }
+        BrokerState::StandingBy | BrokerState::Ready => {}
     }
     if !app.hub.is_open() {
         return Err(ApiError::Unavailable("this server holds no lease among those that share its history".to_owned()));

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use shared::names::RoomId;
+use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 use crate::broker::rabbitmq::nodes::{Announcer, Heard};
@@ -27,18 +28,21 @@ const LEASE_TIMEOUT: Duration = Duration::from_secs(4);
 const ERRAND_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What makes several nodes one.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Shared {
     /// The judge.
     pub seats: SharedSeats,
     /// The way to the other nodes.
     pub announcer: Announcer,
+    /// Says whether this node has a lease.
+    pub lease: watch::Sender<bool>,
 }
 
 /// What the hub does with it.
 pub(super) struct Others {
     seats: SharedSeats,
     announcer: Announcer,
+    is_leased: watch::Sender<bool>,
     lease: Lease,
     desk: Desk,
     /// When to compare; `None` while that is under way.
@@ -59,9 +63,9 @@ pub(super) enum News {
 
 impl Others {
     pub(super) fn new(shared: Shared) -> Self {
-        let Shared { seats, announcer } = shared;
+        let Shared { seats, announcer, lease: is_leased } = shared;
         let lease = Lease::none(clock::now().instant);
-        Self { seats, announcer, lease, desk: Desk::default(), compare_at: None, has_missed: false }
+        Self { seats, announcer, is_leased, lease, desk: Desk::default(), compare_at: None, has_missed: false }
     }
 
     /// When [`Loop::keep_up`] is next of use.
@@ -131,6 +135,7 @@ impl Loop {
         // What was said under the old name is void.
         others.desk = Desk::default();
         others.announcer.name(name);
+        others.is_leased.send_replace(name.is_some());
         self.hub.is_open.store(name.is_some(), Ordering::Relaxed);
         others.compare_at = name.map(|_| clock::now().instant);
         if let Some(name) = name {
@@ -173,7 +178,10 @@ impl Loop {
         let has_missed = std::mem::take(&mut others.has_missed);
         self.tasks.spawn(async move {
             let news = match compare(&seats, &history, name, known, has_missed).await {
-                Some(found) => News::Compared(name, found),
+                Some((found, has_company)) => {
+                    hub.has_company.store(has_company, Ordering::Relaxed);
+                    News::Compared(name, found)
+                }
                 None => News::NotCompared,
             };
             hub.say(Event::News(news)).await;
@@ -309,14 +317,15 @@ async fn compare(
     name: NodeId,
     known: Vec<Standing>,
     has_missed: bool,
-) -> Option<Vec<(RoomId, Compared)>> {
-    let found = seats.compare(name, &known).await.inspect_err(|error| debug!(%error, "rooms are not compared")).ok()?;
+) -> Option<(Vec<(RoomId, Compared)>, bool)> {
+    let compared = seats.compare(name, &known).await;
+    let (found, has_company) = compared.inspect_err(|error| debug!(%error, "rooms are not compared")).ok()?;
     let mut compared = Vec::with_capacity(found.len());
     for Standing { room, head, seats } in if has_missed { merge(found, known) } else { found } {
         let receipts = if has_missed { history.receipts(&room).await.unwrap_or_default() } else { Vec::new() };
         compared.push((room, Compared { head, seats, receipts }));
     }
-    Some(compared)
+    Some((compared, has_company))
 }
 
 /// What was found, and of what is known the rest.

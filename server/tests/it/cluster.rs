@@ -1,6 +1,7 @@
 //! Several nodes on one RabbitMQ and one PostgreSQL are one server.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use shared::frames::{PresenceState, Receipt, Resume, ServerFrame, TypingState};
@@ -8,8 +9,12 @@ use shared::frames::{PresenceState, Receipt, Resume, ServerFrame, TypingState};
 use crate::support::client::{Client, Socket};
 use crate::support::postgres::{self, Database};
 use crate::support::rabbitmq::{self, Vhost};
+use crate::support::relay::Relay;
 use crate::support::server::Server;
-use crate::support::{Folder, soon};
+use crate::support::{A_WHILE, Folder, soon};
+
+/// How long a lease is.
+const LEASE: Duration = Duration::from_secs(15);
 
 /// Nodes that share everything but their folders.
 struct Cluster {
@@ -32,9 +37,14 @@ impl Cluster {
     }
 
     async fn add(&mut self) {
+        let (amqp, database) = (self.vhost.url().to_owned(), self.database.url().to_owned());
+        self.add_by(&amqp, &database).await;
+    }
+
+    /// Adds a node that reaches the others by these.
+    async fn add_by(&mut self, amqp: &str, database: &str) {
         let folder = Folder::new();
-        let arguments = ["--amqp-url", self.vhost.url(), "--database-url", self.database.url()];
-        let server = Server::start(&folder, &arguments).await;
+        let server = Server::start(&folder, &["--amqp-url", amqp, "--database-url", database]).await;
         let client = Client::of(server.address);
         client.ready().await;
         self.folders.push(folder);
@@ -178,4 +188,99 @@ async fn another_node_takes_over_the_intake() {
     }
     let body = json!({ "room_id": "room1", "content": "still" });
     assert!(two.try_post(&body).await);
+}
+
+#[tokio::test]
+async fn a_node_that_is_cut_off_from_the_database_sends_everybody_away_before_another_has_their_seats() {
+    let Some(mut cluster) = Cluster::of(0).await else { return };
+    let mut relay = Relay::to(cluster.database.port());
+    relay.up();
+    let (amqp, database) = (cluster.vhost.url().to_owned(), cluster.database.url_by(relay.port()));
+    // The first is the intake.
+    cluster.add_by(&amqp, &database).await;
+    cluster.add().await;
+    let [two, one] = &cluster.clients[..] else { unreachable!() };
+    let (mut alice, _) = one.enter("alice", "room1", "").await;
+    let (mut bob, _) = two.enter("bob", "room1", "").await;
+    assert_eq!(presence(&mut alice).await, ("bob".to_owned(), PresenceState::Here));
+
+    relay.freeze();
+    let cut = Instant::now();
+    let watching = tokio::spawn(async move {
+        let mut said = Vec::new();
+        while let Ok(text) = bob.text_or_close_within(LEASE).await {
+            said.push(text);
+        }
+        (said, Instant::now())
+    });
+    // Nobody can be let in, and that is said before anybody gives up.
+    let token = two.token("dave", "room2").await;
+    let refused = two.connect("/updates/room2", Some(&token), None).await.unwrap_err();
+    assert_eq!(refused.status(), 503);
+    // On the other node a third is let in when the lease has run out, and not before.
+    let (mut carol, let_in) = loop {
+        let mut carol = one.listen("carol", "room1").await;
+        if tokio::time::timeout(A_WHILE, carol.close_code()).await.is_err() {
+            break (carol, Instant::now());
+        }
+        assert!(cut.elapsed() < 2 * LEASE, "the seat of bob is never free");
+        tokio::time::sleep(A_WHILE).await;
+    };
+    let (said, closed) = watching.await.unwrap();
+    let bye = said.iter().rev().find(|text| text.contains(r#""type":"bye""#));
+    assert!(bye.is_some_and(|bye| bye.contains("go to one of them")), "{said:?}");
+    println!("sent away after {:?}, let in after {:?}", closed - cut, let_in - cut);
+    assert!(closed < let_in, "there were three");
+    assert_eq!(two.get("/readyz").await.status, 503);
+    // It has left the queue to the other.
+    one.post("room1", "by the other intake").await;
+    assert_eq!(carol.text().await, "by the other intake");
+
+    relay.thaw();
+    two.ready().await;
+    assert_eq!(two.listen("bob", "room1").await.close_code().await, 4001);
+}
+
+#[tokio::test]
+async fn a_node_that_is_cut_off_from_the_broker_hears_a_little_later() {
+    let Some(mut cluster) = Cluster::of(1).await else { return };
+    let mut relay = Relay::to(cluster.vhost.port());
+    relay.up();
+    let (amqp, database) = (cluster.vhost.url_by(relay.port()), cluster.database.url().to_owned());
+    cluster.add_by(&amqp, &database).await;
+    let [one, two] = &cluster.clients[..] else { unreachable!() };
+    let (mut bob, _) = two.enter("bob", "room1", "").await;
+    relay.freeze();
+    let (mut alice, _) = one.enter("alice", "room1", "").await;
+    assert_eq!(presence(&mut bob).await, ("alice".to_owned(), PresenceState::Here));
+    for n in 0..5 {
+        one.post("room1", &n.to_string()).await;
+        assert_eq!(alice.message().await.content, n.to_string());
+        assert_eq!(bob.message().await.content, n.to_string());
+    }
+    alice.close().await;
+    assert_eq!(presence(&mut bob).await, ("alice".to_owned(), PresenceState::Gone));
+}
+
+#[tokio::test]
+async fn a_foreign_consumer_of_the_queue_is_noticed() {
+    let Some(mut cluster) = Cluster::of(0).await else { return };
+    let amqp = cluster.vhost.amqp().await;
+    amqp.declare(true, None).await;
+    let consumer = amqp.consume_alone().await;
+    let folder = Folder::new();
+    let arguments = ["--amqp-url", cluster.vhost.url(), "--database-url", cluster.database.url()];
+    let server = Server::start(&folder, &arguments).await;
+    let client = Client::of(server.address);
+    soon(async {
+        while !client.get("/readyz").await.body.contains("no server of this history") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    drop((consumer, amqp));
+    client.ready().await;
+    // With another server it may be that one.
+    cluster.add().await;
+    cluster.clients[0].ready().await;
 }

@@ -56,6 +56,18 @@ impl Health {
         }
     }
 
+    /// Another node may take messages out.
+    pub(super) fn stands_by(&self) {
+        let mut links = self.lock();
+        if links.intake != BrokerState::StandingBy {
+            links.intake = BrokerState::StandingBy;
+            info!(
+                url = self.url,
+                "another consumer has the queue `messages`; this server takes over when that one goes"
+            );
+        }
+    }
+
     /// Messages do not pass this connection, for `reason`.
     pub(super) fn away(&self, link: Link, reason: &str) {
         let mut links = self.lock();
@@ -76,7 +88,7 @@ impl Health {
     /// Why messages do not pass this connection; empty when they do.
     pub(super) fn reason(&self, link: Link) -> String {
         match self.lock().get(link) {
-            BrokerState::Ready => String::new(),
+            BrokerState::Ready | BrokerState::StandingBy => String::new(),
             BrokerState::NotReady(reason) => reason.clone(),
         }
     }

@@ -23,7 +23,7 @@ use lapin::message::Delivery;
 use lapin::options::BasicAckOptions;
 use lapin::types::{DeliveryTag, ShortString};
 use lapin::{BasicProperties, Channel};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -56,12 +56,13 @@ pub struct Settings {
 }
 
 /// Who else may consume from the queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Peers {
     /// Nobody: whoever does takes messages away that this node would have to hear.
     Nobody,
-    /// Another node of the same history. This one takes over when that one goes, and hears from it until then.
-    Nodes,
+    /// Another node of the same history. This one takes over when that one goes, and hears from it until then. It takes
+    /// only while it has a lease, for one that is cut off from the history would keep messages from those that are not.
+    Nodes(watch::Receiver<bool>),
 }
 
 /// Why RabbitMQ cannot be used with these settings: a sentence that says what to set, without the password.
@@ -145,6 +146,26 @@ impl Settings {
     /// When `url` is not an AMQP URL.
     pub fn new(url: &str, max_content_bytes: usize, peers: Peers) -> Result<Self, SettingsError> {
         Ok(Self { address: url.parse()?, max_content_bytes, peers })
+    }
+}
+
+impl Peers {
+    /// Waits until this node may take messages.
+    async fn may_take(&self) {
+        if let Self::Nodes(lease) = self {
+            // Whoever could give a lease has ended; so does this.
+            let _ = lease.clone().wait_for(|is_held| *is_held).await;
+        }
+    }
+
+    /// Waits until this node may take messages no longer.
+    async fn may_not_take(&self) {
+        match self {
+            Self::Nobody => std::future::pending().await,
+            Self::Nodes(lease) => {
+                let _ = lease.clone().wait_for(|is_held| !*is_held).await;
+            }
+        }
     }
 }
 

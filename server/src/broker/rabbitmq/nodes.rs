@@ -60,11 +60,11 @@ struct Exchange {
 
 /// Makes both ways, and a task on `tasks` that connects them, again and again, until `stop`.
 #[must_use]
-pub fn open(settings: &Settings, tasks: &TaskTracker, stop: CancellationToken) -> (Announcer, mpsc::Receiver<Heard>) {
+pub fn open(settings: Settings, tasks: &TaskTracker, stop: CancellationToken) -> (Announcer, mpsc::Receiver<Heard>) {
     let (letters, waiting) = mpsc::channel(WAITING_WORDS);
     let (heard, words) = mpsc::channel(HEARD_WORDS);
     let (name, named) = watch::channel(None);
-    let address = settings.address.clone();
+    let address = settings.address;
     let exchange = Exchange { address, letters: waiting, name: named, heard, stop, is_said: false };
     tasks.spawn(exchange.run());
     (Announcer { letters, name }, words)

@@ -47,6 +47,9 @@ pub(super) struct Subscription {
     over: oneshot::Sender<String>,
 }
 
+/// Why it leaves the queue to others.
+const CUT_OFF: &str = "this server holds no lease among those that share its history, and takes no messages";
+
 /// The task.
 #[derive(Debug)]
 pub(super) struct Intake {
@@ -104,7 +107,10 @@ impl Intake {
     /// Connects and subscribes, and does so again when that is over.
     pub(super) async fn run(self) {
         let mut backoff = Backoff::new();
-        let connect = || connection::connect(&self.address, "duet-server, intake");
+        let connect = async || {
+            self.peers.may_take().await;
+            connection::connect(&self.address, "duet-server, intake").await
+        };
         while let Some(connected) = self.stop.run_until_cancelled(connect()).await {
             let over = match connected {
                 Err(error) => Err(error),
@@ -140,6 +146,7 @@ impl Intake {
         tokio::select! {
             // Seen even while nobody reads the subscription, for history may be away as well.
             error = first_error(events) => Err(error),
+            () = self.peers.may_not_take() => Err(LinkError::Away(CUT_OFF.to_owned())),
             reason = is_over => reason.map_or(Ok(()), |reason| Err(LinkError::Away(reason))),
         }
     }
@@ -149,9 +156,9 @@ impl Intake {
         loop {
             match try_to_consume(connection).await {
                 Err(taken @ LinkError::Taken) => {
-                    match self.peers {
+                    match &self.peers {
                         Peers::Nobody => self.health.away(Link::Intake, &taken.to_string()),
-                        Peers::Nodes => self.health.ready(Link::Intake),
+                        Peers::Nodes(_) => self.health.stands_by(),
                     }
                     sleep(TAKEOVER_PAUSE).await;
                 }

@@ -201,6 +201,19 @@ impl Socket {
         .await
     }
 
+    /// The next text frame that comes within `limit`, or `Err` when the server closes.
+    pub(crate) async fn text_or_close_within(&mut self, limit: Duration) -> Result<String, ()> {
+        let deadline = tokio::time::Instant::now() + limit;
+        loop {
+            match tokio::time::timeout_at(deadline, self.0.next()).await {
+                Ok(Some(Ok(Message::Text(text)))) => return Ok(text.to_string()),
+                Ok(Some(Ok(Message::Close(_)))) => return Err(()),
+                Ok(Some(Ok(_))) => {}
+                other => panic!("expected a text frame or a close within {limit:?}, got {other:?}"),
+            }
+        }
+    }
+
     /// Takes what comes next. `false` when that is the end.
     pub(crate) async fn text_or_end(&mut self) -> bool {
         matches!(self.0.next().await, Some(Ok(message)) if !message.is_close())

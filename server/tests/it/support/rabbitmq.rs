@@ -151,6 +151,12 @@ impl Amqp {
         soon(self.channel.queue_declare("messages".into(), options, arguments)).await.unwrap();
     }
 
+    /// Takes what comes out of `messages`, and lets nobody else.
+    pub(crate) async fn consume_alone(&self) -> lapin::Consumer {
+        let exclusive = lapin::options::BasicConsumeOptions { exclusive: true, ..Default::default() };
+        self.channel.basic_consume("messages".into(), "foreign".into(), exclusive, FieldTable::default()).await.unwrap()
+    }
+
     pub(crate) async fn delete(&self, queue: &str) {
         soon(self.channel.queue_delete(queue.into(), QueueDeleteOptions::default())).await.unwrap();
     }
