@@ -3,10 +3,9 @@
 //! [`start`] spawns the one task that owns the connection. It is told what to do by [`Request`]s and says what
 //! happened by [`NetworkEvent`]s; nothing in the screen's code waits for it.
 //!
-//! Read in this order: this file, `connection` (the task), `link` (what it is about), `feed` (which messages are new), `socket`
-//! (one connection), `posts` (messages on their way out), `receipts` (how far we have come), `questions` (pages and searches),
-//! `seat` (in a full room), `fleet` (several servers that are one), `lookup` (a name with several
-//! addresses), `api` (the HTTP routes).
+//! Read in this order: this file, `connection` (the task), `feed` (which messages are new), `socket` (one connection),
+//! `posts` (messages on their way out), `receipts` (how far we have come), `questions` (pages and searches), `fleet` (several
+//! servers that are one), `lookup` (a name with several addresses), `api` (the HTTP routes).
 
 pub mod api;
 pub mod backoff;
@@ -14,13 +13,11 @@ mod connection;
 pub mod error;
 mod feed;
 pub mod fleet;
-mod link;
 mod lookup;
 mod plain;
 mod posts;
 mod questions;
 mod receipts;
-mod seat;
 pub mod servers;
 mod sleep;
 mod socket;

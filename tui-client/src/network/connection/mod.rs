@@ -1,32 +1,35 @@
 //! The task that keeps one room connected: it connects, goes on where it was after a break, and carries requests and
 //! events between the screen and the server.
+//!
+//! Read in this order: this file, `link` (what it is about), `loss` (how it ends), `full` and `seat` (in a full room).
+
+mod full;
+mod link;
+mod loss;
+mod seat;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::future::FutureExt;
-use jiff::{SignedDuration, Timestamp};
-use shared::frames::{Activity, Attention, AttentionState, Bye, ClientFrame, CloseCode, ServerFrame};
-use shared::rest::RoomAnswer;
+use shared::frames::{Activity, Attention, AttentionState, Bye, ClientFrame, ServerFrame};
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use crate::network::backoff::Backoff;
+use crate::network::connection::link::{Link, LinkEvent};
+use crate::network::connection::seat::SeatWait;
 use crate::network::error::ApiError;
 use crate::network::feed::{Feed, Verdict};
-use crate::network::fleet::{Fleet, Next};
-use crate::network::link::{Link, LinkEvent};
+use crate::network::fleet::Fleet;
 use crate::network::posts::Posts;
 use crate::network::questions::Questions;
 use crate::network::receipts::Receipts;
-use crate::network::seat::{SeatWait, Seats};
 use crate::network::sleep::{LOOK_EVERY, Moment};
 use crate::network::socket::{Socket, SocketEvent};
 use crate::network::{NetworkEvent, Request};
 
-/// A connection that lived this long was a good one: the next loss is a new one, not the same again.
-const GOOD_AFTER: Duration = Duration::from_secs(5);
 /// How long posts may still take when the program ends.
 const LAST_POSTS_WITHIN: Duration = Duration::from_millis(800);
 
@@ -199,45 +202,6 @@ impl Connection {
         self.link = Link::Opening(opening.boxed());
     }
 
-    fn ask_for_seat(&mut self) {
-        let api = self.servers.api();
-        self.link = Link::Asking(async move { api.room().await }.boxed());
-    }
-
-    /// What is known of the seats now.
-    fn seats(&mut self, answer: Result<RoomAnswer, ApiError>) {
-        let now = Instant::now();
-        let ask_at = SeatWait::ask_at(now, rand::random());
-        let seat = self.seat.get_or_insert_default();
-        match answer {
-            Ok(RoomAnswer { occupants, .. }) => {
-                let seats = seat.hear(occupants, &self.servers.who.username, now);
-                if seats == Seats::Free {
-                    return self.connect();
-                }
-                self.link = Link::Seatless(ask_at);
-                if std::mem::take(&mut seat.is_lost) {
-                    self.tell(NetworkEvent::RoomFull);
-                }
-                if let Seats::Taken(users) = seats {
-                    self.tell(NetworkEvent::SeatsTaken(users));
-                }
-            }
-            Err(ApiError::Unreachable(words) | ApiError::Busy { words, .. } | ApiError::Token(words)) => {
-                seat.hold_back(now);
-                self.servers.pass();
-                self.link = Link::Seatless(ask_at);
-                if seat.is_lost {
-                    self.tell_lost(words, ask_at - now);
-                }
-            }
-            // One that cannot tell is asked by trying to get in.
-            Err(ApiError::Unheard(_) | ApiError::Refused(_)) => {
-                self.link = Link::Waiting { until: seat.try_at(ask_at), may_hurry: false };
-            }
-        }
-    }
-
     /// Whether there is somebody to tell anything: a plain server takes nothing.
     fn is_heard(&self) -> bool {
         self.welcomed_at.is_some() && matches!(&self.link, Link::Open(socket) if !socket.is_plain())
@@ -247,19 +211,6 @@ impl Connection {
         if let Link::Open(socket) = &mut self.link {
             self.receipts.tell(Instant::now(), |reached| socket.tell(&ClientFrame::Receipt(reached)));
         }
-    }
-
-    /// The machine slept: what was connected is dead or will be, and waiting makes no sense any more.
-    fn wake(&mut self) {
-        self.start_over();
-        self.backoff.reset();
-        self.connect();
-    }
-
-    /// Where one connection is dead without a word, those of the posts are as well.
-    fn start_over(&mut self) {
-        self.servers.start_over();
-        self.posts.start_over(self.servers.fork());
     }
 
     fn step(&mut self, event: LinkEvent) {
@@ -318,69 +269,5 @@ impl Connection {
             ServerFrame::Bye(bye) => self.bye = Some(bye),
             ServerFrame::Unknown => {}
         }
-    }
-
-    fn closed(&mut self, code: u16) {
-        match code {
-            1001 | 1012 => self.end(Some("server restarting"), String::new()),
-            1013 => self.end(Some("connection too slow"), String::new()),
-            code if CloseCode::may_reconnect(code) => self.end(None, format!("closed by the server, code {code}")),
-            _ => self.park(NetworkEvent::RoomFull),
-        }
-    }
-
-    /// The connection has ended: for a `known` reason, or for the one the server gave, or `otherwise`.
-    fn end(&mut self, known: Option<&str>, otherwise: String) {
-        let (said, retry_after) = match self.bye.take() {
-            None => (None, None),
-            Some(Bye { reason, retry_after_ms: None }) => return self.park(NetworkEvent::Refused(reason)),
-            Some(Bye { reason, retry_after_ms: Some(ms) }) => (Some(reason), Some(Duration::from_millis(ms))),
-        };
-        self.lose(known.map(str::to_owned).or(said).unwrap_or(otherwise), retry_after);
-    }
-
-    /// Goes to another server, or waits for the next attempt.
-    fn lose(&mut self, reason: String, retry_after: Option<Duration>) {
-        let welcomed_at = self.welcomed_at.take();
-        if welcomed_at.is_some_and(|at| at.elapsed() >= GOOD_AFTER) {
-            self.backoff.reset();
-            self.servers.answered();
-        }
-        if self.servers.pass() == Next::Another && self.seat.is_none() {
-            return self.go_elsewhere(reason, welcomed_at.map(|_| Backoff::pause(rand::random(), retry_after)));
-        }
-        let wait = self.backoff.next_wait(rand::random(), retry_after);
-        let now = Instant::now();
-        self.link = match &mut self.seat {
-            // Whoever waits for a seat does not come in first when the server is back.
-            Some(seat) => {
-                seat.hold_back(now);
-                seat.is_lost = true;
-                Link::Seatless(now + wait)
-            }
-            None => Link::Waiting { until: now + wait, may_hurry: retry_after.is_none() },
-        };
-        self.tell_lost(reason, wait);
-    }
-
-    /// Tries another server at once; after a pause where this one was lost and not only tried. Of that nothing is told: there
-    /// was no connection before.
-    fn go_elsewhere(&mut self, reason: String, pause: Option<Duration>) {
-        let wait = pause.unwrap_or_default();
-        self.link = Link::Waiting { until: Instant::now() + wait, may_hurry: true };
-        if pause.is_some() {
-            self.tell_lost(reason, wait);
-        }
-    }
-
-    fn tell_lost(&mut self, reason: String, wait: Duration) {
-        let retry_at = Timestamp::now() + SignedDuration::try_from(wait).unwrap_or_default();
-        self.tell(NetworkEvent::Lost { reason, retry_at });
-    }
-
-    fn park(&mut self, event: NetworkEvent) {
-        self.welcomed_at = None;
-        self.link = Link::Parked;
-        self.tell(event);
     }
 }
