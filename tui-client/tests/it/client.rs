@@ -20,19 +20,23 @@ impl Client {
 
     /// Joins where any of these servers is.
     pub(crate) fn join_one_of(addresses: &[String]) -> Self {
+        Self::join_one_of_as(addresses, "alice")
+    }
+
+    pub(crate) fn join_one_of_as(addresses: &[String], user: &str) -> Self {
         let addresses = addresses.iter().map(|address| server(address).unwrap());
-        Self::join_at(Servers::new(addresses).unwrap(), "room1")
+        Self::join_at(Servers::new(addresses).unwrap(), "room1", user)
     }
 
     pub(crate) fn join_room(address: &str, room: &str) -> Self {
-        Self::join_at(server(address).unwrap().into(), room)
+        Self::join_at(server(address).unwrap().into(), room, "alice")
     }
 
-    fn join_at(servers: Servers, room: &str) -> Self {
+    fn join_at(servers: Servers, room: &str, user: &str) -> Self {
         let membership = Membership {
             servers,
             room: RoomId::new(room).unwrap(),
-            user: Username::new("alice").unwrap(),
+            user: Username::new(user).unwrap(),
             email: Email::new("alice@example.com").unwrap(),
             last: 50,
         };

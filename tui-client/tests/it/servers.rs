@@ -2,22 +2,29 @@
 //!
 //! The servers follow one script, as those do that share a history.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::select_all;
+use rand::rngs::SmallRng;
+use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
+use shared::frames::Resume;
 use shared::message::Seq;
-use tokio::task::spawn_blocking;
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::{Instant, timeout};
-use tui_client::network::Request;
+use tui_client::network::{NetworkEvent, Request};
 
 use crate::cli::{command, end, page};
 use crate::client::Client;
 use crate::scripted::{SOON, Scripted, ServerSocket};
 use crate::stage::Stage;
+use crate::together::Server;
 
 fn accepted() -> Value {
     json!({"status": "Message sent to room: room1"})
@@ -185,6 +192,118 @@ async fn a_page_that_one_server_does_not_give_another_one_does() {
     assert!(client.hear().await.starts_with("Page("));
 }
 
+/// A way to a server that can be shut: to a client the ways to one server are servers that are one.
+struct Door {
+    address: SocketAddr,
+    leads_to: SocketAddr,
+    open: Option<JoinHandle<()>>,
+}
+
+impl Door {
+    async fn to(server: &Server) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut door = Self { address: listener.local_addr().unwrap(), leads_to: server.address, open: None };
+        door.let_in(listener);
+        door
+    }
+
+    fn let_in(&mut self, listener: TcpListener) {
+        let leads_to = self.leads_to;
+        self.open = Some(tokio::spawn(async move {
+            let mut inside = JoinSet::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                inside.spawn(async move {
+                    let mut behind = TcpStream::connect(leads_to).await?;
+                    copy_bidirectional(&mut stream, &mut behind).await
+                });
+            }
+        }));
+    }
+
+    /// Shuts it, and breaks off whatever goes through it.
+    async fn shut(&mut self) {
+        if let Some(open) = self.open.take() {
+            open.abort();
+            // It was ended, and says so.
+            let _ = open.await;
+        }
+    }
+
+    async fn open(&mut self) {
+        if self.open.is_none() {
+            let listener = TcpListener::bind(self.address).await.unwrap();
+            self.let_in(listener);
+        }
+    }
+}
+
+/// What a client hears until it has heard so many messages, and which posts were accepted meanwhile.
+#[expect(clippy::wildcard_enum_match_arm, reason = "a connection that comes and goes says much else")]
+async fn heard(client: &mut Client, messages: usize, posts: usize) -> (Vec<String>, Vec<String>) {
+    let (mut contents, mut posted) = (Vec::new(), Vec::new());
+    while contents.len() < messages || posted.len() < posts {
+        let event = timeout(3 * SOON, client.0.events.recv()).await;
+        match event.unwrap_or_else(|_| panic!("{contents:?} {posted:?}")).unwrap() {
+            NetworkEvent::Message(message) => contents.push(message.content),
+            NetworkEvent::Posted(id) => posted.push(id.to_string()),
+            event @ (NetworkEvent::Gap(_) | NetworkEvent::Refused(_) | NetworkEvent::PostRefused { .. }) => {
+                panic!("{event:?}")
+            }
+            NetworkEvent::Welcomed(welcome) => assert_ne!(welcome.resume, Resume::Reset),
+            _ => {}
+        }
+    }
+    (contents, posted)
+}
+
+/// The real server behind ways that break at random while two people talk.
+#[tokio::test]
+async fn whichever_server_goes_everything_arrives_once_and_in_order() {
+    const MESSAGES: usize = 150;
+    let seed: u64 = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
+    println!("SEED={seed}");
+    let mut chance = SmallRng::seed_from_u64(seed);
+    let server = Server::fresh();
+    let mut doors = [Door::to(&server).await, Door::to(&server).await, Door::to(&server).await];
+    let addresses = doors.each_ref().map(|door| format!("http://{}", door.address));
+    let mut alice = Client::join_one_of(&addresses);
+    let mut bob = Client::join_one_of_as(&addresses, "bob");
+    for client in [&mut alice, &mut bob] {
+        assert_eq!(client.hear().await, "welcome Recent");
+    }
+    let requests = alice.0.requests.clone();
+    let posting = async move {
+        for number in 1..=MESSAGES {
+            let post = Request::Post { id: format!("p{number}").parse().unwrap(), content: format!("m{number}") };
+            requests.send(post).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let breaking = async {
+        for _ in 0..40 {
+            let one = chance.random_range(0..doors.len());
+            doors[one].shut().await;
+            tokio::time::sleep(Duration::from_millis(chance.random_range(0..60))).await;
+            let another = chance.random_range(0..doors.len());
+            doors[another].open().await;
+        }
+        for door in &mut doors {
+            door.open().await;
+        }
+    };
+    let talk = async { tokio::join!(heard(&mut alice, MESSAGES, MESSAGES), heard(&mut bob, MESSAGES, 0)) };
+    let ((), (), ((by_alice, posted), (by_bob, _))) = tokio::join!(posting, breaking, talk);
+    let expected = |name: &str| (1..=MESSAGES).map(|number| format!("{name}{number}")).collect::<Vec<_>>();
+    assert_eq!(by_alice, expected("m"));
+    assert_eq!(by_bob, expected("m"));
+    assert_eq!(posted, expected("p"));
+    // Nothing more comes.
+    bob.post("end", "end").await;
+    for client in [&mut alice, &mut bob] {
+        assert_eq!(heard(client, 1, 0).await.0, ["end"]);
+    }
+}
+
 /// A home with a state and a configuration, gone with the value.
 struct Home(PathBuf);
 
@@ -290,7 +409,6 @@ async fn what_waits_for_several_is_sent_to_the_one_that_answers() {
 
 #[test]
 fn the_top_line_says_at_which_one_it_is() {
-    use tui_client::network::NetworkEvent;
     let at = |columns, host: &str| {
         let round_trip = NetworkEvent::RoundTrip(Duration::from_millis(12));
         Stage::joined(columns, 12, 1).hears(NetworkEvent::Server(host.to_owned())).hears(round_trip)
