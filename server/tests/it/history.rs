@@ -9,6 +9,7 @@ use shared::rest::HistoryPage;
 
 use crate::support::brokers::on_each_broker;
 use crate::support::client::Client;
+use crate::support::histories::in_each_place;
 use crate::support::server::Server;
 use crate::support::{Folder, kept, soon};
 
@@ -59,20 +60,22 @@ async fn a_page_has_the_messages_that_were_asked_for_in_order() {
 
 #[tokio::test]
 async fn a_page_of_large_messages_ends_early_and_the_next_goes_on() {
-    let folder = Folder::new();
-    let server = Server::embedded(&folder).await;
-    let client = Client::of(server.address);
-    for _ in 0..20 {
-        client.post("room1", &"x".repeat(60_000)).await;
-    }
-    assert_eq!(places(&page(&client, "?after=0&limit=500").await), (1..=9).collect::<Vec<_>>());
-    assert_eq!(places(&page(&client, "?after=18&limit=500").await), [19, 20]);
-    assert_eq!(places(&page(&client, "?limit=500").await), (12..=20).collect::<Vec<_>>());
-    // Who catches up goes from page to page.
-    let (mut alice, _) = client.enter("alice", "room1", "?last=20").await;
-    for seq in 1..=20 {
-        assert_eq!(alice.message().await.seq, Seq(seq));
-    }
+    in_each_place(async |place| {
+        let server = Server::start(&place.folder, &place.arguments()).await;
+        let client = Client::of(server.address);
+        for _ in 0..20 {
+            client.post("room1", &"x".repeat(60_000)).await;
+        }
+        assert_eq!(places(&page(&client, "?after=0&limit=500").await), (1..=9).collect::<Vec<_>>());
+        assert_eq!(places(&page(&client, "?after=18&limit=500").await), [19, 20]);
+        assert_eq!(places(&page(&client, "?limit=500").await), (12..=20).collect::<Vec<_>>());
+        // Who catches up goes from page to page.
+        let (mut alice, _) = client.enter("alice", "room1", "?last=20").await;
+        for seq in 1..=20 {
+            assert_eq!(alice.message().await.seq, Seq(seq));
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -100,18 +103,20 @@ async fn a_query_that_cannot_be_answered_is_refused() {
 
 #[tokio::test]
 async fn history_and_its_epoch_outlive_the_server() {
-    let folder = Folder::new();
-    let server = Server::embedded(&folder).await;
-    let client = Client::of(server.address);
-    fill(&client, 3).await;
-    let before = page(&client, "").await;
-    server.stop().await;
+    in_each_place(async |place| {
+        let server = Server::start(&place.folder, &place.arguments()).await;
+        let client = Client::of(server.address);
+        fill(&client, 3).await;
+        let before = page(&client, "").await;
+        server.stop().await;
 
-    let server = Server::embedded(&folder).await;
-    let client = Client::of(server.address);
-    assert_eq!(page(&client, "").await, before);
-    client.post("room1", "message 4").await;
-    assert_eq!(places(&page(&client, "?after=3").await), [4]);
+        let server = Server::start(&place.folder, &place.arguments()).await;
+        let client = Client::of(server.address);
+        assert_eq!(page(&client, "").await, before);
+        client.post("room1", "message 4").await;
+        assert_eq!(places(&page(&client, "?after=3").await), [4]);
+    })
+    .await;
 }
 
 #[tokio::test]

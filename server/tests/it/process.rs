@@ -7,84 +7,93 @@ use shared::message::Seq;
 
 use crate::faults::disk::Disk;
 use crate::support::client::Client;
+use crate::support::histories::in_each_place;
 use crate::support::process::{Process, fails_to_start, log_of};
 use crate::support::{Folder, SOON, kept, soon};
 
 #[tokio::test]
 async fn what_was_accepted_survives_kill_9() {
-    let folder = Folder::new();
-    for durability in ["full", "relaxed"] {
-        let server = Process::start(&folder, &["--durability", durability]);
-        let client = Client::of(server.address);
-        let (count, mut counted) = tokio::sync::watch::channel(0_u64);
-        let posts = tokio::spawn(async move {
-            let mut accepted = 0_u64;
-            let room = format!("room-{durability}");
-            let body = |n| serde_json::json!({ "room_id": room, "content": format!("message {n}") });
-            while client.try_post(&body(accepted + 1)).await {
-                accepted += 1;
-                count.send_replace(accepted);
-            }
-            accepted
-        });
-        soon(counted.wait_for(|accepted| *accepted >= 50)).await.unwrap();
-        server.kill();
-        let accepted = posts.await.unwrap();
+    in_each_place(async |place| {
+        for durability in ["full", "relaxed"] {
+            let server =
+                Process::start(&place.folder, &[&place.arguments()[..], &["--durability", durability]].concat());
+            let client = Client::of(server.address);
+            let (count, mut counted) = tokio::sync::watch::channel(0_u64);
+            let posts = tokio::spawn(async move {
+                let mut accepted = 0_u64;
+                let room = format!("room-{durability}");
+                let body = |n| serde_json::json!({ "room_id": room, "content": format!("message {n}") });
+                while client.try_post(&body(accepted + 1)).await {
+                    accepted += 1;
+                    count.send_replace(accepted);
+                }
+                accepted
+            });
+            soon(counted.wait_for(|accepted| *accepted >= 50)).await.unwrap();
+            server.kill();
+            let accepted = posts.await.unwrap();
 
-        let server = Process::start(&folder, &["--durability", durability]);
-        let client = Client::of(server.address);
-        let query = format!("?last={accepted}");
-        let (_, welcome) = client.enter("alice", &format!("room-{durability}"), &query).await;
-        // One more may have been committed whose answer did not come through.
-        assert!((accepted..=accepted + 1).contains(&welcome.head.0), "{accepted} accepted, {} kept", welcome.head);
-    }
+            let server =
+                Process::start(&place.folder, &[&place.arguments()[..], &["--durability", durability]].concat());
+            let client = Client::of(server.address);
+            let query = format!("?last={accepted}");
+            let (_, welcome) = client.enter("alice", &format!("room-{durability}"), &query).await;
+            // One more may have been committed whose answer did not come through.
+            assert!((accepted..=accepted + 1).contains(&welcome.head.0), "{accepted} accepted, {} kept", welcome.head);
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_client_resumes_on_a_server_that_was_killed_and_started_again() {
-    let folder = Folder::new();
-    let server = Process::start(&folder, &[]);
-    let listen = server.address.to_string();
-    let client = Client::of(server.address);
-    let (mut alice, welcome) = client.enter("alice", "room1", "").await;
-    client.post("room1", "before").await;
-    assert_eq!(alice.message().await.content, "before");
-    server.kill();
+    in_each_place(async |place| {
+        let server = Process::start(&place.folder, &place.arguments());
+        let listen = server.address.to_string();
+        let client = Client::of(server.address);
+        let (mut alice, welcome) = client.enter("alice", "room1", "").await;
+        client.post("room1", "before").await;
+        assert_eq!(alice.message().await.content, "before");
+        server.kill();
 
-    let server = Process::start_on(&listen, &folder, &[]);
-    let client = Client::of(server.address);
-    client.post("room1", "meanwhile").await;
-    let query = format!("?after=1&epoch={}", welcome.epoch);
-    let (mut alice, _) = client.enter("alice", "room1", &query).await;
-    client.post("room1", "after").await;
-    assert_eq!(alice.message().await.seq, Seq(2));
-    assert_eq!(alice.message().await.content, "after");
+        let server = Process::start_on(&listen, &place.folder, &place.arguments());
+        let client = Client::of(server.address);
+        client.post("room1", "meanwhile").await;
+        let query = format!("?after=1&epoch={}", welcome.epoch);
+        let (mut alice, _) = client.enter("alice", "room1", &query).await;
+        client.post("room1", "after").await;
+        assert_eq!(alice.message().await.seq, Seq(2));
+        assert_eq!(alice.message().await.content, "after");
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_killed_server_with_a_long_history_is_back_within_a_second() {
-    const MESSAGES: u64 = 100_000;
-    let folder = Folder::new();
-    let epoch = kept::make(&folder, "room1", MESSAGES, kept::now()).await;
-    let server = Process::start(&folder, &[]);
-    let listen = server.address.to_string();
-    let client = Client::of(server.address);
-    let (mut alice, _) = client.enter("alice", "room1", &format!("?after={MESSAGES}&epoch={epoch}")).await;
-    client.post("room1", "before").await;
-    assert_eq!(alice.message().await.seq, Seq(MESSAGES + 1));
-    let client = Client::of(server.address);
-    server.kill();
+    in_each_place(async |place| {
+        const MESSAGES: u64 = 100_000;
+        let epoch = place.make("room1", MESSAGES, kept::now()).await;
+        let server = Process::start(&place.folder, &place.arguments());
+        let listen = server.address.to_string();
+        let client = Client::of(server.address);
+        let (mut alice, _) = client.enter("alice", "room1", &format!("?after={MESSAGES}&epoch={epoch}")).await;
+        client.post("room1", "before").await;
+        assert_eq!(alice.message().await.seq, Seq(MESSAGES + 1));
+        let client = Client::of(server.address);
+        server.kill();
 
-    let began = Instant::now();
-    let _server = Process::start_on(&listen, &folder, &[]);
-    let query = format!("?after={}&epoch={epoch}", MESSAGES + 1);
-    let (mut alice, welcome) = client.enter("alice", "room1", &query).await;
-    client.post("room1", "after").await;
-    assert_eq!(alice.message().await.content, "after");
-    let took = began.elapsed();
-    println!("from the start of a killed server to the first message delivered: {took:?}");
-    assert_eq!((welcome.resume, welcome.head), (Resume::Complete, Seq(MESSAGES + 1)));
-    assert!(took < Duration::from_secs(1), "{took:?}");
+        let began = Instant::now();
+        let _server = Process::start_on(&listen, &place.folder, &place.arguments());
+        let query = format!("?after={}&epoch={epoch}", MESSAGES + 1);
+        let (mut alice, welcome) = client.enter("alice", "room1", &query).await;
+        client.post("room1", "after").await;
+        assert_eq!(alice.message().await.content, "after");
+        let took = began.elapsed();
+        println!("from the start of a killed server to the first message delivered: {took:?}");
+        assert_eq!((welcome.resume, welcome.head), (Resume::Complete, Seq(MESSAGES + 1)));
+        assert!(took < Duration::from_secs(1), "{took:?}");
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use shared::names::Username;
 use crate::support::Folder;
 use crate::support::brokers::on_each_broker;
 use crate::support::client::{Client, Socket};
+use crate::support::histories::in_each_place;
 use crate::support::process::Process;
 use crate::support::server::Server;
 
@@ -86,23 +87,25 @@ async fn who_comes_later_is_told_in_the_welcome_however_soon() {
 
 #[tokio::test]
 async fn receipts_outlast_a_restart() {
-    let folder = Folder::new();
-    let mut server = Process::start(&folder, &[]);
-    let client = Client::of(server.address);
-    let (mut bob, _) = client.enter("bob", "room1", "").await;
-    let (mut alice, _) = client.enter("alice", "room1", "").await;
-    post(&client, "room1", 2, &mut bob).await;
-    bob.say(r#"{"type":"receipt","delivered":2,"read":1}"#).await;
-    next_receipt(&mut alice).await;
-    alice.say(r#"{"type":"receipt","delivered":1}"#).await;
-    next_receipt(&mut bob).await;
-    drop((alice, bob));
-    server.signal("TERM");
-    tokio::task::spawn_blocking(move || server.wait(Duration::from_secs(10))).await.unwrap();
+    in_each_place(async |place| {
+        let mut server = Process::start(&place.folder, &place.arguments());
+        let client = Client::of(server.address);
+        let (mut bob, _) = client.enter("bob", "room1", "").await;
+        let (mut alice, _) = client.enter("alice", "room1", "").await;
+        post(&client, "room1", 2, &mut bob).await;
+        bob.say(r#"{"type":"receipt","delivered":2,"read":1}"#).await;
+        next_receipt(&mut alice).await;
+        alice.say(r#"{"type":"receipt","delivered":1}"#).await;
+        next_receipt(&mut bob).await;
+        drop((alice, bob));
+        server.signal("TERM");
+        tokio::task::spawn_blocking(move || server.wait(Duration::from_secs(10))).await.unwrap();
 
-    let server = Process::start(&folder, &[]);
-    let (_carol, mut welcome) = Client::of(server.address).enter("carol", "room1", "").await;
-    // Those who moved within the same second may stand in any order.
-    welcome.receipts.sort_by(|one, other| one.user.cmp(&other.user));
-    assert_eq!(welcome.receipts, [receipt("alice", 1, 0), receipt("bob", 2, 1)]);
+        let server = Process::start(&place.folder, &place.arguments());
+        let (_carol, mut welcome) = Client::of(server.address).enter("carol", "room1", "").await;
+        // Those who moved within the same second may stand in any order.
+        welcome.receipts.sort_by(|one, other| one.user.cmp(&other.user));
+        assert_eq!(welcome.receipts, [receipt("alice", 1, 0), receipt("bob", 2, 1)]);
+    })
+    .await;
 }

@@ -5,21 +5,14 @@ use crate::support::client::Client;
 use crate::support::server::Server;
 use crate::support::{postgres, rabbitmq};
 
-/// Tells the story to a fresh server on the embedded broker and SQLite, to one on RabbitMQ, to one on PostgreSQL, and to one on
-/// both.
+/// Tells the story to a fresh server on the embedded broker and SQLite, to one on RabbitMQ, and to one on RabbitMQ and PostgreSQL.
 pub(crate) async fn on_each_broker(story: impl AsyncFn(Client)) {
     println!("on the embedded broker and SQLite");
     tell(&story, &[]).await;
 
-    println!("on RabbitMQ");
-    let vhost = rabbitmq::vhost().await;
-    if let Some(vhost) = &vhost {
-        tell(&story, &["--amqp-url", vhost.url()]).await;
-    }
-
-    println!("on PostgreSQL");
-    let Some(database) = postgres::database().await else { return };
-    tell(&story, &["--database-url", database.url()]).await;
+    println!("on RabbitMQ and SQLite");
+    let Some(vhost) = rabbitmq::vhost().await else { return };
+    tell(&story, &["--amqp-url", vhost.url()]).await;
 
     println!("on RabbitMQ and PostgreSQL");
     let (Some(vhost), Some(database)) = (rabbitmq::vhost().await, postgres::database().await) else { return };
