@@ -127,6 +127,34 @@ async fn however_many_nodes_write_each_message_gets_one_place_and_none_is_left_o
 }
 
 #[tokio::test]
+async fn what_a_batch_reads_does_not_grow_with_the_history() {
+    const COUNT: u64 = 10_000;
+    let Some(database) = database().await else { return };
+    let history = open(&database, Company::Alone).await.unwrap();
+    let eyes = database.client().await;
+    // Plans are made while there is next to nothing, and nothing tells PostgreSQL that there is more now.
+    let blind = "ALTER TABLE messages SET (autovacuum_enabled = off); ALTER TABLE rooms SET (autovacuum_enabled = off)";
+    eyes.batch_execute(blind).await.unwrap();
+    for first in (1..=COUNT).step_by(50) {
+        fill(&history, "room1", first, 50, 0, now()).await;
+    }
+    // A connection that ends tells what it has done; one that goes on tells it later.
+    close(history).await;
+    let select = "SELECT sum(n_tup_ins)::bigint, sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::bigint
+                  FROM pg_stat_user_tables WHERE relname IN ('messages', 'rooms')";
+    let read = soon(async {
+        loop {
+            let row = eyes.query_one(select, &[]).await.unwrap();
+            if row.get::<_, i64>(0).unsigned_abs() > COUNT {
+                return row.get::<_, i64>(1).unsigned_abs();
+            }
+        }
+    })
+    .await;
+    assert!(read < 5 * COUNT, "{read} rows were read for {COUNT} messages");
+}
+
+#[tokio::test]
 async fn a_node_that_is_alone_keeps_others_out_and_those_with_rabbitmq_share() {
     let Some(database) = database().await else { return };
     let alone = open(&database, Company::Alone).await.unwrap();

@@ -4,10 +4,14 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use server::database::Database;
+use server::history::postgres::claim::Company;
+use server::history::{Durability, History, Retention};
 use shared::message::Seq;
 use tokio::sync::watch;
 
 use crate::support::client::{Client, answer};
+use crate::support::kept::{close, fill, now};
 use crate::support::postgres::{database, victim};
 use crate::support::process::Process;
 use crate::support::rabbitmq;
@@ -209,4 +213,26 @@ async fn a_server_waits_for_a_postgresql_that_starts_with_it_and_can_be_stopped_
     waiting.until_it_says("waiting for PostgreSQL");
     waiting.signal("TERM");
     assert!(waiting.wait(Duration::from_secs(5)).success());
+}
+
+#[tokio::test]
+async fn a_batch_of_six_statements_takes_two_trips_to_postgresql_and_back() {
+    const ONE_WAY: Duration = Duration::from_millis(100);
+    let Some(database) = database().await else { return };
+    let mut relay = Relay::to(database.port());
+    relay.up();
+    let pool = Database::open(database.url_by(relay.port()).parse().unwrap()).await.unwrap();
+    let history = History::share(&pool, Company::Others, Durability::Full, Retention::default()).await.unwrap();
+    // The first prepares the statements.
+    fill(&history, "room1", 1, 5, 0, now()).await;
+    relay.all(Fate::Slow(ONE_WAY));
+    for (first, name) in [(6, "room1"), (1, "room2"), (6, "room2")] {
+        let began = Instant::now();
+        fill(&history, name, first, 20, 0, now()).await;
+        let trips = began.elapsed().as_secs_f64() / (2.0 * ONE_WAY.as_secs_f64());
+        // What goes out in two writes is delayed twice by the relay.
+        assert!((2.0..4.0).contains(&trips), "{trips}");
+    }
+    relay.all(Fate::Flows);
+    close(history).await;
 }

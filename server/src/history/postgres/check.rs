@@ -15,8 +15,10 @@ pub async fn check(address: Address) -> Result<Report, HistoryError> {
     let failed = |what: &dyn std::fmt::Display| HistoryError::Open(format!("cannot read the history in {at}: {what}"));
     let database = Database::open(address).await.map_err(|e| HistoryError::Open(e.to_string()))?;
     let session = database.apart().await.map_err(|e| failed(&e))?;
-    // One moment, however long it takes.
-    let begin = "SET statement_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+    // One moment, however long it takes, and all of it.
+    let begin =
+        "SET statement_timeout = 0; SET enable_seqscan = on; SET enable_hashjoin = on; SET enable_mergejoin = on;
+                 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     session.batch_execute(begin).await.map_err(|e| failed(&DatabaseError::from(e)))?;
     schema::known_version(&session).await.map_err(|e| failed(&e))?;
     let report = look(&session).await.map_err(|e| failed(&e))?;

@@ -19,8 +19,9 @@ const SEARCHED_BYTES: i32 = 64 * 1024;
 
 /// The next messages that are not indexed. A room of which only expired ones are not is one row without a message.
 const NEXT: &str = "WITH behind AS (
-        SELECT rooms.id, head, coalesce(indexed.seq, 0) AS indexed FROM rooms LEFT JOIN indexed ON indexed.room = rooms.id
-        WHERE rooms.id > $1 AND head > coalesce(indexed.seq, 0) ORDER BY rooms.id LIMIT $2
+        SELECT * FROM (
+            SELECT id, head, coalesce((SELECT seq FROM indexed WHERE room = rooms.id), 0) AS indexed FROM rooms WHERE id > $1
+        ) AS known WHERE head > indexed ORDER BY id LIMIT $2
     )
     SELECT behind.id, head, next.seq, substring(content FOR $4) FROM behind
     LEFT JOIN LATERAL (

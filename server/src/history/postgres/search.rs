@@ -15,8 +15,7 @@ use crate::history::{Found, MAX_PAGE_BYTES, Span, words};
 /// How many messages are fetched at a time, if they do not come to [`MAX_PAGE_BYTES`] before.
 const CHUNK: u32 = 500;
 
-const ROOM: &str =
-    "SELECT id, coalesce(indexed.seq, 0) FROM rooms LEFT JOIN indexed ON indexed.room = rooms.id WHERE name = $1";
+const ROOM: &str = "SELECT id, coalesce((SELECT seq FROM indexed WHERE room = rooms.id), 0) FROM rooms WHERE name = $1";
 
 /// The index is asked first and for itself: otherwise PostgreSQL may walk through the whole room instead, which it takes for
 /// cheaper where it takes a word for frequent. The words alone say which room it is.

@@ -38,7 +38,8 @@ const OLDEST: &str = "SELECT id, head, oldest.seq, oldest.sent_at
 const EXPIRE: &str = "WITH oldest AS MATERIALIZED (
         SELECT seq, sent_at FROM messages WHERE room = $1 ORDER BY seq LIMIT $4
     ), last AS MATERIALIZED (
-        SELECT max(seq) AS seq FROM oldest WHERE seq < ALL (SELECT seq FROM oldest WHERE seq > $2 AND sent_at >= $3)
+        SELECT max(seq) AS seq FROM oldest
+        WHERE seq < coalesce((SELECT min(seq) FROM oldest WHERE seq > $2 AND sent_at >= $3), 9223372036854775807)
     ), unindexed AS (
         DELETE FROM search USING last WHERE room = $1 AND search.seq <= last.seq
     )
