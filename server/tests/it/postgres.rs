@@ -195,7 +195,9 @@ async fn a_database_that_is_not_ours_or_of_a_later_version_is_left_as_it_is() {
     client.batch_execute("CREATE TABLE rooms (beds int)").await.unwrap();
     let refused = refusal().await;
     assert!(refused.contains("it holds another program's tables (rooms)"), "{refused}");
-    client.batch_execute("DROP TABLE rooms; CREATE TABLE other (id int)").await.unwrap();
+    client.batch_execute("DROP TABLE rooms; CREATE TABLE seats (price int)").await.unwrap();
+    assert!(refusal().await.contains("it holds another program's tables (seats)"));
+    client.batch_execute("DROP TABLE seats; CREATE TABLE other (id int)").await.unwrap();
     close(open(&database, Company::Others).await.unwrap()).await;
     client.batch_execute("UPDATE meta SET value = '99' WHERE key = 'schema'").await.unwrap();
     let refused = refusal().await;
