@@ -47,8 +47,8 @@ pub(super) struct Others {
     desk: Desk,
     /// When to compare; `None` while that is under way.
     compare_at: Option<Instant>,
-    /// What others said was missed, receipts with it, which are not compared.
-    has_missed: bool,
+    /// When to read receipts anew, which are not compared: what others said was missed, and by then history has it.
+    recall_at: Option<Instant>,
 }
 
 /// What comes back of what the hub has sent away, and from other nodes.
@@ -65,7 +65,7 @@ impl Others {
     pub(super) fn new(shared: Shared) -> Self {
         let Shared { seats, announcer, lease: is_leased } = shared;
         let lease = Lease::none(clock::now().instant);
-        Self { seats, announcer, is_leased, lease, desk: Desk::default(), compare_at: None, has_missed: false }
+        Self { seats, announcer, is_leased, lease, desk: Desk::default(), compare_at: None, recall_at: None }
     }
 
     /// When [`Loop::keep_up`] is next of use.
@@ -175,7 +175,7 @@ impl Loop {
         let standing = |(room, head, seats): (&RoomId, _, _)| Standing { room: room.clone(), head, seats };
         let known: Vec<Standing> = self.rooms.standing().map(standing).collect();
         let (hub, seats, history) = (self.hub.clone(), others.seats(), self.history.clone());
-        let has_missed = std::mem::take(&mut others.has_missed);
+        let has_missed = others.recall_at.take_if(|at| *at <= now).is_some();
         self.tasks.spawn(async move {
             let news = match compare(&seats, &history, name, known, has_missed).await {
                 Some((found, has_company)) => {
@@ -279,7 +279,7 @@ impl Loop {
         let Some(others) = &mut self.others else { return };
         let input = match heard {
             Heard::Connected => {
-                others.has_missed = true;
+                others.recall_at = Some(clock::now().instant + COMPARE_EVERY);
                 return;
             }
             Heard::Word(Word::Messages { room, messages }) => Input::Heard(room, messages),

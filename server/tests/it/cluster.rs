@@ -284,3 +284,36 @@ async fn a_foreign_consumer_of_the_queue_is_noticed() {
     cluster.add().await;
     cluster.clients[0].ready().await;
 }
+
+#[tokio::test]
+async fn a_quorum_queue_keeps_to_one_of_them_or_is_refused_with_the_reason() {
+    let Some(mut cluster) = Cluster::of(0).await else { return };
+    let amqp = cluster.vhost.amqp().await;
+    amqp.declare_single_active().await;
+    cluster.add().await;
+    cluster.add().await;
+    let two = cluster.clients[1].clone();
+    let (mut bob, _) = two.enter("bob", "room1", "").await;
+    for n in 0..100 {
+        if n == 50 {
+            cluster.stop(0).await;
+        }
+        two.post("room1", &n.to_string()).await;
+    }
+    for n in 0..100 {
+        assert_eq!(bob.message().await.content, n.to_string());
+    }
+
+    let Some(cluster) = Cluster::of(0).await else { return };
+    cluster.vhost.amqp().await.declare(true, Some("quorum")).await;
+    let (folder, arguments) =
+        (Folder::new(), ["--amqp-url", cluster.vhost.url(), "--database-url", cluster.database.url()]);
+    let server = Server::start(&folder, &arguments).await;
+    let client = Client::of(server.address);
+    soon(async {
+        while !client.get("/readyz").await.body.contains("x-single-active-consumer") {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+}

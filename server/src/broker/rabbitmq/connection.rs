@@ -234,7 +234,8 @@ fn no_answer() -> String {
     "RabbitMQ does not answer".to_owned()
 }
 
-fn soft_error(error: &lapin::Error) -> Option<(AMQPSoftError, &AMQPError)> {
+/// What the broker refused, if the connection outlives it.
+pub(super) fn soft_error(error: &lapin::Error) -> Option<(AMQPSoftError, &AMQPError)> {
     let ErrorKind::ProtocolError(error) = error.kind() else { return None };
     match error.kind() {
         AMQPErrorKind::Soft(kind) => Some((kind.clone(), error)),

@@ -12,6 +12,7 @@ mod health;
 pub mod nodes;
 mod publisher;
 mod retained;
+mod sharing;
 mod subscription;
 mod wire;
 

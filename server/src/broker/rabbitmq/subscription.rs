@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::broker::rabbitmq::connection::{self, Address, Backoff, LinkError, describe};
 use crate::broker::rabbitmq::health::{Health, Link};
 use crate::broker::rabbitmq::publisher::Queue;
+use crate::broker::rabbitmq::sharing::{self, Sharing};
 use crate::broker::rabbitmq::{MESSAGES, Peers, Receipt};
 
 /// How many messages RabbitMQ sends ahead: twice a batch, so that the next one is here when the last one is kept.
@@ -154,7 +155,7 @@ impl Intake {
     async fn consume(&self, connection: &Connection) -> Result<(Channel, Consumer), LinkError> {
         let mut tries = 0;
         loop {
-            match try_to_consume(connection).await {
+            match self.try_to_consume(connection).await {
                 Err(taken @ LinkError::Taken) => {
                     match &self.peers {
                         Peers::Nobody => self.health.away(Link::Intake, &taken.to_string()),
@@ -175,16 +176,21 @@ impl Intake {
             }
         }
     }
-}
 
-async fn try_to_consume(connection: &Connection) -> Result<(Channel, Consumer), LinkError> {
-    let channel = connection.create_channel().await?;
-    channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
-    // Two that consume at once would break a sender's order.
-    let exclusive = BasicConsumeOptions { exclusive: true, ..BasicConsumeOptions::default() };
-    let tag = "duet-intake".into();
-    let consumer = channel.basic_consume(MESSAGES.into(), tag, exclusive, FieldTable::default()).await?;
-    Ok((channel, consumer))
+    async fn try_to_consume(&self, connection: &Connection) -> Result<(Channel, Consumer), LinkError> {
+        // Two that consume at once would break a sender's order.
+        let sharing = match &self.peers {
+            Peers::Nobody => Sharing::Exclusive,
+            Peers::Nodes(_) => sharing::ask(connection).await?,
+        };
+        let channel = connection.create_channel().await?;
+        channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
+        let exclusive = sharing == Sharing::Exclusive;
+        let options = BasicConsumeOptions { exclusive, ..BasicConsumeOptions::default() };
+        let tag = "duet-intake".into();
+        let consumer = channel.basic_consume(MESSAGES.into(), tag, options, FieldTable::default()).await?;
+        Ok((channel, consumer))
+    }
 }
 
 async fn first_error(events: impl Stream<Item = Event>) -> LinkError {

@@ -151,6 +151,15 @@ impl Amqp {
         soon(self.channel.queue_declare("messages".into(), options, arguments)).await.unwrap();
     }
 
+    /// Declares `messages` as a quorum queue that gives messages to one consumer.
+    pub(crate) async fn declare_single_active(&self) {
+        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+        arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
+        soon(self.channel.queue_declare("messages".into(), options, arguments)).await.unwrap();
+    }
+
     /// Takes what comes out of `messages`, and lets nobody else.
     pub(crate) async fn consume_alone(&self) -> lapin::Consumer {
         let exclusive = lapin::options::BasicConsumeOptions { exclusive: true, ..Default::default() };
