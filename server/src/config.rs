@@ -99,6 +99,12 @@ pub struct Settings {
     #[arg(default_value = "", hide_default_value = true)]
     pub keep_messages: Limit<NonZeroU64>,
 
+    /// Over which time people leave a server that stops, such as 30s [default: 10s, or 0s where no other has the same
+    /// RabbitMQ and PostgreSQL]
+    #[arg(long, env = "DUET_DRAIN", value_name = "TIME", value_parser = drain)]
+    #[arg(default_value = "", hide_default_value = true)]
+    pub drain: Limit<Duration>,
+
     /// Longest content of a message, in bytes of UTF-8
     #[arg(long, env = "DUET_MAX_CONTENT_BYTES", default_value_t = shared::rest::MAX_CONTENT_BYTES, value_name = "BYTES")]
     #[arg(value_parser = content_bytes)]
@@ -111,6 +117,9 @@ pub type Limit<T> = Option<T>;
 /// The highest that the longest content may be set to, in bytes of UTF-8. In JSON a byte may become six, and clients take
 /// no frame beyond 16 MiB.
 const MAX_MAX_CONTENT_BYTES: usize = 2 * 1024 * 1024;
+
+/// The longest time that people may be given to leave.
+const MAX_DRAIN: Duration = Duration::from_secs(60 * 60);
 
 /// A text that is never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -230,15 +239,29 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| "write an IP address and a port, such as 127.0.0.1:8000 or [::]:8000".to_owned())
 }
 
-/// Reads for how long to keep messages; a day is 24 hours, and an empty text is for ever.
+/// Reads for how long to keep messages; an empty text is for ever.
 fn keep_for(text: &str) -> Result<Limit<Duration>, String> {
     if text.is_empty() {
         return Ok(None);
     }
-    let span = text.parse::<Span>().ok();
-    let time = span.and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()).ok());
-    let time = time.and_then(|time| Duration::try_from(time).ok()).filter(|time| !time.is_zero());
+    let time = time(text).filter(|time| !time.is_zero());
     time.map(Some).ok_or_else(|| "write a time such as 90d, 12h or 30m".to_owned())
+}
+
+/// Reads over which time people leave; an empty text is as usual.
+fn drain(text: &str) -> Result<Limit<Duration>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let time = time(text).filter(|time| *time <= MAX_DRAIN);
+    time.map(Some).ok_or_else(|| "write a time up to 1h, such as 0s, 30s or 5m".to_owned())
+}
+
+/// Reads a time; a day is 24 hours.
+fn time(text: &str) -> Option<Duration> {
+    let span = text.parse::<Span>().ok()?;
+    let time = span.to_duration(SpanRelativeTo::days_are_24_hours()).ok()?;
+    Duration::try_from(time).ok()
 }
 
 /// Reads how many messages to keep; an empty text is all.
@@ -339,6 +362,20 @@ mod tests {
     }
 
     #[test]
+    fn people_are_given_a_time_to_leave() {
+        let drain = |time: &str| settings(&[&format!("--drain={time}")]).drain;
+        let seconds = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(
+            [drain(""), drain("0s"), drain("30s"), drain("1h")],
+            [None, seconds(0), seconds(30), seconds(3_600)]
+        );
+        for time in ["30", "-1s", "2h", "soon"] {
+            let refused = Settings::try_parse_from(["duet-server", &format!("--drain={time}")]).unwrap_err();
+            assert!(refused.to_string().contains("such as 0s, 30s or 5m"), "{refused}");
+        }
+    }
+
+    #[test]
     fn a_number_that_cannot_be_is_refused_with_those_that_can() {
         let wrong =
             [("keep-messages", "-1"), ("keep-messages", "0"), ("keep-messages", "x")].map(|it| (it, "from 1, such as"));
@@ -356,6 +393,7 @@ mod tests {
         let empty = settings(&[
             "--keep-for=",
             "--keep-messages=",
+            "--drain=",
             "--data-dir=",
             "--amqp-url=",
             "--database-url=",

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use server::config::{Arguments, Command, Settings};
 use server::database::{Address, AddressError};
+use server::departure::Stop;
 use server::history::check::Subject;
 use server::history::postgres;
 use server::history::sqlite::{backup, check};
@@ -107,11 +108,17 @@ async fn serve(settings: Settings) -> Result<(), String> {
         .map_err(|e| format!("cannot listen on {listen}: {e}; set DUET_LISTEN to another address or port"))?;
     let signals = || Ok::<_, std::io::Error>((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?));
     let (mut terminate, mut interrupt) = signals().map_err(|e| format!("cannot listen for signals: {e}"))?;
-    let stop = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+    let stop = Stop::default();
+    let told = stop.clone();
+    // The first asks, the second urges.
+    tokio::spawn(async move {
+        for told in [told.asked, told.urged] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            told.cancel();
         }
-    };
+    });
     node::run(settings, listener, stop).await.map_err(|e| e.to_string())
 }

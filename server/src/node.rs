@@ -1,6 +1,5 @@
 //! Builds everything, owns all tasks and shuts down in order; the only file that knows all.
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +18,7 @@ use crate::broker::rabbitmq::nodes::Heard;
 use crate::broker::{Broker, Deliveries, embedded, rabbitmq};
 use crate::config::{ConfigError, Settings};
 use crate::database::{AddressError, Database, OpenError};
+use crate::departure::{Departure, Refuge, Stop};
 use crate::history::postgres::claim::Company;
 use crate::history::{History, HistoryError};
 use crate::http::{self, App};
@@ -26,6 +26,9 @@ use crate::hub::Hub;
 use crate::hub::others::Shared;
 use crate::intake;
 use crate::seats::shared::SharedSeats;
+
+/// Over which time people leave a server that has others beside it, unless it is set.
+const USUAL_DRAIN: Duration = Duration::from_secs(10);
 
 /// How long requests may take to end after the stop. With the limits below it makes less than 10 s.
 const FINISH_REQUESTS: Duration = Duration::from_secs(3);
@@ -59,21 +62,19 @@ pub enum NodeError {
     Accept(#[from] std::io::Error),
 }
 
-/// Serves on `listener` until `stop`, then ends in order: no new requests, what is accepted is kept and announced,
-/// sessions are told and closed, history is closed. Takes less than 10 s for that.
+/// Serves on `listener` until it is to stop, then ends in order: nobody new is let in; people leave over the time that is set
+/// for it, while posts go on; no new requests, what is accepted is kept and announced, the last sessions are told and closed,
+/// history is closed. Takes less than 10 s for that, besides the time that is set.
 ///
 /// # Errors
 /// When the settings or the history cannot be used, or the listener fails.
-pub async fn run(settings: Settings, listener: TcpListener, stop: impl Future<Output = ()>) -> Result<(), NodeError> {
+pub async fn run(settings: Settings, listener: TcpListener, stop: Stop) -> Result<(), NodeError> {
     let address = listener.local_addr()?;
     let folder = settings.data_folder()?;
     let tokens = Arc::new(Tokens::new(settings.key(&folder)?.expose().as_bytes()));
-    let mut stop = std::pin::pin!(stop);
-    let opened = tokio::select! {
-        opened = open_history(&settings, &folder) => Some(opened?),
-        () = &mut stop => None,
-    };
-    let Some((history, database)) = opened else { return Ok(()) };
+    let opening = open_history(&settings, &folder);
+    let Some(opened) = stop.asked.run_until_cancelled(opening).await else { return Ok(()) };
+    let (history, database) = opened?;
 
     let broker_tasks = TaskTracker::new();
     let stop_broker = CancellationToken::new();
@@ -99,15 +100,14 @@ pub async fn run(settings: Settings, listener: TcpListener, stop: impl Future<Ou
         hub,
         max_content_bytes: settings.max_content_bytes,
         sessions: TaskTracker::new(),
-        stop_sessions: CancellationToken::new(),
-        stopping: CancellationToken::new(),
+        departure: departure(&settings),
     });
     announce_start(&settings, address, &folder, database.as_ref());
-    let served = serve(listener, &app, stop).await;
+    let served = serve(listener, &app, &stop).await;
 
     stop_intake.cancel();
     finish("intake", FINISH_INTAKE, intake).await;
-    app.stop_sessions.cancel();
+    app.departure.end();
     app.sessions.close();
     finish("sessions", FINISH_SESSIONS, app.sessions.wait()).await;
     stop_hub.cancel();
@@ -184,30 +184,52 @@ async fn hear(mut words: mpsc::Receiver<Heard>, hub: Hub) {
     }
 }
 
-/// Serves requests until `stop`, and after it those that have begun.
-async fn serve(listener: TcpListener, app: &Arc<App>, stop: impl Future<Output = ()>) -> Result<(), NodeError> {
+/// Serves requests until it is to stop and people have left, and after it those that have begun.
+async fn serve(listener: TcpListener, app: &Arc<App>, stop: &Stop) -> Result<(), NodeError> {
     // Nagle's algorithm would hold small frames back for an acknowledgement (RFC 896).
     let listener = listener.tap_io(|stream| {
         if let Err(error) = stream.set_nodelay(true) {
             warn!(%error, "TCP_NODELAY could not be set");
         }
     });
-    let stopping = app.stopping.clone();
+    let finishing = CancellationToken::new();
+    let finish = finishing.clone();
     let server = axum::serve(listener, http::router(Arc::clone(app)))
-        .with_graceful_shutdown(async move { stopping.cancelled().await })
+        .with_graceful_shutdown(async move { finish.cancelled().await })
         .into_future();
     let mut server = std::pin::pin!(server);
     tokio::select! {
         served = &mut server => return Ok(served?),
-        () = stop => {}
+        () = drain(app, stop) => {}
     }
-    info!("stopping");
-    app.stopping.cancel();
+    finishing.cancel();
     match tokio::time::timeout(FINISH_REQUESTS, server).await {
         Ok(served) => served?,
         Err(_) => warn!("some requests did not end in time and are cut off"),
     }
     Ok(())
+}
+
+/// Waits until it is to stop, and then until people have left, which is no longer than is set for it.
+async fn drain(app: &App, stop: &Stop) {
+    stop.asked.cancelled().await;
+    info!("stopping");
+    app.departure.announce();
+    let span = app.departure.span();
+    if span.is_zero() {
+        return;
+    }
+    app.departure.begin();
+    app.sessions.close();
+    let leaving = tokio::time::timeout(span, app.sessions.wait());
+    stop.urged.run_until_cancelled(leaving).await;
+}
+
+/// Where there are other servers, people have a little time to go there.
+fn departure(settings: &Settings) -> Departure {
+    let has_others = settings.amqp_url().is_some() && settings.database_url().is_some();
+    let (refuge, usual) = if has_others { (Refuge::Others, USUAL_DRAIN) } else { (Refuge::Nowhere, Duration::ZERO) };
+    Departure::new(refuge, settings.drain.unwrap_or(usual))
 }
 
 fn announce_start(settings: &Settings, address: SocketAddr, folder: &Path, database: Option<&Database>) {

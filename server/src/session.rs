@@ -12,10 +12,10 @@ use futures_util::SinkExt;
 use shared::frames::{Bye, ClientFrame, CloseCode, ServerFrame};
 use tokio::task::unconstrained;
 use tokio::time::{MissedTickBehavior, interval, timeout, timeout_at};
-use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::clock;
+use crate::departure::Departure;
 use crate::hub::encoder;
 use crate::hub::seat::{Cut, Seat};
 use crate::rooms::Voice;
@@ -35,26 +35,28 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 const MAX_FRAME_BYTES: usize = 1024;
 
 /// What is said to a peer that is to come back.
-struct Goodbye {
+struct Goodbye<T> {
     code: CloseCode,
     reason: &'static str,
-    /// When to come back, in milliseconds: spread, so that they do not come at once.
-    retry_after_ms: Range<u64>,
+    /// When to come back, in milliseconds.
+    retry_after_ms: T,
 }
 
+/// One whose time is yet to be drawn: spread, so that they do not come at once.
+type Undrawn = Goodbye<Range<u64>>;
+
 /// Said when the server goes away.
-const RESTARTING: Goodbye =
-    Goodbye { code: CloseCode::Restart, reason: "the server is restarting", retry_after_ms: 500..2_000 };
+const RESTARTING: &str = "the server is restarting";
 
 /// Said when the server has lost what it shares with the others.
-const ELSEWHERE: Goodbye = Goodbye {
+const ELSEWHERE: Undrawn = Goodbye {
     code: CloseCode::Restart,
     reason: "this server is cut off from the others; go to one of them",
     retry_after_ms: 100..1_000,
 };
 
 /// Said instead of leaving somebody before a room that looks empty.
-const UNREADABLE: Goodbye = Goodbye {
+const UNREADABLE: Undrawn = Goodbye {
     code: CloseCode::Unreadable,
     reason: "the server cannot read this room's messages",
     retry_after_ms: 5_000..10_000,
@@ -72,13 +74,13 @@ enum End {
     Unreadable,
     /// This server may not keep the peer in its room; another one of several may.
     Elsewhere,
-    /// The server is stopping.
-    Stopping,
+    /// The server is stopping. The peer is to stay away for so long.
+    Stopping(Duration),
 }
 
 /// Serves a connection that is in its room, from its first frame (the `welcome`, if it gets one) to the end.
-pub async fn serve(mut socket: WebSocket, seat: Seat, first: Option<Utf8Bytes>, stop: CancellationToken) {
-    let end = converse(&mut socket, &seat, first, &stop).await;
+pub async fn serve(mut socket: WebSocket, seat: Seat, first: Option<Utf8Bytes>, departure: Departure) {
+    let end = converse(&mut socket, &seat, first, &departure).await;
     // In a box, so that the end takes no memory from connections that live.
     Box::pin(finish(socket, seat, end)).await;
 }
@@ -88,7 +90,7 @@ pub async fn turn_away(socket: WebSocket) {
     close(socket, CloseCode::RoomFull, "the room is full").await;
 }
 
-async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>, stop: &CancellationToken) -> End {
+async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>, departure: &Departure) -> End {
     let mut pulse = Pulse::new();
     if let Some(first) = first
         && let Err(end) = Box::pin(send(socket, &mut pulse, VecDeque::from([first]))).await
@@ -99,11 +101,12 @@ async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>,
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // The first tick is at once.
     ping.reset();
+    let mut turn = pin!(departure.turn());
     loop {
         tokio::select! {
             // What has come in counts before a pong is missed, and however much goes out, it is read.
             biased;
-            () = stop.cancelled() => return End::Stopping,
+            away = &mut turn => return End::Stopping(away),
             received = socket.recv() => {
                 match received {
                     Some(Ok(Message::Close(_))) => return End::Closed,
@@ -210,19 +213,29 @@ async fn finish(mut socket: WebSocket, mut seat: Seat, end: End) {
             drop(seat);
             close(socket, CloseCode::TooSlow, "too slow").await;
         }
-        End::Unreadable => say_goodbye(socket, &seat, UNREADABLE).await,
-        End::Elsewhere => say_goodbye(socket, &seat, ELSEWHERE).await,
-        End::Stopping => say_goodbye(socket, &seat, RESTARTING).await,
+        End::Unreadable => say_goodbye(socket, &seat, UNREADABLE.drawn()).await,
+        End::Elsewhere => say_goodbye(socket, &seat, ELSEWHERE.drawn()).await,
+        End::Stopping(away) => {
+            let retry_after_ms = u64::try_from(away.as_millis()).unwrap_or(u64::MAX);
+            say_goodbye(socket, &seat, Goodbye { code: CloseCode::Restart, reason: RESTARTING, retry_after_ms }).await;
+        }
     }
 }
 
-async fn say_goodbye(mut socket: WebSocket, seat: &Seat, goodbye: Goodbye) {
+impl Undrawn {
+    fn drawn(self) -> Goodbye<u64> {
+        let Self { code, reason, retry_after_ms } = self;
+        Goodbye { code, reason, retry_after_ms: rand::random_range(retry_after_ms) }
+    }
+}
+
+async fn say_goodbye(mut socket: WebSocket, seat: &Seat, goodbye: Goodbye<u64>) {
     let Goodbye { code, reason, retry_after_ms } = goodbye;
     // What is in the queue was announced before; it goes out first.
     let mut frames = seat.frames_now();
     if seat.voice == Voice::DuetV1 {
-        let retry_after_ms = Some(rand::random_range(retry_after_ms));
-        frames.push_back(encoder::json(&ServerFrame::Bye(Bye { reason: reason.to_owned(), retry_after_ms })));
+        let bye = Bye { reason: reason.to_owned(), retry_after_ms: Some(retry_after_ms) };
+        frames.push_back(encoder::json(&ServerFrame::Bye(bye)));
     }
     if send(&mut socket, &mut Pulse::new(), frames).await.is_ok() {
         close(socket, code, reason).await;

@@ -42,8 +42,8 @@ pub(super) async fn healthz() -> Json<Health> {
     )
 )]
 pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Health>, ApiError> {
-    if app.stopping.is_cancelled() {
-        return Err(ApiError::Unavailable("the server is shutting down".to_owned()));
+    if app.departure.is_announced() {
+        return Err(ApiError::Unavailable("draining: this server is about to stop".to_owned()));
     }
     match app.broker.state() {
         BrokerState::NotReady(reason) => return Err(ApiError::Unavailable(reason)),

@@ -19,11 +19,11 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::response::Redirect;
 use axum::routing::{any, get, post};
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::tokens::Tokens;
 use crate::broker::Broker;
+use crate::departure::Departure;
 use crate::history::History;
 use crate::http::error::ApiError;
 use crate::hub::Hub;
@@ -43,10 +43,8 @@ pub struct App {
     pub max_content_bytes: usize,
     /// Every WebSocket is a task of this.
     pub sessions: TaskTracker,
-    /// Ends every WebSocket.
-    pub stop_sessions: CancellationToken,
-    /// Set when the server takes no new work.
-    pub stopping: CancellationToken,
+    /// Ends every WebSocket, when it is time.
+    pub departure: Departure,
 }
 
 /// All routes.

@@ -85,6 +85,9 @@ pub(super) async fn updates(
         .max_frame_size(MAX_RECEIVED_BYTES);
     let voice = if upgrade.selected_protocol().is_some() { Voice::DuetV1 } else { Voice::Plain };
 
+    if app.departure.is_announced() {
+        return Err(ApiError::Unavailable("this server is about to stop: go to another one, or come back".to_owned()));
+    }
     // In the room before the handshake is answered: whatever the client posts once it is connected, it also hears.
     let seat = match app.hub.join(room.clone(), user.clone(), voice, start).await {
         Ok(seat) => seat,
@@ -95,13 +98,13 @@ pub(super) async fn updates(
         Err(error @ JoinError::Unavailable) => return Err(error.into()),
     };
     let first = (voice == Voice::DuetV1).then(|| encoder::json(&welcome(&app, room, user, &seat)));
-    let stop = app.stop_sessions.clone();
+    let departure = app.departure.clone();
     let sessions = app.sessions.clone();
     // Counted from now on, so that a server that stops waits for this one too.
     let counted = app.sessions.token();
     Ok(upgrade.on_upgrade(async move |socket| {
         // A task of its own: that of the upgrade is far larger, and would live as long.
-        sessions.spawn(session::serve(socket, seat, first, stop));
+        sessions.spawn(session::serve(socket, seat, first, departure));
         drop(counted);
     }))
 }

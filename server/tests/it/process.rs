@@ -6,7 +6,7 @@ use shared::frames::{Resume, ServerFrame};
 use shared::message::Seq;
 
 use crate::faults::disk::Disk;
-use crate::support::client::Client;
+use crate::support::client::{Client, Socket};
 use crate::support::histories::in_each_place;
 use crate::support::process::{Process, fails_to_start, log_of};
 use crate::support::{Folder, SOON, kept, soon};
@@ -123,6 +123,82 @@ async fn sigterm_says_goodbye_with_a_time_to_come_back_and_ends_well() {
     let status = tokio::task::spawn_blocking(move || server.wait(Duration::from_secs(10))).await.unwrap();
     assert!(status.success(), "{status}");
     assert!(asked.elapsed() < Duration::from_secs(10));
+}
+
+/// Who is taken leave of: how long after the signal, by which `bye` and with which code.
+async fn leave(mut socket: Socket, signalled: Instant) -> (Duration, u64, u16) {
+    loop {
+        match socket.frame().await {
+            ServerFrame::Bye(bye) => {
+                let at = signalled.elapsed();
+                return (at, bye.retry_after_ms.unwrap(), socket.close_code().await);
+            }
+            ServerFrame::Presence(_) | ServerFrame::Message(_) => {}
+            other => panic!("expected a bye, got {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_drains_lets_nobody_in_takes_posts_and_sends_people_away_one_by_one() {
+    let folder = Folder::new();
+    let mut server = Process::start(&folder, &["--drain", "3s"]);
+    let client = Client::of(server.address);
+    let mut leaving = tokio::task::JoinSet::new();
+    let mut sockets = Vec::new();
+    for n in 0..24 {
+        sockets.push(client.enter(&format!("user{}", n % 2), &format!("room{}", n / 2), "").await.0);
+    }
+    let token = client.token("carol", "room").await;
+
+    server.signal("TERM");
+    let signalled = Instant::now();
+    for socket in sockets {
+        leaving.spawn(leave(socket, signalled));
+    }
+    let problem = soon(async {
+        loop {
+            let answer = client.get("/readyz").await;
+            if answer.status != 200 {
+                return answer.problem();
+            }
+        }
+    })
+    .await;
+    assert_eq!((problem.status, &*problem.detail), (503, "draining: this server is about to stop"));
+    let refused = client.connect("/updates/room", Some(&token), Some("duet.v1")).await.unwrap_err();
+    assert_eq!((refused.status().as_u16(), &refused.headers()["retry-after"]), (503, &"1".parse().unwrap()));
+    client.post("room0", "still").await;
+
+    let left = leaving.join_all().await;
+    for (at, away, code) in &left {
+        let back = at.as_millis() + u128::from(*away);
+        assert_eq!(*code, 1012);
+        assert!((3_400..6_000).contains(&back), "left after {at:?}, asked to stay away for {away} ms");
+    }
+    let (first, last) = (left.iter().map(|it| it.0).min().unwrap(), left.iter().map(|it| it.0).max().unwrap());
+    assert!(last - first > Duration::from_millis(1_500), "from {first:?} to {last:?}");
+    let status = tokio::task::spawn_blocking(move || server.wait(Duration::from_secs(10))).await.unwrap();
+    assert!(status.success() && signalled.elapsed() < Duration::from_secs(13), "{status}");
+}
+
+#[tokio::test]
+async fn a_drain_is_over_when_nobody_is_left_or_at_a_second_signal() {
+    let folder = Folder::new();
+    for signals in [&["TERM"][..], &["TERM", "INT"]] {
+        let mut server = Process::start(&folder, &["--drain", "1h"]);
+        let client = Client::of(server.address);
+        let (alice, _) = client.enter("alice", "room1", "").await;
+        server.signal(signals[0]);
+        let leaving = soon(async { while client.get("/readyz").await.status == 200 {} });
+        leaving.await;
+        match signals {
+            [_, urging] => server.signal(urging),
+            _ => alice.close().await,
+        }
+        let status = tokio::task::spawn_blocking(move || server.wait(Duration::from_secs(10))).await.unwrap();
+        assert!(status.success(), "{status} after {signals:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,13 +1,14 @@
 //! A server within the test's process, on a free port.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::Parser;
 use server::config::Settings;
+use server::departure::Stop;
 use server::node;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use crate::support::{Folder, soon};
 
@@ -18,7 +19,7 @@ pub(crate) const SECRET: &str = "a-secret-key-of-at-least-thirty-two-bytes";
 #[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    stop: CancellationToken,
+    stop: Stop,
     task: JoinHandle<Result<(), node::NodeError>>,
 }
 
@@ -35,6 +36,10 @@ impl Server {
         let data = folder.path().to_str().unwrap();
         let fixed = ["duet-server", "--secret-key", SECRET, "--durability", "relaxed", "--data-dir", data];
         let mut settings = Settings::try_parse_from([&fixed, arguments].concat()).unwrap();
+        if !arguments.contains(&"--drain") {
+            // Nobody waits for people who are not there.
+            settings.drain = Some(Duration::ZERO);
+        }
         if !arguments.contains(&"--amqp-url") {
             // The environment may name the broker that the tests of RabbitMQ use.
             settings.amqp_url = None;
@@ -42,20 +47,21 @@ impl Server {
         if !arguments.contains(&"--database-url") {
             settings.database_url = None;
         }
-        let stop = CancellationToken::new();
-        let task = tokio::spawn(node::run(settings, listener, stop.clone().cancelled_owned()));
+        let stop = Stop::default();
+        let task = tokio::spawn(node::run(settings, listener, stop.clone()));
         Self { address, stop, task }
     }
 
     /// Stops it the orderly way and waits for the end.
     pub(crate) async fn stop(mut self) {
-        self.stop.cancel();
+        self.stop.asked.cancel();
         soon(&mut self.task).await.unwrap().unwrap();
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.stop.cancel();
+        self.stop.asked.cancel();
+        self.stop.urged.cancel();
     }
 }
