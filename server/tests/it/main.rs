@@ -14,6 +14,7 @@ mod check;
 mod cluster;
 mod cluster_faults;
 mod contract;
+mod database;
 mod documents;
 mod faults;
 mod history;

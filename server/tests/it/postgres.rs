@@ -1,11 +1,12 @@
 //! The history in PostgreSQL: how servers start on it, who may share it, and what is in it.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use server::broker::Incoming;
 use server::database::Database;
 use server::history::postgres::claim::Company;
-use server::history::{Durability, History, HistoryError, Placed, Retention};
+use server::history::{Durability, History, HistoryError, Placed, Retention, Span};
 use shared::frames::{MAX_RECEIPTS, Reached, Receipt};
 use shared::message::Seq;
 use shared::names::Username;
@@ -13,10 +14,11 @@ use shared::names::Username;
 use crate::support::client::Client;
 use crate::support::command::{Said, run_with};
 use crate::support::histories::in_each_place;
-use crate::support::kept::{close, fill, incoming, now, places, room};
+use crate::support::kept::{ago, append, close, fill, incoming, now, places, room};
 use crate::support::postgres::{self, database, victim};
 use crate::support::process::{Process, fails_to_start, log_of};
 use crate::support::server::Server;
+use crate::support::service::skipped;
 use crate::support::{Folder, rabbitmq, soon};
 
 async fn open(database: &postgres::Database, company: Company) -> Result<History, HistoryError> {
@@ -155,6 +157,38 @@ async fn what_a_batch_reads_does_not_grow_with_the_history() {
 }
 
 #[tokio::test]
+async fn no_append_waits_for_what_expires_and_is_indexed() {
+    // Far longer than a step, far less than what is done takes as a whole.
+    const LONGEST: Duration = Duration::from_millis(500);
+    const MANY: u64 = 40_000;
+    let Some(database) = database().await else { return };
+    let history = open(&database, Company::Alone).await.unwrap();
+    fill(&history, "room1", 1, MANY, 1_000, ago(Duration::from_secs(2 * 24 * 3_600))).await;
+    close(history).await;
+
+    let pool = Database::open(database.url().parse().unwrap()).await.unwrap();
+    let retention = Retention { keep_for: Some(Duration::from_secs(24 * 3_600)), keep_messages: None };
+    let history = History::share(&pool, Company::Alone, Durability::Relaxed, retention).await.unwrap();
+    let (began, eyes) = (Instant::now(), database.client().await);
+    let (mut count, mut longest) = (0, Duration::ZERO);
+    while !history.page(&room("room1"), Span::After(Seq::START), 1).await.unwrap().messages.is_empty() {
+        let began = Instant::now();
+        append(&history, incoming("busy", count, "x".repeat(200), now())).await;
+        longest = longest.max(began.elapsed());
+        count += 1;
+    }
+    println!(
+        "{MANY} messages expired in {:?} beside {count} appends, of which the longest took {longest:?}",
+        began.elapsed()
+    );
+    assert!(longest < LONGEST, "{longest:?}");
+    assert!(count > 100, "{count}");
+    let left = "SELECT count(*) FROM search JOIN rooms ON rooms.id = room WHERE name = 'room1'";
+    assert_eq!(eyes.query_one(left, &[]).await.unwrap().get::<_, i64>(0), 0);
+    close(history).await;
+}
+
+#[tokio::test]
 async fn a_node_that_is_alone_keeps_others_out_and_those_with_rabbitmq_share() {
     let Some(database) = database().await else { return };
     let alone = open(&database, Company::Alone).await.unwrap();
@@ -262,7 +296,7 @@ async fn connections_are_as_encrypted_and_as_trusted_as_they_are_asked_to_be() {
     let Some(victim) = victim().await else { return };
     let database = victim.database().await;
     let Some(authority) = victim.authority() else {
-        return eprintln!("skipped: this PostgreSQL offers no TLS");
+        return skipped("this PostgreSQL offers no TLS");
     };
     let by_name = database.url().replacen("127.0.0.1", "localhost", 1);
     let encrypted = async |url: &str| {

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::clock;
@@ -111,37 +110,28 @@ pub(super) async fn first(database: &Database, company: Company) -> Result<Held,
     }
 }
 
-/// Holds on to what is held, and takes it anew when it is lost, until `stop`.
-pub(super) async fn keep(
-    database: Database,
-    company: Company,
-    mut held: Held,
-    claim: Arc<Claim>,
-    stop: CancellationToken,
-) {
-    let keeping = async {
-        loop {
-            sleep(ASK_EVERY).await;
-            match within(async { Ok(held.session.check_connection().await?) }).await {
-                Ok(()) => {
-                    claim.held();
-                    continue;
-                }
-                // To connect would take as long once more.
-                Err(error @ DatabaseError::Silent) => claim.lost(&error.into()),
-                // It may be this connection alone, and be over at once.
-                Err(_) => {}
+/// Holds on to what is held, and takes it anew when it is lost, for ever.
+pub(super) async fn keep(database: Database, company: Company, mut held: Held, claim: Arc<Claim>) {
+    loop {
+        sleep(ASK_EVERY).await;
+        match within(async { Ok(held.session.check_connection().await?) }).await {
+            Ok(()) => {
+                claim.held();
+                continue;
             }
-            match take(&database, company, Some(&held)).await {
-                Ok(taken) => {
-                    held = taken;
-                    claim.held();
-                }
-                Err(error) => claim.lost(&error),
-            }
+            // To connect would take as long once more.
+            Err(error @ DatabaseError::Silent) => claim.lost(&error.into()),
+            // It may be this connection alone, and be over at once.
+            Err(_) => {}
         }
-    };
-    stop.run_until_cancelled(keeping).await;
+        match take(&database, company, Some(&held)).await {
+            Ok(taken) => {
+                held = taken;
+                claim.held();
+            }
+            Err(error) => claim.lost(&error),
+        }
+    }
 }
 
 /// Takes the lock, from our own former connection where PostgreSQL does not know yet that it is gone.

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use shared::frames::Receipt;
 use shared::names::RoomId;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -24,6 +25,10 @@ use crate::history::finds::Wanted;
 use crate::history::postgres::claim::{Claim, Company};
 use crate::history::trouble::Trouble;
 use crate::history::{Durability, Found, HistoryError, Page, Placed, Retention, Span};
+
+/// How many searches of a node run at once: fewer than it has connections, for they take longer than pages, and those who come in
+/// do not wait for them.
+const SEARCHES: usize = 3;
 
 /// A handle to the history in a database.
 #[derive(Debug, Clone)]
@@ -37,6 +42,7 @@ struct Shared {
     epoch: String,
     durability: Durability,
     claim: Arc<Claim>,
+    searches: Semaphore,
     /// With the last commit of messages.
     commits: Trouble,
     /// With reads.
@@ -61,19 +67,28 @@ impl Postgres {
         };
         let held = claim::first(database, company).await.map_err(|e| failed(&e))?;
         let epoch = schema::migrate(held.session()).await.map_err(|e| failed(&e))?;
-        let (claim, tasks, stop) = (Arc::<Claim>::default(), TaskTracker::new(), CancellationToken::new());
-        let stopped = stop.clone().cancelled_owned();
+        let shared = Arc::new(Shared {
+            database: database.clone(),
+            epoch,
+            durability,
+            claim: Arc::default(),
+            searches: Semaphore::new(SEARCHES),
+            commits: Trouble::default(),
+            reads: Trouble::default(),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        });
+        let Shared { claim, tasks, stop, .. } = &*shared;
         let keeping_up = upkeep::keep_up(database.clone(), retention);
+        let keeping = claim::keep(database.clone(), company, held, Arc::clone(claim));
+        let stopped = stop.clone().cancelled_owned();
         tasks.spawn(async move {
             tokio::select! {
-                () = keeping_up => {}
+                ((), ()) = async { tokio::join!(keeping, keeping_up) } => {}
                 () = stopped => {}
             }
         });
-        tasks.spawn(claim::keep(database.clone(), company, held, Arc::clone(&claim), stop.clone()));
-        let (commits, reads) = (Trouble::default(), Trouble::default());
-        let database = database.clone();
-        Ok(Self { shared: Arc::new(Shared { database, epoch, durability, claim, commits, reads, tasks, stop }) })
+        Ok(Self { shared })
     }
 
     pub(super) fn epoch(&self) -> &str {
@@ -100,6 +115,7 @@ impl Postgres {
     }
 
     pub(super) async fn search(&self, room: &RoomId, wanted: Wanted) -> Result<Found, HistoryError> {
+        let _permit = self.shared.searches.acquire().await.map_err(|_| HistoryError::Closed)?;
         self.read(async |session| search::search(session, room, &wanted).await).await
     }
 

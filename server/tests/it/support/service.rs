@@ -122,9 +122,14 @@ impl Kept {
 }
 
 /// The service, or `None` and why.
-#[expect(clippy::explicit_write, reason = "the harness shows nothing that a passing test has printed")]
 fn there_is(service: &Result<Service, String>) -> Option<&Service> {
-    service.as_ref().map_err(|why| writeln!(std::io::stderr(), "skipped: {why}").unwrap()).ok()
+    service.as_ref().map_err(|why| skipped(why)).ok()
+}
+
+/// Says aloud that a test is skipped, and why.
+#[expect(clippy::explicit_write, reason = "the harness shows nothing that a passing test has printed")]
+pub(crate) fn skipped(why: &str) {
+    writeln!(std::io::stderr(), "skipped: {why}").unwrap();
 }
 
 fn script(kind: &Kind) -> Command {
