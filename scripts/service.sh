@@ -91,12 +91,12 @@ finish() {
     end "$1"
 }
 
+# shellcheck disable=SC2034 # `unsynced` is for whoever sources this
 service() {
     local command=${1:-}
     dir=$target/$folder
     owner=
     quiet=
-    # shellcheck disable=SC2034 # for whoever sources this
     unsynced=
     shift || true
     while [ $# -gt 0 ]; do
@@ -104,7 +104,6 @@ service() {
             --dir) dir=${2:?--dir needs a folder}; shift 2 ;;
             --owner) owner=${2:?--owner needs a process id}; shift 2 ;;
             --quiet) quiet=yes; shift ;;
-            # shellcheck disable=SC2034
             --unsynced) unsynced=yes; shift ;;
             *) service_usage >&2; exit 2 ;;
         esac
