@@ -49,7 +49,18 @@ impl FromStr for Address {
         if !["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme)) {
             return Err(AddressError("does not begin with postgres://".to_owned()));
         }
+        // What a parser says about a mistake may quote what stands around it, as where a password holds a `?`.
+        let unreadable = || {
+            AddressError(
+                "cannot be read (in a password, write %40 for @, %2F for /, %3A for :, %3F for ?; of libpq's further settings \
+                 not all are known)"
+                    .to_owned(),
+            )
+        };
         let (place, query) = text.split_once('?').unwrap_or((text, ""));
+        if !place.contains('@') && query.contains('@') {
+            return Err(unreadable());
+        }
         let (mut mode, mut root, mut rest) = (None, None, Vec::new());
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
@@ -58,42 +69,39 @@ impl FromStr for Address {
                 Some(_) | None => rest.push(pair),
             }
         }
-        // What it says about a mistake may quote what stands around it, as where a password holds a `?`.
-        let unreadable = |_| {
-            AddressError(
-                "cannot be read (in a password, write %40 for @, %2F for /, %3A for :, %3F for ?; of libpq's further settings \
-                 not all are known)"
-                    .to_owned(),
-            )
-        };
-        let mut config: Config = format!("{place}?{}", rest.join("&")).parse().map_err(unreadable)?;
+        let mut config: Config = format!("{place}?{}", rest.join("&")).parse().map_err(|_| unreadable())?;
         if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(AddressError("names no host".to_owned()));
         }
         if config.get_user().is_none() {
             return Err(AddressError("names no user".to_owned()));
         }
-        let roots = match root.as_deref() {
-            None | Some("" | "system") => Roots::System,
-            Some(file) => Roots::File(file.into()),
-        };
-        let (encryption, trust) = match mode {
-            None | Some("allow" | "prefer") => (SslMode::Prefer, Trust::Any),
-            Some("disable") => (SslMode::Disable, Trust::Any),
-            Some("require") if roots == Roots::System => (SslMode::Require, Trust::Any),
-            Some("require" | "verify-ca") => (SslMode::Require, Trust::Signed(roots)),
-            Some("verify-full") => (SslMode::Require, Trust::Named(roots)),
-            Some(_) => {
-                return Err(AddressError(
-                    "has an sslmode that is none of disable, prefer, require, verify-ca and verify-full".to_owned(),
-                ));
-            }
-        };
+        let (encryption, trust) = trust(mode, root.as_deref())?;
         config.ssl_mode(encryption);
         // Of several hosts, as of one that fails over, the one that takes messages.
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         Ok(Self { config, trust })
     }
+}
+
+/// What libpq's `sslmode` and `sslrootcert` ask for.
+fn trust(mode: Option<&str>, root: Option<&str>) -> Result<(SslMode, Trust), AddressError> {
+    let roots = match root {
+        None | Some("" | "system") => Roots::System,
+        Some(file) => Roots::File(file.into()),
+    };
+    Ok(match mode {
+        None | Some("allow" | "prefer") => (SslMode::Prefer, Trust::Any),
+        Some("disable") => (SslMode::Disable, Trust::Any),
+        Some("require") if roots == Roots::System => (SslMode::Require, Trust::Any),
+        Some("require" | "verify-ca") => (SslMode::Require, Trust::Signed(roots)),
+        Some("verify-full") => (SslMode::Require, Trust::Named(roots)),
+        Some(_) => {
+            return Err(AddressError(
+                "has an sslmode that is none of disable, prefer, require, verify-ca and verify-full".to_owned(),
+            ));
+        }
+    })
 }
 
 /// Undoes `%XX`.
@@ -140,8 +148,8 @@ mod tests {
     #[test]
     fn an_address_shows_itself_without_the_password() {
         let address: Address = "postgres://duet:hunter2@db1,db2:6432/chat?sslmode=require".parse().unwrap();
-        assert_eq!(address.to_string(), "postgres://duet@db1:6432,db2:6432/chat");
-        assert_eq!(format!("{address:?}"), "Address(postgres://duet@db1:6432,db2:6432/chat)");
+        assert_eq!(address.to_string(), "postgres://duet@db1:5432,db2:6432/chat");
+        assert_eq!(format!("{address:?}"), "Address(postgres://duet@db1:5432,db2:6432/chat)");
     }
 
     #[test]
@@ -167,14 +175,14 @@ mod tests {
             ("", "does not begin with postgres://"),
             ("mysql://me:hunter2@localhost", "does not begin with postgres://"),
             ("postgres://me:hunter2@localhost:port", "cannot be read"),
-            ("postgres://me:hun?ter2@localhost", "cannot be read"),
+            ("postgres://me:hun?ter2@localhost?sslmode=require", "cannot be read"),
             ("postgres://me:hunter2@localhost/duet?tershunter2=1", "cannot be read"),
             ("postgres://localhost", "names no user"),
             ("postgres:///duet", "names no host"),
             ("postgres://me@localhost?sslmode=hunter2", "has an sslmode that is none of"),
             ("postgres://me@localhost?sslrootcert=%hunter2", "has a % that"),
         ] {
-            let error = text.parse::<Address>().unwrap_err().to_string();
+            let error = text.parse::<Address>().expect_err(text).to_string();
             assert!(error.starts_with(&format!("DATABASE_URL {reason}")), "{text}: {error}");
             assert!(error.contains("write it like postgres://") && !error.contains("hun"), "{error}");
         }

@@ -56,9 +56,6 @@ pub(super) async fn append(
     let lock_rooms = session.prepared(LOCK_ROOMS).await?;
     let known = session.prepared(KNOWN).await?;
     let hosts = session.prepared(HOSTS).await?;
-    let insert = session.prepared(INSERT).await?;
-    let move_heads = session.prepared(MOVE_HEADS).await?;
-
     let rooms: Vec<&str> = messages.iter().map(|it| it.room.as_str()).collect();
     let ids: Vec<&str> = messages.iter().map(|it| it.id.as_str()).collect();
     let names: Vec<&str> = rooms.iter().copied().collect::<BTreeSet<_>>().into_iter().collect();
@@ -75,16 +72,7 @@ pub(super) async fn append(
 
     let mut placing = Placing::new(&rooms, &known, &hosts)?;
     let placed = messages.iter().map(|incoming| placing.place(incoming)).collect::<Result<_, _>>()?;
-    let Columns { rooms, places, ids, senders, contents, times } = Columns::of(&placing.new);
-    let (moved, heads) = placing.heads();
-    let new: [Parameter<'_>; 6] = [&rooms, &places, &ids, &senders, &contents, &times];
-    let heads: [Parameter<'_>; 2] = [&moved, &heads];
-    tokio::try_join!(
-        biased;
-        session.execute(&insert, &new),
-        session.execute(&move_heads, &heads),
-        session.batch_execute("COMMIT"),
-    )?;
+    placing.write(session).await?;
     Ok(placed)
 }
 
@@ -150,6 +138,23 @@ impl Placing {
             message
         });
         Ok(Placed { room: room.clone(), message: Arc::clone(message), hosts: Arc::clone(&row.hosts) })
+    }
+
+    /// Writes what has been given places, and commits.
+    async fn write(&self, session: &Session) -> Result<(), DatabaseError> {
+        let insert = session.prepared(INSERT).await?;
+        let move_heads = session.prepared(MOVE_HEADS).await?;
+        let Columns { rooms, places, ids, senders, contents, times } = Columns::of(&self.new);
+        let (moved, heads) = self.heads();
+        let new: [Parameter<'_>; 6] = [&rooms, &places, &ids, &senders, &contents, &times];
+        let heads: [Parameter<'_>; 2] = [&moved, &heads];
+        tokio::try_join!(
+            biased;
+            session.execute(&insert, &new),
+            session.execute(&move_heads, &heads),
+            session.batch_execute("COMMIT"),
+        )?;
+        Ok(())
     }
 
     /// The rows of the rooms that have new messages, and their heads.
