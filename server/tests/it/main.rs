@@ -12,6 +12,7 @@
 mod backup;
 mod check;
 mod cluster;
+mod cluster_chaos;
 mod cluster_faults;
 mod contract;
 mod database;

@@ -201,6 +201,17 @@ impl Socket {
         .await
     }
 
+    /// The next text frame, or `None` when the connection has ended, in whichever way. Dropping the future loses none.
+    pub(crate) async fn text_or_gone(&mut self) -> Option<String> {
+        loop {
+            match self.0.next().await {
+                Some(Ok(Message::Text(text))) => return Some(text.to_string()),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+
     /// The next text frame that comes within `limit`, or `Err` when the server closes.
     pub(crate) async fn text_or_close_within(&mut self, limit: Duration) -> Result<String, ()> {
         let deadline = tokio::time::Instant::now() + limit;
