@@ -16,13 +16,13 @@ const EVERY: Duration = Duration::from_millis(300);
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Until everybody leaves. Straight to the server, so that no broken wire keeps the seat of one who has left.
-pub(crate) async fn run(people: Arc<People>) {
+/// At one node, until everybody leaves. Straight to the server, so that no broken wire keeps the seat of one who has left.
+pub(crate) async fn run(people: Arc<People>, node: usize) {
     let intrude = async {
         loop {
             for room in (0..people.rooms).map(Room) {
                 // What comes of it in the end tells the next try.
-                let _ = timeout(TIMEOUT, knock(&people, room)).await;
+                let _ = timeout(TIMEOUT, knock(&people, node, room)).await;
                 sleep(EVERY).await;
             }
         }
@@ -30,9 +30,9 @@ pub(crate) async fn run(people: Arc<People>) {
     let _: Option<()> = people.over.run_until_cancelled(intrude).await;
 }
 
-async fn knock(people: &People, room: Room) {
+async fn knock(people: &People, node: usize, room: Room) {
     let asked = people.recorder.now();
-    let Ok(mut socket) = connect(people.server_port, "mallory", room, "", true).await else { return };
+    let Ok(mut socket) = connect(people.ways[node].node, "mallory", room, "", true).await else { return };
     let (_reads, mut reads) = tokio::sync::watch::channel(true);
     let mut last = Instant::now();
     match next(&mut socket, &mut reads, &mut last).await {

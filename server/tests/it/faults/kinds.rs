@@ -8,6 +8,8 @@ use rand::{Rng, RngExt};
 use tokio::time::{sleep, timeout};
 
 use crate::faults::event::{At, Author, Listener};
+use crate::faults::node::Node;
+use crate::faults::nodes;
 use crate::faults::posting::Posting;
 use crate::faults::run::Plan;
 use crate::faults::world::{Broker, Carrier, World};
@@ -37,22 +39,31 @@ pub(crate) enum Kind {
     RefuseClients,
     StopReading,
     FillDisk,
+    KillIntake,
+    FreezeForLong,
+    RestartAll,
+    KillDatabase,
+    ResetDatabaseWire,
+    CutOffDatabase,
+    CutOffBroker,
+    CutOffBoth,
 }
 
 /// What a fault is done to. Two at once are done to two of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// The server, and the disk it needs to start.
+    /// A server, and the disk or the PostgreSQL that it needs to start.
     Server,
     Broker,
     BrokerWire,
     Clients,
-    /// Only by itself: what a queue holds of others when it is deleted nobody can bring back, so all must be well.
+    /// Only by itself: what a queue holds of others when it is deleted nobody can bring back, so all must be well; or
+    /// it touches everything.
     Alone,
 }
 
 /// Each kind with its name, what it is done to, and its weight.
-pub(crate) const KINDS: [(Kind, &str, Target, u32); 21] = [
+pub(crate) const KINDS: [(Kind, &str, Target, u32); 29] = [
     (Kind::KillServer, "server killed (kill -9) and started", Target::Server, 9),
     (Kind::StopServer, "server stopped (SIGTERM) and started", Target::Server, 4),
     (Kind::FreezeServer, "server frozen (SIGSTOP) for 0.5-5 s", Target::Server, 4),
@@ -74,6 +85,14 @@ pub(crate) const KINDS: [(Kind, &str, Target, u32); 21] = [
     (Kind::RefuseClients, "server refuses connections", Target::Clients, 5),
     (Kind::StopReading, "client stops reading while much is posted", Target::Clients, 4),
     (Kind::FillDisk, "disk of the history full", Target::Server, 4),
+    (Kind::KillIntake, "node of the intake killed (kill -9), started when another has taken over", Target::Server, 8),
+    (Kind::FreezeForLong, "node frozen (SIGSTOP) for longer than its lease", Target::Server, 4),
+    (Kind::RestartAll, "all nodes restarted, one after the other (SIGTERM)", Target::Alone, 4),
+    (Kind::KillDatabase, "PostgreSQL killed (kill -9) and started", Target::Server, 5),
+    (Kind::ResetDatabaseWire, "connections to PostgreSQL reset", Target::Server, 4),
+    (Kind::CutOffDatabase, "node cut off from PostgreSQL for 0.5-18 s", Target::Server, 5),
+    (Kind::CutOffBroker, "node cut off from RabbitMQ for 0.5-18 s", Target::BrokerWire, 4),
+    (Kind::CutOffBoth, "node cut off from both for 0.5-18 s", Target::Alone, 4),
 ];
 
 /// Messages that are posted while somebody does not read, and their size: more than the queue of a connection holds,
@@ -101,12 +120,30 @@ impl Kind {
         KINDS.iter().find(|row| row.0 == self).unwrap()
     }
 
+    /// Whether it takes several nodes, and the PostgreSQL that they share.
+    pub(crate) fn is_of_nodes(self) -> bool {
+        matches!(
+            self,
+            Self::KillIntake
+                | Self::FreezeForLong
+                | Self::RestartAll
+                | Self::KillDatabase
+                | Self::ResetDatabaseWire
+                | Self::CutOffDatabase
+                | Self::CutOffBroker
+                | Self::CutOffBoth
+        )
+    }
+
     /// Whether it can be done there.
     pub(crate) fn is_of(self, plan: &Plan, can_fill_disk: bool) -> bool {
         let carrier = plan.carrier;
         match self {
+            _ if self.is_of_nodes() => plan.nodes > 1,
+            // What other nodes have published comes back in whatever order they bring it.
+            Self::DeleteQueue if plan.nodes > 1 => false,
             Self::KillServer | Self::StopServer => !plan.server_lives,
-            Self::FillDisk => can_fill_disk && !plan.server_lives,
+            Self::FillDisk => can_fill_disk && !plan.server_lives && plan.nodes == 1,
             Self::HalfOpenClient => plan.length > 3 * HALF_OPEN_LIMIT,
             Self::KillBroker | Self::StopBroker | Self::FreezeBroker | Self::BlockBroker | Self::DeleteQueue => {
                 carrier == Carrier::RabbitMq
@@ -118,22 +155,26 @@ impl Kind {
     /// Breaks it, and takes the cause away again. The moment is that in which the cause was gone.
     pub(crate) async fn inject(self, world: &Arc<World>, rng: &mut StdRng) -> Result<At, String> {
         world.recorder.fault(format!("{} ...", self.name()));
+        if self.is_of_nodes() {
+            return nodes::inject(self, world, rng).await;
+        }
+        let node = world.some_node(rng);
         let mut seconds = |from, to| world.seconds(rng, from, to);
         match self {
             Self::KillServer => {
-                world.end_server("KILL").await?;
+                world.end_server(node, "KILL").await?;
                 sleep(seconds(0.0, 0.8)).await;
-                world.start_server().await
+                world.start_server(node).await
             }
             Self::StopServer => {
-                world.end_server("TERM").await?;
+                world.end_server(node, "TERM").await?;
                 sleep(seconds(0.0, 0.5)).await;
-                world.start_server().await
+                world.start_server(node).await
             }
             Self::FreezeServer => {
-                world.signal_server("STOP").await;
+                node.signal("STOP").await;
                 sleep(seconds(0.5, 5.0)).await;
-                world.signal_server("CONT").await;
+                node.signal("CONT").await;
                 Ok(healed(world, self))
             }
             Self::FillDisk => fill_disk(world, seconds(0.3, 2.0)).await,
@@ -159,7 +200,7 @@ impl Kind {
                 Ok(world.mark())
             }
             Self::RefuseClients => {
-                let mut near = world.near.lock().await;
+                let mut near = node.near.lock().await;
                 near.down().await;
                 sleep(seconds(0.3, 1.5)).await;
                 near.up();
@@ -167,13 +208,13 @@ impl Kind {
             }
             Self::StopReading => stop_reading(world, rng).await,
             _ => match &world.broker {
-                Some(broker) => self.inject_into(broker, world, rng).await,
+                Some(broker) => self.inject_into(broker, node, world, rng).await,
                 None => Err("there is no RabbitMQ to break".to_owned()),
             },
         }
     }
 
-    async fn inject_into(self, broker: &Broker, world: &World, rng: &mut StdRng) -> Result<At, String> {
+    async fn inject_into(self, broker: &Broker, node: &Node, world: &World, rng: &mut StdRng) -> Result<At, String> {
         let mut seconds = |from, to| world.seconds(rng, from, to);
         match self {
             Self::KillBroker | Self::StopBroker => {
@@ -199,22 +240,19 @@ impl Kind {
             }
             Self::DeleteQueue => return delete_queue(broker, world).await,
             Self::RefuseBroker => {
-                let mut far = broker.far.lock().await;
-                far.down().await;
-                sleep(seconds(0.3, 2.0)).await;
-                far.up();
+                node.refuse_broker(seconds(0.3, 2.0)).await;
             }
-            Self::CutBrokerWire => broker.far.lock().await.all(Fate::Cut),
-            Self::HalfCloseBrokerWire => broker.far.lock().await.all(Fate::HalfClosed),
+            Self::CutBrokerWire => node.far(Fate::Cut).await,
+            Self::HalfCloseBrokerWire => node.far(Fate::HalfClosed).await,
             Self::StallBrokerWire => {
-                broker.far.lock().await.freeze();
+                node.far(Fate::Frozen).await;
                 sleep(seconds(0.5, 7.0)).await;
-                broker.far.lock().await.thaw();
+                node.far(Fate::Flows).await;
             }
             Self::SlowBrokerWire => {
-                broker.far.lock().await.all(Fate::Slow(seconds(0.002, 0.05)));
+                node.far(Fate::Slow(seconds(0.002, 0.05))).await;
                 sleep(seconds(1.0, 3.0)).await;
-                broker.far.lock().await.thaw();
+                node.far(Fate::Flows).await;
             }
             _ => return Err(format!("{self:?} is nothing to do to RabbitMQ")),
         }
@@ -222,7 +260,7 @@ impl Kind {
     }
 }
 
-fn healed(world: &World, kind: Kind) -> At {
+pub(crate) fn healed(world: &World, kind: Kind) -> At {
     world.recorder.fault(format!("{}: over", kind.name()));
     world.mark()
 }
@@ -230,16 +268,18 @@ fn healed(world: &World, kind: Kind) -> At {
 /// Decides for some connections of clients; those that are to stay half open do so.
 async fn clients(world: &World, fate: Fate, mut chosen: impl FnMut() -> bool) {
     let held: Vec<u16> = world.half_open.lock().unwrap().keys().copied().collect();
-    world.near.lock().await.some(fate, |port| !held.contains(&port) && chosen());
+    for node in &world.nodes {
+        node.near.lock().await.some(fate, |port| !held.contains(&port) && chosen());
+    }
 }
 
 /// Lets a connection hang for good, and does not wait: that somebody else finds it is seen in the background.
 async fn half_open(world: &Arc<World>, rng: &mut StdRng) {
     let chosen = rng.random::<u32>() as usize;
     let Some(listener) = world.connected(|count| chosen % count) else { return };
-    let port = world.people.port_of(listener);
+    let (port, node) = (world.people.port_of(listener), world.people.node_of(listener));
     world.half_open.lock().unwrap().insert(port, listener);
-    world.near.lock().await.some(Fate::Frozen, |of| of == port);
+    world.nodes[node].near.lock().await.some(Fate::Frozen, |of| of == port);
     world.recorder.fault(format!("{listener} is half open"));
     let world = Arc::clone(world);
     tokio::spawn(async move {
@@ -255,7 +295,7 @@ async fn half_open(world: &Arc<World>, rng: &mut StdRng) {
         }
         // The server has to find its side by itself, too.
         let _ = timeout(HALF_OPEN_LIMIT, world.people.over.cancelled()).await;
-        world.near.lock().await.some(Fate::Cut, |of| of == port);
+        world.nodes[node].near.lock().await.some(Fate::Cut, |of| of == port);
         world.half_open.lock().unwrap().remove(&port);
     });
 }
@@ -281,8 +321,9 @@ async fn post_burst(world: &World, listener: Listener) {
 
 async fn fill_disk(world: &World, length: Duration) -> Result<At, String> {
     if world.disk.log_bytes() > LONG_LOG_BYTES {
-        world.end_server("TERM").await?;
-        world.start_server().await?;
+        let node = &world.nodes[0];
+        world.end_server(node, "TERM").await?;
+        world.start_server(node).await?;
         world.recover(world.mark()).await?;
     }
     world.disk.fill()?;

@@ -59,7 +59,8 @@ impl Listening {
             };
             let is_duet = self.listener.role() != Role::Plain;
             let (room, user) = (self.listener.room(), self.listener.user().name());
-            if let Ok(socket) = connect(self.people.port, user, room, &query, is_duet).await {
+            let way = self.people.ways[self.people.node_of(self.listener)];
+            if let Ok(socket) = connect(way.wire, user, room, &query, is_duet).await {
                 self.people.is_at(self.listener, socket.get_ref().local_addr().map_or(0, |address| address.port()));
                 let why = match self.listener.role() {
                     Role::Duet(_) => self.converse(socket, asked).await,
@@ -68,6 +69,7 @@ impl Listening {
                 self.people.is_at(self.listener, 0);
                 self.people.recorder.note(Event::Left(self.listener, why));
             }
+            self.people.moves(self.listener);
             back_off().await;
         }
     }

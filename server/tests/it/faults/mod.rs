@@ -14,6 +14,8 @@ mod http;
 mod intruding;
 mod kinds;
 mod listening;
+mod node;
+mod nodes;
 mod people;
 mod posting;
 mod producing;
@@ -40,6 +42,7 @@ fn short(seed: u64, faults: usize) -> Plan {
     Plan {
         seed,
         carrier: if seed.is_multiple_of(2) { Carrier::RabbitMq } else { Carrier::Embedded },
+        nodes: 1,
         rooms: 3,
         rate: 120,
         longest_pause: 0.3,
@@ -51,15 +54,21 @@ fn short(seed: u64, faults: usize) -> Plan {
     }
 }
 
+/// The same of several nodes, with whatever only they know first; what lasts longer than a lease takes its time.
+fn short_of_nodes(seed: u64, faults: usize) -> Plan {
+    Plan { carrier: Carrier::RabbitMq, nodes: 3, length: Duration::from_secs(150), ..short(seed, faults) }
+}
+
 #[track_caller]
 fn check(seed: u64, outcome: &Outcome) {
     if !outcome.violations.is_empty() {
         let stories: Vec<_> = outcome.violations.iter().map(|(_, story)| story.as_str()).collect();
         panic!(
-            "seed {seed}, after {} faults:\n{}\nthe same faults again: DUET_SOAK_SEED={seed} DUET_SOAK_FAULTS={} cargo \
-             test -p server --test it faults::soak -- --exact",
+            "seed {seed}, after {} faults:\n{}\nthe same faults again: DUET_SOAK_NODES={} DUET_SOAK_SEED={seed} \
+             DUET_SOAK_FAULTS={} cargo test -p server --test it faults::soak -- --exact",
             outcome.faults,
             stories.join("\n"),
+            outcome.nodes,
             outcome.faults.max(1)
         );
     }
@@ -77,6 +86,13 @@ async fn nothing_accepted_is_lost_whatever_fails_around_rabbitmq() {
     let _turn = TURN.lock().await;
     let Some(outcome) = run(&short(2, 20), &Progress::of(None)).await else { return };
     check(2, &outcome);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_accepted_is_lost_whatever_fails_around_three_nodes() {
+    let _turn = TURN.lock().await;
+    let Some(outcome) = run(&short_of_nodes(3, 8), &Progress::of(None)).await else { return };
+    check(3, &outcome);
 }
 
 /// A long run, as the environment says; see scripts/soak. Without it a short one, with a seed of its own.

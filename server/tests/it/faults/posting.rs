@@ -22,6 +22,8 @@ pub(crate) struct Posting {
     room: Room,
     author: Author,
     head: String,
+    /// The node it posts to.
+    node: usize,
     /// Absent after a failure.
     http: Option<Http>,
 }
@@ -32,7 +34,8 @@ impl Posting {
         if let Some(user) = author.sender() {
             head += &format!("authorization: Bearer {}\r\nprefer: handling=strict\r\n", token(user.name(), room));
         }
-        Self { people, room, author, head, http: None }
+        let node = rand::random_range(0..people.ways.len());
+        Self { people, room, author, head, node, http: None }
     }
 
     /// One every so often, until nobody is to post any more.
@@ -53,6 +56,7 @@ impl Posting {
         let body = json!({ "room_id": room_name(self.room), "content": content(number, bytes) }).to_string();
         while !self.attempt(number, &body).await {
             self.people.recorder.note(Event::Unanswered(number));
+            self.go_elsewhere();
             back_off().await;
             if self.author == Author::Outside || self.people.over.is_cancelled() {
                 return;
@@ -62,12 +66,19 @@ impl Posting {
         self.people.recorder.note(Event::Accepted(number));
     }
 
+    fn go_elsewhere(&mut self) {
+        let node = self.people.another(self.node);
+        if node != self.node {
+            (self.node, self.http) = (node, None);
+        }
+    }
+
     async fn attempt(&mut self, number: Number, body: &str) -> bool {
         let mut head = self.head.clone();
         if self.author != Author::Outside {
             head += &format!("idempotency-key: {}\r\n", key(number));
         }
-        let (port, http) = (self.people.port, self.http.take());
+        let (port, http) = (self.people.ways[self.node].wire, self.http.take());
         let exchange = async {
             let mut http = match http {
                 Some(http) => http,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::faults::checker::Wrong;
-use crate::faults::kinds::KINDS;
+use crate::faults::kinds::{KINDS, Kind};
 use crate::faults::run::{Outcome, TWO};
 use crate::faults::world::{Life, Recovery};
 
@@ -33,6 +33,7 @@ pub(crate) fn markdown(seed: u64, outcomes: &[Outcome]) -> String {
         messages(outcomes),
         recoveries(outcomes)
     );
+    text += &slowest(outcomes);
     text += &memory(outcomes);
     text
 }
@@ -63,12 +64,31 @@ fn recoveries(outcomes: &[Outcome]) -> String {
         .to_owned();
     for name in KINDS.iter().map(|row| row.1).chain([TWO]) {
         let of_kind: Vec<_> = outcomes.iter().filter_map(|o| o.recoveries.get(name)).flatten().collect();
+        if of_kind.is_empty() {
+            continue;
+        }
         let measured: Vec<Recovery> = of_kind.iter().filter_map(|recovery| **recovery).collect();
         let first = spread(measured.iter().map(|recovery| recovery.first).collect());
         let all = spread(measured.iter().map(|recovery| recovery.all).collect());
         text += &format!("| {name} | {} | {first} | {all} |\n", of_kind.len());
     }
     text
+}
+
+/// Of those faults that are measured from their beginning.
+fn slowest(outcomes: &[Outcome]) -> String {
+    let mut text = String::new();
+    for kind in [Kind::KillIntake, Kind::RestartAll] {
+        let of_kind = outcomes.iter().filter_map(|o| o.recoveries.get(kind.name())).flatten().flatten();
+        let times: Vec<Duration> = of_kind.map(|recovery| recovery.slowest).collect();
+        if !times.is_empty() {
+            text += &format!("| {} | {} |\n", kind.name(), spread(times));
+        }
+    }
+    if text.is_empty() {
+        return text;
+    }
+    format!("\n| meanwhile | slowest message, from its first post to a client: median, worst |\n| --- | ---: |\n{text}")
 }
 
 fn spread(mut times: Vec<Duration>) -> String {

@@ -25,6 +25,8 @@ use crate::faults::world::{Carrier, Life, Recovery, World};
 pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) carrier: Carrier,
+    /// How many servers; several share a RabbitMQ and a PostgreSQL.
+    pub(crate) nodes: usize,
     pub(crate) rooms: u16,
     /// Messages a second, of all authors, while all is well.
     pub(crate) rate: u32,
@@ -44,6 +46,7 @@ pub(crate) struct Plan {
 /// What came of it.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
+    pub(crate) nodes: usize,
     pub(crate) faults: usize,
     pub(crate) recoveries: BTreeMap<&'static str, Vec<Option<Recovery>>>,
     pub(crate) posted: usize,
@@ -68,10 +71,10 @@ const PRODUCERS: u16 = 4;
 /// Every so often two faults overlap.
 const TWO_OF: f64 = 0.2;
 
-/// Runs it. `None`, aloud, where there is no RabbitMQ and one is needed.
+/// Runs it. `None`, aloud, where there is no RabbitMQ or no PostgreSQL and one is needed.
 pub(crate) async fn run(plan: &Plan, progress: &Progress) -> Option<Outcome> {
     let world = Arc::new(World::start(plan).await?);
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome { nodes: plan.nodes, ..Outcome::default() };
     let listeners = start_listeners(&world);
     let everybody_is_there = async {
         while !world.recorder.with(|checker, _| checker.is_everybody_there()) {
@@ -95,7 +98,7 @@ pub(crate) async fn run(plan: &Plan, progress: &Progress) -> Option<Outcome> {
     world.people.over.cancel();
     listeners.join_all().await;
     watching.abort();
-    if let Err(what) = world.end_server("TERM").await {
+    if let Err(what) = world.end_all().await {
         world.recorder.with(|checker, now| checker.unwell(now, what));
     }
     outcome.length = began.elapsed();
@@ -109,14 +112,16 @@ pub(crate) async fn run(plan: &Plan, progress: &Progress) -> Option<Outcome> {
     Some(outcome)
 }
 
-/// All who listen, and third users.
+/// All who listen, and third users at every node.
 fn start_listeners(world: &World) -> JoinSet<()> {
     let people = &world.people;
     let mut listeners = JoinSet::new();
     for listener in people.listeners() {
         listeners.spawn(Listening::new(Arc::clone(people), listener).run());
     }
-    listeners.spawn(intruding::run(Arc::clone(people)));
+    for node in 0..people.ways.len() {
+        listeners.spawn(intruding::run(Arc::clone(people), node));
+    }
     listeners
 }
 
@@ -146,7 +151,7 @@ fn start_load(world: &World, plan: &Plan) -> JoinSet<()> {
     load
 }
 
-/// Looks at the server's memory every second.
+/// Looks at the memory of the servers every second.
 async fn watch(world: Arc<World>) {
     loop {
         sleep(Duration::from_secs(1)).await;
@@ -167,6 +172,7 @@ async fn break_things(
     // Each once before any comes again.
     let mut first = kinds.clone();
     first.shuffle(&mut rng);
+    first.sort_by_key(|kind| kind.is_of_nodes());
     let end = Instant::now() + plan.length;
     loop {
         let pause = Duration::from_secs_f64(rng.random_range(0.1..plan.longest_pause));

@@ -7,11 +7,14 @@ use crate::faults::progress::Progress;
 use crate::faults::report::markdown;
 use crate::faults::run::{Outcome, Plan, run};
 use crate::faults::world::Carrier;
-use crate::faults::{check, short};
+use crate::faults::{check, short, short_of_nodes};
 
 /// What part of the time each world gets, and whether the server lives through all of it.
 const WORLDS: [(Carrier, f64, bool); 3] =
     [(Carrier::RabbitMq, 0.5, false), (Carrier::Embedded, 0.2, false), (Carrier::RabbitMq, 0.3, true)];
+
+/// The worlds of a long run of several nodes.
+const WORLDS_OF_NODES: [(Carrier, f64, bool); 1] = [(Carrier::RabbitMq, 1.0, false)];
 
 /// Lines between which the table stands in docs/faults.md.
 const BEGIN: &str = "<!-- the last soak -->\n";
@@ -26,9 +29,12 @@ fn setting<T: std::str::FromStr>(name: &str) -> Option<T> {
 pub(crate) async fn soak() {
     let seed = setting("SEED").unwrap_or_else(|| u64::from(rand::random::<u32>()));
     let minutes: Option<f64> = setting("MINUTES");
+    let nodes = setting("NODES").unwrap_or(1);
     let Some(minutes) = minutes else {
         say(&format!("fault suite: seed {seed}"));
-        if let Some(outcome) = run(&short(seed, setting("FAULTS").unwrap_or(6)), &Progress::of(None)).await {
+        let faults = setting("FAULTS").unwrap_or(6);
+        let plan = if nodes > 1 { Plan { nodes, ..short_of_nodes(seed, faults) } } else { short(seed, faults) };
+        if let Some(outcome) = run(&plan, &Progress::of(None)).await {
             check(seed, &outcome);
         }
         return;
@@ -37,7 +43,8 @@ pub(crate) async fn soak() {
     say(&format!("seed {seed}, {minutes} minutes"));
     let progress = Progress::of(Some(length));
     let mut outcomes: Vec<Outcome> = Vec::new();
-    for (number, (carrier, part, server_lives)) in (0..).zip(WORLDS) {
+    let worlds = if nodes > 1 { &WORLDS_OF_NODES[..] } else { &WORLDS };
+    for (number, (carrier, part, server_lives)) in (0..).zip(worlds.iter().copied()) {
         // An absent limit is never reached, so that the time ends the run.
         let part_of = |limit: Option<usize>| limit.map_or(usize::MAX, |limit| (limit as f64 * part).ceil() as usize);
         let (faults, messages): (Option<usize>, Option<usize>) = (setting("FAULTS"), setting("MESSAGES"));
@@ -45,6 +52,7 @@ pub(crate) async fn soak() {
         let plan = Plan {
             seed: seed + number,
             carrier,
+            nodes,
             rooms: 12,
             rate: setting("RATE").unwrap_or(1500),
             longest_pause: 1.5,
@@ -54,7 +62,7 @@ pub(crate) async fn soak() {
             faults: part_of(faults.or(limited.then_some(0))),
             messages: part_of(messages.or(limited.then_some(0))),
         };
-        let outcome = run(&plan, &progress).await.expect("a soak needs RabbitMQ");
+        let outcome = run(&plan, &progress).await.expect("a soak needs RabbitMQ, and with several nodes PostgreSQL");
         for (_, story) in &outcome.violations {
             say(&format!("\nin world {number} (seed {}, {carrier:?}):\n{story}", plan.seed));
         }

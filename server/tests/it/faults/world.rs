@@ -1,26 +1,26 @@
 //! The processes and wires of a run: a server, perhaps a RabbitMQ, a relay before each, and a disk.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rand::RngExt;
 use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use crate::faults::disk::Disk;
 use crate::faults::event::{At, Listener, Role};
-use crate::faults::http::Http;
+use crate::faults::node::Node;
 use crate::faults::people::People;
 use crate::faults::recorder::Recorder;
 use crate::faults::run::Plan;
+use crate::support::postgres;
 use crate::support::process::Process;
-use crate::support::rabbitmq::{Vhost, Victim, victim_of_the_fault_suite};
-use crate::support::relay::Relay;
-use crate::support::server::SECRET;
+use crate::support::rabbitmq::{self, Vhost};
 
 /// How long a server may take to start, to stop, and everything to be well again.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -39,11 +39,9 @@ pub(crate) enum Carrier {
 pub(crate) struct World {
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) people: Arc<People>,
-    /// Taken for as long as it is being broken.
-    server: tokio::sync::Mutex<Option<Process>>,
-    arguments: Vec<String>,
-    pub(crate) near: tokio::sync::Mutex<Relay>,
+    pub(crate) nodes: Vec<Node>,
     pub(crate) broker: Option<Broker>,
+    pub(crate) base: Option<Base>,
     pub(crate) disk: Disk,
     /// How long something is broken, in seconds, at the most.
     longest_fault: f64,
@@ -52,12 +50,18 @@ pub(crate) struct World {
     pub(crate) lives: Mutex<Vec<Life>>,
 }
 
-/// A RabbitMQ and the wire to it.
+/// A RabbitMQ.
 #[derive(Debug)]
 pub(crate) struct Broker {
     pub(crate) vhost: Vhost,
-    pub(crate) victim: Victim,
-    pub(crate) far: tokio::sync::Mutex<Relay>,
+    pub(crate) victim: rabbitmq::Victim,
+}
+
+/// A PostgreSQL.
+#[derive(Debug)]
+pub(crate) struct Base {
+    pub(crate) database: postgres::Database,
+    pub(crate) victim: postgres::Victim,
 }
 
 /// A server from its start to its end.
@@ -65,6 +69,7 @@ pub(crate) struct Broker {
 pub(crate) struct Life {
     began: Instant,
     pid: u32,
+    is_over: bool,
     /// Its memory (RSS): after how long, in seconds, and how much, in KiB.
     pub(crate) memory: Vec<(f64, u64)>,
 }
@@ -76,44 +81,47 @@ pub(crate) struct Recovery {
     pub(crate) first: Duration,
     /// To the last listener that was sent such a message.
     pub(crate) all: Duration,
+    /// The longest that any such message took from its first post to a listener.
+    pub(crate) slowest: Duration,
 }
 
 impl World {
-    /// Starts all of it. `None`, aloud, where there is no RabbitMQ and one is needed.
+    /// Starts all of it. `None`, aloud, where there is no RabbitMQ or no PostgreSQL and one is needed.
     pub(crate) async fn start(plan: &Plan) -> Option<Self> {
-        let rooms = plan.rooms;
-        let mut broker = None;
-        if plan.carrier == Carrier::RabbitMq {
-            let victim = victim_of_the_fault_suite().await?;
-            let vhost = victim.vhost().await;
-            let mut far = Relay::to(vhost.port());
-            far.up();
-            broker = Some(Broker { vhost, victim, far: tokio::sync::Mutex::new(far) });
-        }
-        let server_port = free_port();
-        let mut near = Relay::to(server_port);
-        near.up();
-        let mut arguments = vec!["--secret-key".to_owned(), SECRET.to_owned()];
-        if let Some(broker) = &broker {
-            let port = broker.far.lock().await.port();
-            arguments.extend(["--amqp-url".to_owned(), broker.vhost.url_by(port)]);
-        }
-        let recorder = Arc::new(Recorder::new(rooms));
-        let people = Arc::new(People::new(Arc::clone(&recorder), rooms, near.port(), server_port));
-        let world = Self {
-            recorder,
-            people,
-            server: tokio::sync::Mutex::new(None),
-            arguments,
-            near: tokio::sync::Mutex::new(near),
-            broker,
-            disk: Disk::new(),
-            longest_fault: plan.longest_fault,
-            half_open: Mutex::default(),
-            lives: Mutex::default(),
+        let broker = match plan.carrier {
+            Carrier::Embedded => None,
+            Carrier::RabbitMq => Some(Broker::there_is().await?),
         };
-        world.start_server().await.expect("the server does not start");
+        let base = if plan.nodes > 1 { Some(Base::there_is().await?) } else { None };
+        let disk = Disk::new();
+        let nodes: Vec<_> = (0..plan.nodes)
+            .map(|number| Node::new(number, plan, disk.path(), broker.as_ref(), base.as_ref()))
+            .collect();
+        let recorder = Arc::new(Recorder::new(plan.rooms));
+        let ways = nodes.iter().map(|node| node.way).collect();
+        let people = Arc::new(People::new(Arc::clone(&recorder), plan.rooms, ways));
+        let longest_fault = plan.longest_fault;
+        let (half_open, lives) = (Mutex::default(), Mutex::default());
+        let world = Self { recorder, people, nodes, broker, base, disk, longest_fault, half_open, lives };
+        for node in &world.nodes {
+            world.start_server(node).await.expect("the server does not start");
+        }
         Some(world)
+    }
+
+    /// A node by chance.
+    pub(crate) fn some_node(&self, rng: &mut StdRng) -> &Node {
+        self.nodes.choose(rng).expect("there is a node")
+    }
+
+    /// The node that takes messages out of the queue, or any while there is none.
+    pub(crate) async fn intake(&self) -> &Node {
+        for node in &self.nodes {
+            if node.has_intake().await {
+                return node;
+            }
+        }
+        &self.nodes[0]
     }
 
     /// A length between two, in seconds, and not longer than is wanted here.
@@ -129,48 +137,46 @@ impl World {
         })
     }
 
-    /// Starts the server and waits until it listens. The moment is that of its start.
-    pub(crate) async fn start_server(&self) -> Result<At, String> {
-        let mut server = self.server.lock().await;
-        self.recorder.fault("the server is started");
+    /// Starts a server and waits until it listens. The moment is that of its start.
+    pub(crate) async fn start_server(&self, node: &Node) -> Result<At, String> {
+        self.recorder.fault(format!("{node} is started"));
         let began = self.mark();
-        let listen = format!("127.0.0.1:{}", self.people.server_port);
-        let (path, arguments) = (self.disk.path().to_owned(), self.arguments.clone());
-        let process = tokio::task::spawn_blocking(move || {
-            let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
-            Process::spawn(&listen, &path, &arguments).listening(START_LIMIT)
-        });
-        let process = process.await.unwrap().map_err(|said| format!("the server does not start: {said}"))?;
-        self.lives.lock().unwrap().push(Life { began: Instant::now(), pid: process.id(), memory: Vec::new() });
-        *server = Some(process);
+        self.start_meanwhile(node).await?;
         Ok(began)
     }
 
-    /// Ends the server by a signal, and says what is wrong with how it ended.
-    pub(crate) async fn end_server(&self, signal: &'static str) -> Result<(), String> {
+    /// Starts a server, while recovery is measured from an earlier moment.
+    pub(crate) async fn start_meanwhile(&self, node: &Node) -> Result<(), String> {
+        let pid = node.start(START_LIMIT).await.map_err(|said| format!("{node} does not start: {said}"))?;
+        self.lives.lock().unwrap().push(Life { began: Instant::now(), pid, is_over: false, memory: Vec::new() });
+        Ok(())
+    }
+
+    /// Ends a server by a signal, and says what is wrong with how it ended.
+    pub(crate) async fn end_server(&self, node: &Node, signal: &'static str) -> Result<(), String> {
         self.look_at_memory();
-        let Some(mut process) = self.server.lock().await.take() else { return Ok(()) };
-        self.recorder.fault(format!("the server is sent SIG{signal}"));
-        let (status, log) = tokio::task::spawn_blocking(move || {
-            process.signal(signal);
-            (process.wait(STOP_LIMIT), process.log())
-        })
-        .await
-        .map_err(|_| format!("the server did not end within {STOP_LIMIT:?} of SIG{signal}"))?;
-        self.recorder.fault("the server has ended");
+        let Some((process, said)) = node.take().await else { return Ok(()) };
+        let pid = process.id();
+        self.recorder.fault(format!("{node} is sent SIG{signal}"));
+        let (status, log) = tokio::task::spawn_blocking(move || end(process, signal, said))
+            .await
+            .map_err(|_| format!("{node} did not end within {STOP_LIMIT:?} of SIG{signal}"))?;
+        self.lives.lock().unwrap().iter_mut().filter(|life| life.pid == pid).for_each(|life| life.is_over = true);
+        self.recorder.fault(format!("{node} has ended"));
         if let Some(panic) = log.iter().find(|line| line.contains("panicked")) {
-            return Err(format!("the server panicked: {panic}"));
+            return Err(format!("{node} panicked: {panic}"));
         }
         if signal == "TERM" && !status.success() {
-            return Err(format!("the server was stopped and ended with {status}: {}", log.join("\n")));
+            return Err(format!("{node} was stopped and ended with {status}: {}", log.join("\n")));
         }
         Ok(())
     }
 
-    pub(crate) async fn signal_server(&self, signal: &str) {
-        if let Some(process) = &*self.server.lock().await {
-            process.signal(signal);
+    pub(crate) async fn end_all(&self) -> Result<(), String> {
+        for node in &self.nodes {
+            self.end_server(node, "TERM").await?;
         }
+        Ok(())
     }
 
     /// Waits until messages posted since the last [`World::mark`] get to everybody.
@@ -183,11 +189,14 @@ impl World {
                 let all = self.recorder.now();
                 if self.is_ready().await {
                     let took = |at: At| Duration::from_micros(at.0.saturating_sub(since.0));
-                    return Ok(Recovery { first: took(first), all: took(all) });
+                    let slowest = self.recorder.with(|checker, _| checker.slowest());
+                    return Ok(Recovery { first: took(first), all: took(all), slowest });
                 }
             }
-            if self.server.lock().await.as_mut().is_none_or(Process::has_ended) {
-                return Err("the server has ended by itself".to_owned());
+            for node in &self.nodes {
+                if node.has_ended().await {
+                    return Err(format!("{node} has ended by itself"));
+                }
             }
             if Instant::now() > deadline {
                 let waiting: Vec<_> = waiting.iter().map(ToString::to_string).collect();
@@ -201,13 +210,25 @@ impl World {
         }
     }
 
-    /// Whether the server says that it is ready.
-    pub(crate) async fn is_ready(&self) -> bool {
-        let ask = async {
-            let mut http = Http::connect(self.people.server_port).await?;
-            http.request("GET /readyz HTTP/1.1\r\n", "").await
+    /// Waits until somebody was sent a message that was posted since the last [`World::mark`].
+    pub(crate) async fn until_somebody_hears(&self) -> Result<(), String> {
+        let heard = async {
+            while self.recorder.with(|checker, _| checker.fresh().0).is_none() {
+                sleep(Duration::from_millis(5)).await;
+            }
         };
-        matches!(tokio::time::timeout(Duration::from_secs(2), ask).await, Ok(Ok(200)))
+        let heard = tokio::time::timeout(RECOVERY_LIMIT, heard).await;
+        heard.map_err(|_| format!("nobody was sent a new message within {RECOVERY_LIMIT:?}"))
+    }
+
+    /// Whether every server says that it is ready.
+    pub(crate) async fn is_ready(&self) -> bool {
+        for node in &self.nodes {
+            if !node.is_ready().await {
+                return false;
+            }
+        }
+        true
     }
 
     fn is_half_open(&self, listener: Listener) -> bool {
@@ -225,9 +246,9 @@ impl World {
         (!those.is_empty()).then(|| those[choose(those.len())])
     }
 
-    /// Takes down how much memory the server has now.
+    /// Takes down how much memory the servers have now.
     pub(crate) fn look_at_memory(&self) {
-        if let Some(life) = self.lives.lock().unwrap().last_mut() {
+        for life in self.lives.lock().unwrap().iter_mut().filter(|life| !life.is_over) {
             let status = std::fs::read_to_string(format!("/proc/{}/status", life.pid)).unwrap_or_default();
             let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next());
             if let Some(kib) = resident.and_then(|kib| kib.parse().ok()) {
@@ -237,7 +258,27 @@ impl World {
     }
 }
 
+/// Ends it, and gives how it ended and all it has logged.
+fn end(mut process: Process, signal: &str, mut said: Vec<String>) -> (std::process::ExitStatus, Vec<String>) {
+    process.signal(signal);
+    let status = process.wait(STOP_LIMIT);
+    said.extend(process.log());
+    (status, said)
+}
+
+impl Base {
+    async fn there_is() -> Option<Self> {
+        let victim = postgres::victim_of_the_fault_suite().await?;
+        Some(Self { database: victim.database().await, victim })
+    }
+}
+
 impl Broker {
+    async fn there_is() -> Option<Self> {
+        let victim = rabbitmq::victim_of_the_fault_suite().await?;
+        Some(Self { vhost: victim.vhost().await, victim })
+    }
+
     /// Starts the broker again. The moment is that in which it answers the first AMQP client.
     pub(crate) async fn start(&self, world: &World) -> At {
         let answers = async {
@@ -260,15 +301,4 @@ async fn answers_amqp(port: u16) -> bool {
         stream.read_exact(&mut first).await
     };
     matches!(tokio::time::timeout(Duration::from_secs(1), ask).await, Ok(Ok(_)))
-}
-
-/// A port for a server that comes and goes: below those that the system gives to outgoing connections, so that none of
-/// them takes it meanwhile.
-fn free_port() -> u16 {
-    loop {
-        let port = rand::random_range(20_000..32_000);
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
 }

@@ -44,6 +44,13 @@ pub(crate) async fn victim() -> Option<Victim> {
     Some(Victim { service, _turn: turn })
 }
 
+/// The PostgreSQL of the fault suite, which takes long turns.
+pub(crate) async fn victim_of_the_fault_suite() -> Option<Victim> {
+    static KEPT: Kept = Kept::named(&KIND, "faults");
+    let (service, turn) = KEPT.turn().await?;
+    Some(Victim { service, _turn: turn })
+}
+
 impl Database {
     async fn on(service: &Service) -> Self {
         let beside = service.get("DUET_TEST_DATABASE_URL").unwrap().to_owned();

@@ -53,6 +53,7 @@ impl Checker {
         if began >= self.fresh.since {
             self.fresh.first.get_or_insert(at);
             self.fresh.heard[listener.index()] = true;
+            self.fresh.slowest = self.fresh.slowest.max(at.0 - began.0);
         }
     }
 

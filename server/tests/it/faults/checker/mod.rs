@@ -13,6 +13,7 @@ pub(crate) mod story;
 mod tests;
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use crate::faults::checker::duet::Duet;
 use crate::faults::checker::plain::Plain;
@@ -128,6 +129,8 @@ struct Fresh {
     first: Option<At>,
     /// By listener.
     heard: Vec<bool>,
+    /// The longest that one took from its first post to a listener, in microseconds.
+    slowest: u64,
 }
 
 impl Checker {
@@ -185,13 +188,18 @@ impl Checker {
 
     /// From now on [`Checker::fresh`] asks for messages posted after this moment.
     pub(crate) fn expect_fresh(&mut self, since: At) {
-        self.fresh = Fresh { since, first: None, heard: vec![false; self.duets.len()] };
+        self.fresh = Fresh { since, heard: vec![false; self.duets.len()], ..Fresh::default() };
     }
 
     /// When the first message posted after the moment was heard, and the listeners that resume and have not heard one.
     pub(crate) fn fresh(&self) -> (Option<At>, Vec<Listener>) {
         let waits = |listener: &Listener| listener.role() != Role::Plain && !self.fresh.heard[listener.index()];
         (self.fresh.first, self.listeners().filter(waits).collect())
+    }
+
+    /// The longest that a message posted after that moment took from its first post to a listener.
+    pub(crate) fn slowest(&self) -> Duration {
+        Duration::from_micros(self.fresh.slowest)
     }
 
     /// Everything was healed since `before`, and newer messages went through: what was accepted before it and is not
