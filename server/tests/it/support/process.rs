@@ -126,7 +126,8 @@ impl Drop for Process {
 
 /// Runs it to its end, which must come by itself, and gives what it said on standard error.
 pub(crate) fn fails_to_start(folder: &Folder, arguments: &[&str]) -> String {
-    let mut child = command(folder.path()).args(arguments).spawn().unwrap();
+    // No fixed port: somebody may listen there.
+    let mut child = command(folder.path()).env("DUET_LISTEN", "127.0.0.1:0").args(arguments).spawn().unwrap();
     let lines = read_lines(&mut child);
     let status = child.wait().unwrap();
     assert!(!status.success(), "the server started and ended well");
