@@ -146,7 +146,10 @@ fn rabbitmq_settings(
     is_leased: watch::Receiver<bool>,
 ) -> Result<Option<rabbitmq::Settings>, NodeError> {
     let Some(url) = settings.amqp_url() else { return Ok(None) };
-    let peers = database.map_or(Peers::Nobody, |_| Peers::Nodes(is_leased));
+    let peers = match database {
+        Some(database) => Peers::Nodes { database: database.clone(), lease: is_leased },
+        None => Peers::Nobody,
+    };
     Ok(Some(rabbitmq::Settings::new(url, settings.max_content_bytes, peers)?))
 }
 

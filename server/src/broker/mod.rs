@@ -38,7 +38,9 @@ pub enum PublishError {
 pub enum BrokerState {
     /// They can.
     Ready,
-    /// They can go in, and somebody else takes them out: another node, where there is one.
+    /// They can, but somebody who is none of ours takes some of them away.
+    Robbed,
+    /// They can go in, and another node takes them out.
     StandingBy,
     /// They cannot.
     NotReady(String),

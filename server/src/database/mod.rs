@@ -51,6 +51,8 @@ pub enum Lock {
     Nodes = 2,
     /// What one of them does for all.
     Upkeep = 3,
+    /// Taking messages from RabbitMQ.
+    Intake = 4,
 }
 
 /// Sets our locks apart from those of other programs: "Duet".
@@ -88,6 +90,7 @@ struct Shared {
 pub struct Session {
     client: Client,
     statements: Mutex<HashMap<&'static str, Statement>>,
+    ended: CancellationToken,
     _ends: DropGuard,
 }
 
@@ -188,7 +191,10 @@ impl Database {
         let (client, mut connection) = connecting.await.map_err(|_| DatabaseError::Silent)??;
         let dropped = CancellationToken::new();
         let ends = dropped.clone().drop_guard();
+        let ended = CancellationToken::new();
+        let end = ended.clone().drop_guard();
         tasks.spawn(async move {
+            let _end = end;
             let ended = tokio::select! {
                 ended = &mut connection => ended,
                 () = dropped.cancelled() => timeout(CLOSE_TIMEOUT, &mut connection).await.unwrap_or(Ok(())),
@@ -198,7 +204,7 @@ impl Database {
                 debug!(error = %DatabaseError::from(error), "a connection to PostgreSQL has ended");
             }
         });
-        Ok(Session { client, statements: Mutex::default(), _ends: ends })
+        Ok(Session { client, statements: Mutex::default(), ended, _ends: ends })
     }
 
     fn take_idle(&self) -> Option<Session> {
@@ -226,6 +232,11 @@ impl std::fmt::Debug for Database {
 }
 
 impl Session {
+    /// Waits until the connection has ended.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+
     /// A statement that this connection has prepared, now or before. What goes out together is prepared beforehand: its order
     /// would not hold otherwise.
     ///

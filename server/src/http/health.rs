@@ -21,9 +21,28 @@ pub(super) struct Health {
 
 const OK: Json<Health> = Json(Health { status: "ok" });
 
+/// Messages can be accepted and reach their rooms.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Readiness {
+    /// Always `ok`.
+    #[schema(example = "ok")]
+    status: &'static str,
+    /// Which server gives messages their places: `here`, this one, or `elsewhere`, another of several.
+    #[schema(example = "here")]
+    intake: &'static str,
+    /// What is to be seen to all the same.
+    #[schema(example = "a consumer that is no server of this history takes messages away from the queue `messages`")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'static str>,
+}
+
+/// This server, or another of several.
+const HERE: &str = "here";
+const ELSEWHERE: &str = "elsewhere";
+
 /// Whatever it takes never gets a place in a room.
-const FOREIGN_CONSUMER: &str = "a consumer that is no server of this history has the queue `messages` and takes messages away: \
-                                find it on RabbitMQ's management page and end it";
+const ROBBED: &str = "a consumer that is no server of this history takes messages away from the queue `messages`: find it on \
+                      RabbitMQ's management page and end it";
 
 /// The process answers.
 #[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, description = "It does", body = Health)))]
@@ -37,26 +56,25 @@ pub(super) async fn healthz() -> Json<Health> {
     path = "/readyz",
     tag = "operation",
     responses(
-        (status = 200, description = "They can", body = Health),
+        (status = 200, description = "They can; `detail` says what is to be seen to all the same", body = Readiness),
         (status = 503, description = "They cannot; `detail` says why"),
     )
 )]
-pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Health>, ApiError> {
+pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Readiness>, ApiError> {
     if app.departure.is_announced() {
         return Err(ApiError::Unavailable("draining: this server is about to stop".to_owned()));
     }
-    match app.broker.state() {
+    let (intake, detail) = match app.broker.state() {
         BrokerState::NotReady(reason) => return Err(ApiError::Unavailable(reason)),
-        BrokerState::StandingBy if !app.hub.has_company() => {
-            return Err(ApiError::Unavailable(FOREIGN_CONSUMER.to_owned()));
-        }
-        BrokerState::StandingBy | BrokerState::Ready => {}
-    }
+        BrokerState::StandingBy => (ELSEWHERE, None),
+        BrokerState::Robbed => (HERE, Some(ROBBED)),
+        BrokerState::Ready => (HERE, None),
+    };
     if !app.hub.is_open() {
         return Err(ApiError::Unavailable("this server holds no lease among those that share its history".to_owned()));
     }
     match app.history.trouble() {
         Some(trouble) => Err(ApiError::Unavailable(trouble)),
-        None => Ok(OK),
+        None => Ok(Json(Readiness { status: "ok", intake, detail })),
     }
 }

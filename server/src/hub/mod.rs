@@ -54,8 +54,6 @@ pub struct Hub {
     last_session: Arc<AtomicU64>,
     /// Whether anybody can be let in: with others, as long as there is a lease.
     is_open: Arc<AtomicBool>,
-    /// Whether another node has a lease, as far as is known.
-    has_company: Arc<AtomicBool>,
 }
 
 /// Why a connection did not come in.
@@ -89,7 +87,7 @@ impl Hub {
     pub fn start(history: History, shared: Option<Shared>, tasks: &TaskTracker, stop: CancellationToken) -> Self {
         let (events, waiting) = mpsc::channel(WAITING_INPUTS);
         let is_open = Arc::new(AtomicBool::new(shared.is_none()));
-        let hub = Self { events, last_session: Arc::default(), is_open, has_company: Arc::default() };
+        let hub = Self { events, last_session: Arc::default(), is_open };
         let task = Loop {
             rooms: Rooms::new(history.epoch(), if shared.is_some() { Judge::Shared(None) } else { Judge::Own }),
             others: shared.map(Others::new),
@@ -123,12 +121,6 @@ impl Hub {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.is_open.load(Ordering::Relaxed)
-    }
-
-    /// Whether another node works on the same history.
-    #[must_use]
-    pub fn has_company(&self) -> bool {
-        self.has_company.load(Ordering::Relaxed)
     }
 
     /// Who holds a seat in a room, by name.

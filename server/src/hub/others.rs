@@ -178,10 +178,7 @@ impl Loop {
         let has_missed = others.recall_at.take_if(|at| *at <= now).is_some();
         self.tasks.spawn(async move {
             let news = match compare(&seats, &history, name, known, has_missed).await {
-                Some((found, has_company)) => {
-                    hub.has_company.store(has_company, Ordering::Relaxed);
-                    News::Compared(name, found)
-                }
+                Some(found) => News::Compared(name, found),
                 None => News::NotCompared,
             };
             hub.say(Event::News(news)).await;
@@ -317,15 +314,14 @@ async fn compare(
     name: NodeId,
     known: Vec<Standing>,
     has_missed: bool,
-) -> Option<(Vec<(RoomId, Compared)>, bool)> {
-    let compared = seats.compare(name, &known).await;
-    let (found, has_company) = compared.inspect_err(|error| debug!(%error, "rooms are not compared")).ok()?;
+) -> Option<Vec<(RoomId, Compared)>> {
+    let found = seats.compare(name, &known).await.inspect_err(|error| debug!(%error, "rooms are not compared")).ok()?;
     let mut compared = Vec::with_capacity(found.len());
     for Standing { room, head, seats } in if has_missed { merge(found, known) } else { found } {
         let receipts = if has_missed { history.receipts(&room).await.unwrap_or_default() } else { Vec::new() };
         compared.push((room, Compared { head, seats, receipts }));
     }
-    Some((compared, has_company))
+    Some(compared)
 }
 
 /// What was found, and of what is known the rest.

@@ -68,8 +68,6 @@ const COMPARE: &str = "SELECT rooms.name, rooms.head, rooms.seats
     UNION SELECT name, head, rooms.seats FROM seats JOIN rooms ON rooms.id = seats.room
     WHERE node = $1 AND NOT name = ANY ($2)";
 
-const OTHERS: &str = "SELECT FROM nodes WHERE id <> $1 AND expires_at > now() LIMIT 1";
-
 const LEAVE: &str = "WITH locked AS (SELECT id FROM rooms WHERE id IN (SELECT room FROM seats WHERE node = $1)
         ORDER BY name FOR NO KEY UPDATE),
     kept AS (UPDATE seats SET state = 'away', since = $2 WHERE node = $1 AND room IN (SELECT id FROM locked)
@@ -140,12 +138,12 @@ impl SharedSeats {
         self.database.run(async |session| perform(session, node, room, errand).await).await
     }
 
-    /// Which of these rooms do not stand as is believed, and in which others this node has seats; and whether another node
-    /// lives. Buries the dead before.
+    /// Which of these rooms do not stand as is believed, and in which others this node has seats. Buries the dead
+    /// before.
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn compare(&self, node: NodeId, known: &[Standing]) -> Result<(Vec<Standing>, bool), DatabaseError> {
+    pub async fn compare(&self, node: NodeId, known: &[Standing]) -> Result<Vec<Standing>, DatabaseError> {
         let names: Vec<&str> = known.iter().map(|standing| standing.room.as_str()).collect();
         let heads: Vec<i64> = known.iter().map(|standing| signed(standing.head.0)).collect();
         let seats: Vec<i64> = known.iter().map(|standing| signed(standing.seats.0)).collect();
@@ -159,9 +157,7 @@ impl SharedSeats {
                 let compare = session.prepared(COMPARE).await?;
                 let parameters: [Parameter<'_>; 4] = [&id, &names, &heads, &seats];
                 let rows = session.query(&compare, &parameters).await?;
-                let others = session.prepared(OTHERS).await?;
-                let has_company = !session.query(&others, &[&id]).await?.is_empty();
-                Ok((rows.iter().map(standing).collect::<Result<_, _>>()?, has_company))
+                rows.iter().map(standing).collect()
             })
             .await
     }

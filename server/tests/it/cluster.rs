@@ -8,7 +8,8 @@ use shared::frames::{PresenceState, Receipt, Resume, ServerFrame, TypingState};
 
 use crate::support::client::{Client, Socket};
 use crate::support::postgres::{self, Database};
-use crate::support::rabbitmq::{self, Vhost};
+use crate::support::process::{Process, log_of};
+use crate::support::rabbitmq::{self, Vhost, quorum, single_active};
 use crate::support::relay::Relay;
 use crate::support::server::Server;
 use crate::support::{A_WHILE, Folder, soon};
@@ -262,8 +263,22 @@ async fn a_node_that_is_cut_off_from_the_broker_hears_a_little_later() {
     assert_eq!(presence(&mut bob).await, ("alice".to_owned(), PresenceState::Gone));
 }
 
+/// Waits until `/readyz` says this, and gives its status.
+async fn readyz_says(client: &Client, words: &str) -> u16 {
+    soon(async {
+        loop {
+            let answer = client.get("/readyz").await;
+            if answer.body.contains(words) {
+                return answer.status.as_u16();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await
+}
+
 #[tokio::test]
-async fn a_foreign_consumer_of_the_queue_is_noticed() {
+async fn a_consumer_that_has_the_queue_before_them_is_noticed() {
     let Some(mut cluster) = Cluster::of(0).await else { return };
     let amqp = cluster.vhost.amqp().await;
     amqp.declare(true, None).await;
@@ -272,48 +287,56 @@ async fn a_foreign_consumer_of_the_queue_is_noticed() {
     let arguments = ["--amqp-url", cluster.vhost.url(), "--database-url", cluster.database.url()];
     let server = Server::start(&folder, &arguments).await;
     let client = Client::of(server.address);
-    soon(async {
-        while !client.get("/readyz").await.body.contains("no server of this history") {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    })
-    .await;
+    assert_eq!(readyz_says(&client, "no server of this history").await, 503);
+    cluster.add().await;
+    assert_eq!(readyz_says(&cluster.clients[0], r#""intake":"elsewhere""#).await, 200);
+    assert_eq!(client.get("/readyz").await.status, 503, "a server beside it does not make it well");
     drop((consumer, amqp));
     client.ready().await;
-    // With another server it may be that one.
-    cluster.add().await;
-    cluster.clients[0].ready().await;
 }
 
 #[tokio::test]
-async fn a_quorum_queue_keeps_to_one_of_them_or_is_refused_with_the_reason() {
-    let Some(mut cluster) = Cluster::of(0).await else { return };
-    let amqp = cluster.vhost.amqp().await;
-    amqp.declare_single_active().await;
-    cluster.add().await;
-    cluster.add().await;
-    let two = cluster.clients[1].clone();
-    let (mut bob, _) = two.enter("bob", "room1", "").await;
-    for n in 0..100 {
-        if n == 50 {
-            cluster.stop(0).await;
-        }
-        two.post("room1", &n.to_string()).await;
-    }
-    for n in 0..100 {
-        assert_eq!(bob.message().await.content, n.to_string());
-    }
-
+async fn a_consumer_beside_them_is_noticed_where_rabbitmq_lets_it() {
     let Some(cluster) = Cluster::of(0).await else { return };
-    cluster.vhost.amqp().await.declare(true, Some("quorum")).await;
-    let (folder, arguments) =
-        (Folder::new(), ["--amqp-url", cluster.vhost.url(), "--database-url", cluster.database.url()]);
-    let server = Server::start(&folder, &arguments).await;
+    let amqp = cluster.vhost.amqp().await;
+    amqp.declare(true, Some("quorum")).await;
+    let arguments = ["--amqp-url", cluster.vhost.url(), "--database-url", cluster.database.url(), "--drain", "0s"];
+    let folder = Folder::new();
+    let server = Process::start(&folder, &arguments);
     let client = Client::of(server.address);
-    soon(async {
-        while !client.get("/readyz").await.body.contains("x-single-active-consumer") {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+    client.ready().await;
+    assert!(!client.get("/readyz").await.body.contains("detail"));
+
+    let consumer = amqp.consume().await;
+    assert_eq!(readyz_says(&client, "takes messages away").await, 200);
+    drop((consumer, amqp));
+    soon(async { while client.get("/readyz").await.body.contains("detail") {} }).await;
+    let log = log_of(server).await;
+    let said = log.lines().filter(|line| line.contains("another consumer takes messages away")).count();
+    assert_eq!(said, 1, "{log}");
+}
+
+#[tokio::test]
+async fn one_of_them_takes_in_order_from_a_queue_of_any_kind_and_all_say_which() {
+    for arguments in [&[][..], &[quorum(), single_active()], &[quorum()]] {
+        println!("{arguments:?}");
+        let Some(mut cluster) = Cluster::of(0).await else { return };
+        cluster.vhost.amqp().await.declare_with(true, arguments).await;
+        cluster.add().await;
+        readyz_says(&cluster.clients[0], r#""intake":"here""#).await;
+        cluster.add().await;
+        let two = cluster.clients[1].clone();
+        assert_eq!(readyz_says(&two, r#""intake":"elsewhere""#).await, 200);
+        let (mut bob, _) = two.enter("bob", "room1", "").await;
+        for n in 0..100 {
+            if n == 50 {
+                cluster.stop(0).await;
+            }
+            two.post("room1", &n.to_string()).await;
         }
-    })
-    .await;
+        for n in 0..100 {
+            assert_eq!(bob.message().await.content, n.to_string());
+        }
+        assert_eq!(readyz_says(&two, r#""intake":"here""#).await, 200);
+    }
 }

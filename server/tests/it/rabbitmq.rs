@@ -9,9 +9,9 @@ use server::broker::Incoming;
 use shared::names::Username;
 
 use crate::support::ends::{Ends, MAX_CONTENT_BYTES, contents, message};
-use crate::support::rabbitmq::vhost;
+use crate::support::rabbitmq::{quorum, single_active, vhost};
 use crate::support::server::SECRET;
-use crate::support::soon;
+use crate::support::{A_WHILE, soon};
 
 fn from_alice(content: &str) -> Incoming {
     Incoming { sender: Some(Username::new("alice").unwrap()), ..message(content) }
@@ -74,19 +74,71 @@ async fn messages_come_out_in_the_order_they_were_confirmed_in() {
 
 #[tokio::test]
 async fn a_queue_that_is_there_is_taken_as_it_stands() {
-    for (durable, kind) in [(true, None), (false, None), (false, Some("classic")), (true, Some("quorum"))] {
+    let number = AMQPValue::LongInt;
+    let odd = [
+        ("x-message-ttl", number(60_000)),
+        ("x-max-length", number(1_000)),
+        ("x-max-priority", number(3)),
+        ("x-overflow", text("reject-publish")),
+        ("x-dead-letter-exchange", text("it's")),
+    ];
+    for (durable, kind, arguments) in [
+        (true, "classic", &[][..]),
+        (false, "classic", &[]),
+        (false, "classic", &[("x-queue-type", text("classic"))]),
+        (true, "classic", &[single_active()]),
+        (false, "classic", &odd),
+        (true, "quorum", &[quorum(), single_active()]),
+        (true, "quorum", &[quorum(), single_active(), ("x-delivery-limit", number(5))]),
+    ] {
         let Some(vhost) = vhost().await else { return };
         let producer = vhost.amqp().await;
-        producer.declare(durable, kind).await;
+        producer.declare_with(durable, arguments).await;
         producer.publish(br#"{"room_id": "room1", "content": "was here before"}"#, BasicProperties::default()).await;
 
         let mut ends = Ends::ready(vhost.url()).await;
         soon(ends.broker.publish(message("new"))).await.unwrap();
-        assert_eq!(contents(&ends.take(2).await), ["was here before", "new"]);
+        assert_eq!(contents(&ends.take(2).await), ["was here before", "new"], "{arguments:?}");
         let queue = vhost.queue("messages").await;
-        assert_eq!((&queue["durable"], &queue["type"]), (&json!(durable), &json!(kind.unwrap_or("classic"))));
+        assert_eq!((&queue["durable"], &queue["type"]), (&json!(durable), &json!(kind)), "{arguments:?}");
         ends.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_queue_that_nothing_keeps_to_one_consumer_is_refused_with_what_to_do() {
+    let limit = ("x-delivery-limit", AMQPValue::LongInt(1));
+    for (arguments, expected) in [
+        (&[quorum(), limit][..], "declare it anew with x-single-active-consumer, or delete it"),
+        (&[("x-queue-type", text("stream"))], "is a stream"),
+    ] {
+        let Some(vhost) = vhost().await else { return };
+        vhost.amqp().await.declare_with(true, arguments).await;
+        let ends = Ends::open(vhost.url());
+        ends.until_not_ready(expected).await;
+        ends.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_its_history_is_not_delivered_again_and_so_never_once_too_often() {
+    let Some(vhost) = vhost().await else { return };
+    let amqp = vhost.amqp().await;
+    amqp.declare_queue("too often", true, &[]).await;
+    let dead = [("x-dead-letter-exchange", text("")), ("x-dead-letter-routing-key", text("too often"))];
+    let limit = ("x-delivery-limit", AMQPValue::LongInt(1));
+    amqp.declare_with(true, &[&[quorum(), single_active(), limit], &dead[..]].concat()).await;
+    let mut ends = Ends::ready(vhost.url()).await;
+    soon(ends.broker.publish(message("patient"))).await.unwrap();
+    let (held, mut receipt) = ends.hold().await;
+    for _ in 0..20 {
+        receipt = receipt.refuse("history is away").unwrap();
+    }
+    assert!(tokio::time::timeout(A_WHILE, ends.deliveries.next()).await.is_err(), "it came again");
+    receipt.acknowledge().await;
+    assert_eq!(contents(&held), ["patient"]);
+    ends.stop().await;
+    assert_eq!(amqp.get("too often").await, None);
 }
 
 #[tokio::test]

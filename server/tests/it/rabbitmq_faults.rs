@@ -8,7 +8,7 @@ use lapin::BasicProperties;
 use server::broker::{BrokerState, Incoming, PublishError};
 
 use crate::support::ends::{Ends, contents, message};
-use crate::support::rabbitmq::{Vhost, vhost, victim};
+use crate::support::rabbitmq::{Vhost, quorum, single_active, vhost, victim};
 use crate::support::relay::Relay;
 use crate::support::soon;
 
@@ -167,19 +167,22 @@ async fn a_message_that_found_no_queue_is_not_accepted_however_many_come_back_at
 
 #[tokio::test]
 async fn a_second_intake_waits_and_takes_over_in_order() {
-    let Some(vhost) = vhost().await else { return };
-    let mut first = Ends::ready(vhost.url()).await;
-    let mut second = Ends::open(vhost.url());
-    second.until_not_ready("another consumer has the queue `messages`").await;
-    publish_from_elsewhere(&vhost, &["1", "2", "3"]).await;
-    let mut held = Vec::new();
-    while held.len() < 3 {
-        held.extend(first.hold().await.0);
+    for arguments in [&[][..], &[single_active()], &[quorum(), single_active()]] {
+        let Some(vhost) = vhost().await else { return };
+        vhost.amqp().await.declare_with(true, arguments).await;
+        let mut first = Ends::ready(vhost.url()).await;
+        let mut second = Ends::open(vhost.url());
+        second.until_not_ready("Servers that are to work as one need DATABASE_URL").await;
+        publish_from_elsewhere(&vhost, &["1", "2", "3"]).await;
+        let mut held = Vec::new();
+        while held.len() < 3 {
+            held.extend(first.hold().await.0);
+        }
+        soon(second.broker.publish(message("4"))).await.unwrap();
+        first.stop().await;
+        assert_eq!(contents(&second.take(4).await), ["1", "2", "3", "4"], "{arguments:?}");
+        second.stop().await;
     }
-    soon(second.broker.publish(message("4"))).await.unwrap();
-    first.stop().await;
-    assert_eq!(contents(&second.take(4).await), ["1", "2", "3", "4"]);
-    second.stop().await;
 }
 
 #[tokio::test]

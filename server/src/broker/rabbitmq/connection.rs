@@ -51,7 +51,7 @@ pub(super) enum LinkError {
     #[error("{0}")]
     Away(String),
     /// Somebody else consumes from the queue.
-    #[error("another consumer has the queue `{MESSAGES}`; this server takes over when that one has gone")]
+    #[error("another consumer has the queue `{MESSAGES}`")]
     Taken,
     /// There is no queue.
     #[error("the queue `{MESSAGES}` had gone, and is being declared again")]

@@ -56,15 +56,28 @@ impl Health {
         }
     }
 
-    /// Another node may take messages out.
+    /// Another node takes messages out.
     pub(super) fn stands_by(&self) {
         let mut links = self.lock();
         if links.intake != BrokerState::StandingBy {
             links.intake = BrokerState::StandingBy;
-            info!(
-                url = self.url,
-                "another consumer has the queue `messages`; this server takes over when that one goes"
-            );
+            info!(url = self.url, "another server takes the messages; this one takes over when that one goes");
+        }
+    }
+
+    /// Whether somebody who is none of ours takes messages out beside this server.
+    pub(super) fn robbed(&self, is_robbed: bool) {
+        let mut links = self.lock();
+        match (&links.intake, is_robbed) {
+            (BrokerState::Ready, true) => {
+                links.intake = BrokerState::Robbed;
+                warn!(url = self.url, "another consumer takes messages away from the queue `messages`");
+            }
+            (BrokerState::Robbed, false) => {
+                links.intake = BrokerState::Ready;
+                info!(url = self.url, "no other consumer takes messages away any more");
+            }
+            (BrokerState::Ready | BrokerState::Robbed | BrokerState::StandingBy | BrokerState::NotReady(_), _) => {}
         }
     }
 
@@ -88,7 +101,7 @@ impl Health {
     /// Why messages do not pass this connection; empty when they do.
     pub(super) fn reason(&self, link: Link) -> String {
         match self.lock().get(link) {
-            BrokerState::Ready | BrokerState::StandingBy => String::new(),
+            BrokerState::Ready | BrokerState::Robbed | BrokerState::StandingBy => String::new(),
             BrokerState::NotReady(reason) => reason.clone(),
         }
     }

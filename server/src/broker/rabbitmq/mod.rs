@@ -14,6 +14,7 @@ mod publisher;
 mod retained;
 mod sharing;
 mod subscription;
+mod turn;
 mod wire;
 
 use std::collections::VecDeque;
@@ -24,7 +25,7 @@ use lapin::message::Delivery;
 use lapin::options::BasicAckOptions;
 use lapin::types::{DeliveryTag, ShortString};
 use lapin::{BasicProperties, Channel};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -35,6 +36,7 @@ use crate::broker::rabbitmq::connection::{Address, AddressError, Backoff};
 use crate::broker::rabbitmq::health::Health;
 use crate::broker::rabbitmq::publisher::{Publisher, Publishing, Queue, WAITING_POSTS};
 use crate::broker::rabbitmq::subscription::{Intake, Subscription};
+pub use crate::broker::rabbitmq::turn::Peers;
 use crate::broker::rabbitmq::wire::Reader;
 use crate::broker::{Batch, BrokerState, Incoming, PublishError};
 use crate::clock;
@@ -54,16 +56,6 @@ pub struct Settings {
     address: Address,
     max_content_bytes: usize,
     peers: Peers,
-}
-
-/// Who else may consume from the queue.
-#[derive(Debug, Clone)]
-pub enum Peers {
-    /// Nobody: whoever does takes messages away that this node would have to hear.
-    Nobody,
-    /// Another node of the same history. This one takes over when that one goes, and hears from it until then. It takes
-    /// only while it has a lease, for one that is cut off from the history would keep messages from those that are not.
-    Nodes(watch::Receiver<bool>),
 }
 
 /// Why RabbitMQ cannot be used with these settings: a sentence that says what to set, without the password.
@@ -147,26 +139,6 @@ impl Settings {
     /// When `url` is not an AMQP URL.
     pub fn new(url: &str, max_content_bytes: usize, peers: Peers) -> Result<Self, SettingsError> {
         Ok(Self { address: url.parse()?, max_content_bytes, peers })
-    }
-}
-
-impl Peers {
-    /// Waits until this node may take messages.
-    async fn may_take(&self) {
-        if let Self::Nodes(lease) = self {
-            // Whoever could give a lease has ended; so does this.
-            let _ = lease.clone().wait_for(|is_held| *is_held).await;
-        }
-    }
-
-    /// Waits until this node may take messages no longer.
-    async fn may_not_take(&self) {
-        match self {
-            Self::Nobody => std::future::pending().await,
-            Self::Nodes(lease) => {
-                let _ = lease.clone().wait_for(|is_held| !*is_held).await;
-            }
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! The task hands each subscription over to [`Deliveries`](super::Deliveries), which reads it without a task between,
 //! so that a batch is all that has arrived while the last one was being kept.
 
+use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::broker::rabbitmq::connection::{self, Address, Backoff, LinkError, des
 use crate::broker::rabbitmq::health::{Health, Link};
 use crate::broker::rabbitmq::publisher::Queue;
 use crate::broker::rabbitmq::sharing::{self, Sharing};
+use crate::broker::rabbitmq::turn::Turn;
 use crate::broker::rabbitmq::{MESSAGES, Peers, Receipt};
 
 /// How many messages RabbitMQ sends ahead: twice a batch, so that the next one is here when the last one is kept.
@@ -30,13 +32,35 @@ const PREFETCH: u16 = 512;
 const MAX_BATCH: usize = 256;
 
 /// How often to ask for a queue that another consumer has.
-const TAKEOVER_PAUSE: Duration = Duration::from_secs(1);
+const TAKEOVER_PAUSE: Duration = Duration::from_millis(500);
+
+/// How often it may be refused to the node whose turn it is before that is worth a word: three seconds' worth.
+const USUAL_REFUSALS: u32 = 6;
+
+/// How often to look who else consumes.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// How often to ask for a queue that is being declared, which takes milliseconds.
 const DECLARED_PAUSE: Duration = Duration::from_millis(50);
 
 /// How often it may be missing before that is worth a word: a second's worth.
 const USUAL_TRIES: u32 = 20;
+
+/// Said where another consumer has the queue of a node without others.
+const SECOND: &str = "another consumer has the queue `messages`; this server takes over when that one has gone. Servers that \
+                      are to work as one need DATABASE_URL, with the same PostgreSQL for all of them";
+
+/// Said where another consumer has the queue of nodes.
+const FOREIGN: &str = "a consumer that is no server of this history has the queue `messages` and takes messages away: find it \
+                       on RabbitMQ's management page and end it";
+
+/// Said of a quorum queue that nothing keeps to one consumer.
+const OPEN: &str = "the queue `messages` is a quorum queue, which RabbitMQ does not keep to one consumer: declare it anew with \
+                    x-single-active-consumer, or delete it and this server declares a classic one, or set DATABASE_URL";
+
+/// Said of a stream.
+const STREAM: &str = "the queue `messages` is a stream, of which nothing is ever taken out: delete it, and this server \
+                      declares another one";
 
 /// A consumer at work.
 #[derive(Debug)]
@@ -47,9 +71,6 @@ pub(super) struct Subscription {
     /// Tells the task why the subscription is over. Dropped without a word, nobody wants another one.
     over: oneshot::Sender<String>,
 }
-
-/// Why it leaves the queue to others.
-const CUT_OFF: &str = "this server holds no lease among those that share its history, and takes no messages";
 
 /// The task.
 #[derive(Debug)]
@@ -105,23 +126,14 @@ impl Intake {
         Self { address, peers, subscriptions, queue, health, stop }
     }
 
-    /// Connects and subscribes, and does so again when that is over.
+    /// Takes its turn when it comes, and again when that is over.
     pub(super) async fn run(self) {
         let mut backoff = Backoff::new();
-        let connect = async || {
-            self.peers.may_take().await;
-            connection::connect(&self.address, "duet-server, intake").await
-        };
-        while let Some(connected) = self.stop.run_until_cancelled(connect()).await {
-            let over = match connected {
-                Err(error) => Err(error),
-                Ok(line) => {
-                    let subscribing = self.subscribe(&line.connection, &mut backoff);
-                    let over = self.stop.run_until_cancelled(subscribing).await;
-                    line.close().await;
-                    over.unwrap_or(Ok(()))
-                }
-            };
+        let stand_by = || self.health.stands_by();
+        while let Some(turn) = self.stop.run_until_cancelled(self.peers.turn(stand_by)).await {
+            let over = self.take_turn(&turn, &mut backoff).await;
+            // Others need not wait until this node tries again.
+            drop(turn);
             let Err(error) = over else { return };
             self.health.away(Link::Intake, &error.to_string());
             if self.stop.run_until_cancelled(sleep(backoff.pause())).await.is_none() {
@@ -130,10 +142,23 @@ impl Intake {
         }
     }
 
+    /// Connects and subscribes while it is its turn. `Ok` at the stop, and when nobody wants another subscription.
+    async fn take_turn(&self, turn: &Turn, backoff: &mut Backoff) -> Result<(), LinkError> {
+        let connecting = connection::connect(&self.address, "duet-server, intake");
+        let Some(line) = self.stop.run_until_cancelled(connecting).await else { return Ok(()) };
+        let line = line?;
+        let over = tokio::select! {
+            over = self.subscribe(&line.connection, turn, backoff) => over,
+            why = turn.over() => Err(LinkError::Away(why)),
+            () = self.stop.cancelled() => Ok(()),
+        };
+        line.close().await;
+        over
+    }
+
     /// Subscribes as soon as no other consumer has the queue, hands the subscription over, and waits until it is over.
-    /// `Ok` when nobody wants another one.
-    async fn subscribe(&self, connection: &Connection, backoff: &mut Backoff) -> Result<(), LinkError> {
-        let (channel, consumer) = self.consume(connection).await?;
+    async fn subscribe(&self, connection: &Connection, turn: &Turn, backoff: &mut Backoff) -> Result<(), LinkError> {
+        let (channel, consumer) = self.consume(connection, turn).await?;
         // Not before: each refusal of the queue is an error event, too.
         let events = connection.events_listener();
         backoff.reset();
@@ -147,26 +172,45 @@ impl Intake {
         tokio::select! {
             // Seen even while nobody reads the subscription, for history may be away as well.
             error = first_error(events) => Err(error),
-            () = self.peers.may_not_take() => Err(LinkError::Away(CUT_OFF.to_owned())),
             reason = is_over => reason.map_or(Ok(()), |reason| Err(LinkError::Away(reason))),
+            error = self.watch(connection) => Err(error),
         }
     }
 
-    async fn consume(&self, connection: &Connection) -> Result<(Channel, Consumer), LinkError> {
-        let mut tries = 0;
+    /// Looks again and again whether somebody else takes messages from the queue.
+    async fn watch(&self, connection: &Connection) -> LinkError {
+        let looking = async {
+            let channel = connection.create_channel().await?;
+            let mut is_seen = false;
+            loop {
+                sleep(LOOK_EVERY).await;
+                let was_seen = std::mem::replace(&mut is_seen, sharing::consumers(&channel).await? > 1);
+                // Twice, for a node before this one may just not be quite gone.
+                self.health.robbed(was_seen && is_seen);
+            }
+        };
+        let Err(error): Result<Infallible, LinkError> = looking.await;
+        error
+    }
+
+    async fn consume(&self, connection: &Connection, turn: &Turn) -> Result<(Channel, Consumer), LinkError> {
+        let (mut sharing, mut missed, mut refused) = (None, 0, 0);
         loop {
-            match self.try_to_consume(connection).await {
-                Err(taken @ LinkError::Taken) => {
-                    match &self.peers {
-                        Peers::Nobody => self.health.away(Link::Intake, &taken.to_string()),
-                        Peers::Nodes(_) => self.health.stands_by(),
+            match try_to_consume(connection, turn, &mut sharing).await {
+                Err(LinkError::Taken) => {
+                    refused += 1;
+                    match turn {
+                        Turn::Alone => self.health.away(Link::Intake, SECOND),
+                        // Until then it may be a node that is not quite gone.
+                        Turn::Held { .. } if refused > USUAL_REFUSALS => self.health.away(Link::Intake, FOREIGN),
+                        Turn::Held { .. } => {}
                     }
                     sleep(TAKEOVER_PAUSE).await;
                 }
                 Err(missing @ LinkError::Missing) => {
-                    // At the first start it is not there either, and about to be.
-                    tries += 1;
-                    if tries > USUAL_TRIES {
+                    // At the first start it is not there either, and about to be. It may be another one then.
+                    (sharing, missed) = (None, missed + 1);
+                    if missed > USUAL_TRIES {
                         self.health.away(Link::Intake, &missing.to_string());
                     }
                     self.queue.had_gone.notify_one();
@@ -176,21 +220,32 @@ impl Intake {
             }
         }
     }
+}
 
-    async fn try_to_consume(&self, connection: &Connection) -> Result<(Channel, Consumer), LinkError> {
-        // Two that consume at once would break a sender's order.
-        let sharing = match &self.peers {
-            Peers::Nobody => Sharing::Exclusive,
-            Peers::Nodes(_) => sharing::ask(connection).await?,
-        };
-        let channel = connection.create_channel().await?;
-        channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
-        let exclusive = sharing == Sharing::Exclusive;
-        let options = BasicConsumeOptions { exclusive, ..BasicConsumeOptions::default() };
-        let tag = "duet-intake".into();
-        let consumer = channel.basic_consume(MESSAGES.into(), tag, options, FieldTable::default()).await?;
-        Ok((channel, consumer))
+async fn try_to_consume(
+    connection: &Connection,
+    turn: &Turn,
+    known: &mut Option<Sharing>,
+) -> Result<(Channel, Consumer), LinkError> {
+    let sharing = match *known {
+        Some(sharing) => sharing,
+        None => *known.insert(sharing::ask(connection).await?),
+    };
+    let channel = connection.create_channel().await?;
+    // Two that consume at once would break a sender's order.
+    match (sharing, turn) {
+        // It would let us wait in line without a word.
+        (Sharing::SingleActive, _) if sharing::consumers(&channel).await? > 0 => return Err(LinkError::Taken),
+        (Sharing::Open, Turn::Alone) => return Err(LinkError::Away(OPEN.to_owned())),
+        (Sharing::Stream, _) => return Err(LinkError::Away(STREAM.to_owned())),
+        (Sharing::Exclusive | Sharing::SingleActive, _) | (Sharing::Open, Turn::Held { .. }) => {}
     }
+    channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
+    let exclusive = sharing == Sharing::Exclusive;
+    let options = BasicConsumeOptions { exclusive, ..BasicConsumeOptions::default() };
+    let tag = "duet-intake".into();
+    let consumer = channel.basic_consume(MESSAGES.into(), tag, options, FieldTable::default()).await?;
+    Ok((channel, consumer))
 }
 
 async fn first_error(events: impl Stream<Item = Event>) -> LinkError {

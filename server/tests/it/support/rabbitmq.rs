@@ -59,6 +59,16 @@ pub(crate) async fn victim_of_the_fault_suite() -> Option<Victim> {
     Victim::of(&KEPT).await
 }
 
+/// The argument of a quorum queue.
+pub(crate) fn quorum() -> (&'static str, AMQPValue) {
+    ("x-queue-type", AMQPValue::LongString("quorum".into()))
+}
+
+/// The argument of a queue that gives messages to one of its consumers.
+pub(crate) fn single_active() -> (&'static str, AMQPValue) {
+    ("x-single-active-consumer", AMQPValue::Boolean(true))
+}
+
 impl Vhost {
     async fn on(service: &Service) -> Self {
         let name = format!("duet-test-{}", uuid::Uuid::new_v4());
@@ -143,21 +153,33 @@ impl Amqp {
 
     /// Declares `messages`.
     pub(crate) async fn declare(&self, durable: bool, kind: Option<&str>) {
-        let options = QueueDeclareOptions { durable, ..QueueDeclareOptions::default() };
-        let mut arguments = FieldTable::default();
-        if let Some(kind) = kind {
-            arguments.insert("x-queue-type".into(), AMQPValue::LongString(kind.into()));
-        }
-        soon(self.channel.queue_declare("messages".into(), options, arguments)).await.unwrap();
+        let kind = kind.map(|kind| ("x-queue-type", AMQPValue::LongString(kind.into())));
+        self.declare_with(durable, kind.as_slice()).await;
     }
 
-    /// Declares `messages` as a quorum queue that gives messages to one consumer.
-    pub(crate) async fn declare_single_active(&self) {
-        let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
-        let mut arguments = FieldTable::default();
-        arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
-        arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
-        soon(self.channel.queue_declare("messages".into(), options, arguments)).await.unwrap();
+    /// Declares `messages` with arguments.
+    pub(crate) async fn declare_with(&self, durable: bool, arguments: &[(&'static str, AMQPValue)]) {
+        self.declare_queue("messages", durable, arguments).await;
+    }
+
+    pub(crate) async fn declare_queue(&self, queue: &str, durable: bool, arguments: &[(&'static str, AMQPValue)]) {
+        let options = QueueDeclareOptions { durable, ..QueueDeclareOptions::default() };
+        let mut table = FieldTable::default();
+        for (name, value) in arguments {
+            table.insert((*name).into(), value.clone());
+        }
+        soon(self.channel.queue_declare(queue.into(), options, table)).await.unwrap();
+    }
+
+    /// Takes what comes out of `messages`, as far as others let it.
+    pub(crate) async fn consume(&self) -> lapin::Consumer {
+        let consuming = self.channel.basic_consume(
+            "messages".into(),
+            "foreign".into(),
+            lapin::options::BasicConsumeOptions::default(),
+            FieldTable::default(),
+        );
+        soon(consuming).await.unwrap()
     }
 
     /// Takes what comes out of `messages`, and lets nobody else.
