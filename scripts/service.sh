@@ -59,6 +59,21 @@ end_process() {
     rm -f "$dir/$1.pid"
 }
 
+# A certificate for localhost and 127.0.0.1, and the authority that signed it.
+make_certificates() {
+    need openssl openssl
+    (
+        cd "$dir"
+        local days=3650
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days "$days" -subj '/CN=Duet test authority' \
+            -keyout ca.key -out ca.crt
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost -keyout server.key -out server.csr
+        openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days "$days" -out server.crt \
+            -extfile <(echo 'subjectAltName = DNS:localhost, IP:127.0.0.1')
+        chmod 600 server.key
+    ) >>"$dir/server.out" 2>&1 || die "the certificates could not be made; $dir/server.out says why"
+}
+
 kill_when_ended() {
     # shellcheck disable=SC2016 # the inner shell is to expand these
     setsid bash -c 'while kill -0 "$1"; do sleep 1; done; exec "$2" kill --quiet --dir "$3"' \

@@ -72,6 +72,10 @@ pub struct Settings {
     #[arg(long, env = "AMQP_URL", hide_env_values = true, value_name = "URL")]
     pub amqp_url: Option<Secret>,
 
+    /// PEM file of authorities that RabbitMQ's certificate may be signed by, besides those of the system; with amqps://
+    #[arg(long, env = "AMQP_CA", value_name = "FILE", value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    pub amqp_ca: Option<PathBuf>,
+
     /// PostgreSQL to keep the history in, postgres://user:password@host:port/database?sslmode=verify-full; without it the
     /// history is a file in the data folder
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, value_name = "URL", global = true)]
@@ -157,6 +161,12 @@ impl Settings {
     #[must_use]
     pub fn amqp_url(&self) -> Option<&str> {
         self.amqp_url.as_ref().map(Secret::expose).filter(|url| !url.is_empty())
+    }
+
+    /// The file of RabbitMQ's authorities, if there is one; an empty text is none.
+    #[must_use]
+    pub fn amqp_ca(&self) -> Option<&Path> {
+        self.amqp_ca.as_deref().filter(|file| !file.as_os_str().is_empty())
     }
 
     /// PostgreSQL's address, if there is one; an empty text is none.
@@ -396,12 +406,13 @@ mod tests {
             "--drain=",
             "--data-dir=",
             "--amqp-url=",
+            "--amqp-ca=",
             "--database-url=",
             "--secret-key=",
         ]);
         assert_eq!(empty.retention(), Retention::default());
         assert_eq!(empty.history_file().ok(), settings(&[]).history_file().ok());
-        assert_eq!((empty.amqp_url(), empty.database_url()), (None, None));
+        assert_eq!((empty.amqp_url(), empty.amqp_ca(), empty.database_url()), (None, None, None));
     }
 
     #[test]

@@ -150,7 +150,11 @@ fn rabbitmq_settings(
         Some(database) => Peers::Nodes { database: database.clone(), lease: is_leased },
         None => Peers::Nobody,
     };
-    Ok(Some(rabbitmq::Settings::new(url, settings.max_content_bytes, peers)?))
+    let rabbitmq = rabbitmq::Settings::new(url, settings.max_content_bytes, peers)?;
+    Ok(Some(match settings.amqp_ca() {
+        Some(file) => rabbitmq.trusting(file)?,
+        None => rabbitmq,
+    }))
 }
 
 fn open_broker(

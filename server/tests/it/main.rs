@@ -27,6 +27,7 @@ mod presence;
 mod process;
 mod rabbitmq;
 mod rabbitmq_faults;
+mod rabbitmq_tls;
 mod receipts;
 mod resume;
 mod retention;

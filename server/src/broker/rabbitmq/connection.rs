@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -13,8 +14,11 @@ use lapin::protocol::constants::REPLY_SUCCESS;
 use lapin::protocol::{AMQPError, AMQPErrorKind, AMQPSoftError};
 use lapin::tcp::{AMQPUriTcpExt, TLSConfig};
 use lapin::types::FieldTable;
-use lapin::uri::AMQPUri;
+use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{AsyncTcpStream, Connection, ConnectionProperties, ErrorKind};
+use rustls::CertificateError;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use tokio::time::timeout;
 
 use crate::broker::rabbitmq::MESSAGES;
@@ -35,9 +39,18 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause. With the time to connect, messages flow again within two seconds of the broker's return.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Where RabbitMQ is and who we are there. Shows itself without the password.
+/// Where RabbitMQ is, who we are there, and whom we believe to be it. Shows itself without the password.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Address(AMQPUri);
+pub(super) struct Address {
+    uri: AMQPUri,
+    /// Certificates that are believed besides those of the system, as PEM.
+    authorities: Option<Arc<str>>,
+}
+
+/// Why a file of certificates is of no use: a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct AuthoritiesError(String);
 
 /// Why a text is not an [`Address`]. Does not repeat the text, for it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -93,13 +106,36 @@ impl FromStr for Address {
             "/".clone_into(&mut uri.vhost);
         }
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
-        Ok(Self(uri))
+        Ok(Self { uri, authorities: None })
+    }
+}
+
+impl Address {
+    /// The same, where the certificates in this file are believed as well.
+    pub(super) fn trusting(self, file: &Path) -> Result<Self, AuthoritiesError> {
+        let failed = |why: &dyn fmt::Display| {
+            AuthoritiesError(format!(
+                "AMQP_CA cannot be used: {why} in {}; name a PEM file of certificates",
+                file.display()
+            ))
+        };
+        if self.uri.scheme != AMQPScheme::AMQPS {
+            let sentence =
+                "AMQP_CA is set, and AMQP_URL begins with amqp://, so that nothing would be encrypted: write amqps://";
+            return Err(AuthoritiesError(sentence.to_owned()));
+        }
+        let pem = std::fs::read_to_string(file).map_err(|error| failed(&error))?;
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+        if certificates.map_err(|error| failed(&error))?.is_empty() {
+            return Err(failed(&"no certificate is"));
+        }
+        Ok(Self { authorities: Some(pem.into()), ..self })
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let AMQPUri { scheme, authority, vhost, .. } = &self.0;
+        let AMQPUri { scheme, authority, vhost, .. } = &self.uri;
         write!(f, "{scheme}://{}@{}:{}", authority.userinfo.username, authority.host, authority.port)?;
         if vhost == "/" { Ok(()) } else { write!(f, "/{vhost}") }
     }
@@ -117,13 +153,14 @@ pub(super) async fn connect(address: &Address, name: &str) -> Result<Line, LinkE
         let properties = ConnectionProperties::default().with_connection_name(name.into());
         let runtime = lapin::runtime::default_runtime()?;
         let socket = Socket::default();
-        let handle = Arc::clone(&socket.0);
+        let (handle, authorities) = (Arc::clone(&socket.0), address.authorities.clone());
         let connection = Connection::connector(
-            address.0.clone(),
+            address.uri.clone(),
             runtime,
             async move |uri, runtime| {
                 // lapin dials on a thread that outlives this future, so that the time limit must be there as well.
-                let dialling = uri.connect_with_config_async(TLSConfig::default(), &runtime);
+                let trust = TLSConfig { identity: None, cert_chain: authorities.as_deref() };
+                let dialling = uri.connect_with_config_async(trust, &runtime);
                 let stream = timeout(CONNECT_TIMEOUT, dialling).await.map_err(io::Error::from)??;
                 let tcp = match &stream {
                     AsyncTcpStream::Plain(plain) => plain.get_ref(),
@@ -216,6 +253,9 @@ pub(super) fn describe(error: &lapin::Error) -> String {
         if error.kind() == io::ErrorKind::TimedOut {
             return no_answer();
         }
+        if let Some(reason) = distrust(error) {
+            return reason;
+        }
         let text = error.to_string().to_lowercase();
         let (what, _) = text.split_once(" (os error").unwrap_or((&text, ""));
         return format!("RabbitMQ is not reachable: {what}");
@@ -228,6 +268,25 @@ pub(super) fn describe(error: &lapin::Error) -> String {
         return format!("a message in the queue `{MESSAGES}` has properties that are not UTF-8: take it out by hand");
     }
     if let ErrorKind::MissingHeartbeatError = error.kind() { no_answer() } else { format!("lost RabbitMQ: {error}") }
+}
+
+/// What is wrong with the certificate or the encryption, if that is what is wrong.
+fn distrust(error: &io::Error) -> Option<String> {
+    use CertificateError::{NotValidForName, NotValidForNameContext, UnknownIssuer};
+    use rustls::Error::{InvalidCertificate, InvalidMessage};
+    let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+    let why = if matches!(error, InvalidCertificate(UnknownIssuer)) {
+        "its certificate is signed by nobody we know: name the file of its authority in AMQP_CA".to_owned()
+    } else if matches!(error, InvalidCertificate(NotValidForName | NotValidForNameContext { .. })) {
+        "its certificate is for another name than the host in AMQP_URL".to_owned()
+    } else if let InvalidCertificate(error) = error {
+        format!("its certificate is no good: {error}")
+    } else if matches!(error, InvalidMessage(_)) {
+        "it does not speak TLS at this port: write amqp://, or another port".to_owned()
+    } else {
+        format!("TLS with it fails: {error}")
+    };
+    Some(format!("RabbitMQ is not trusted: {why}"))
 }
 
 fn no_answer() -> String {
@@ -258,7 +317,7 @@ mod tests {
     fn a_final_slash_means_the_default_vhost() {
         for text in ["amqp://localhost", "amqp://guest:guest@localhost:5672/", "amqp://guest@localhost/%2f"] {
             let address: Address = text.parse().unwrap();
-            assert_eq!(address.0.vhost, "/", "{text}");
+            assert_eq!(address.uri.vhost, "/", "{text}");
             assert_eq!(address.to_string(), "amqp://guest@localhost:5672", "{text}");
         }
     }

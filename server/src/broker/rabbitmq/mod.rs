@@ -18,6 +18,7 @@ mod turn;
 mod wire;
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
 use crate::access::tokens::Tokens;
-use crate::broker::rabbitmq::connection::{Address, AddressError, Backoff};
+use crate::broker::rabbitmq::connection::{Address, AddressError, AuthoritiesError, Backoff};
 use crate::broker::rabbitmq::health::Health;
 use crate::broker::rabbitmq::publisher::{Publisher, Publishing, Queue, WAITING_POSTS};
 use crate::broker::rabbitmq::subscription::{Intake, Subscription};
@@ -60,8 +61,14 @@ pub struct Settings {
 
 /// Why RabbitMQ cannot be used with these settings: a sentence that says what to set, without the password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("AMQP_URL {0}")]
-pub struct SettingsError(#[from] AddressError);
+pub enum SettingsError {
+    /// The address is none.
+    #[error("AMQP_URL {0}")]
+    Address(#[from] AddressError),
+    /// Whom to believe cannot be found out.
+    #[error(transparent)]
+    Authorities(#[from] AuthoritiesError),
+}
 
 /// The way in. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -139,6 +146,14 @@ impl Settings {
     /// When `url` is not an AMQP URL.
     pub fn new(url: &str, max_content_bytes: usize, peers: Peers) -> Result<Self, SettingsError> {
         Ok(Self { address: url.parse()?, max_content_bytes, peers })
+    }
+
+    /// The same, where RabbitMQ's certificate may be signed by one of those in this file, besides those of the system.
+    ///
+    /// # Errors
+    /// When the file holds none, or the address is not encrypted.
+    pub fn trusting(self, file: &Path) -> Result<Self, SettingsError> {
+        Ok(Self { address: self.address.trusting(file)?, ..self })
     }
 }
 

@@ -19,6 +19,9 @@ use crate::support::soon;
 const KIND: Kind =
     Kind { script: "rabbitmq", exports: &["AMQP_URL", "DUET_TEST_RABBITMQ_API"], process: "broker.pid", options: &[] };
 
+const BY_TLS: Kind =
+    Kind { exports: &["AMQP_URL", "DUET_TEST_RABBITMQ_API", "DUET_TEST_AMQPS_URL", "DUET_TEST_AMQP_CA"], ..KIND };
+
 /// A part of a broker that is a test's own, removed with it.
 #[derive(Debug)]
 pub(crate) struct Vhost {
@@ -45,6 +48,31 @@ pub(crate) struct Victim {
 pub(crate) async fn vhost() -> Option<Vhost> {
     static SHARED: OnceLock<Result<Service, String>> = OnceLock::new();
     Some(Vhost::on(Service::shared(&KIND, &SHARED)?).await)
+}
+
+/// A broker by TLS.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    /// What goes into `AMQP_URL`.
+    pub(crate) url: String,
+    /// The file of the authority that its certificate is signed by.
+    pub(crate) authority: String,
+    /// The file of one that it is not.
+    pub(crate) other: String,
+    /// The same without TLS.
+    pub(crate) vhost: Vhost,
+}
+
+/// The broker that all tests share, by TLS. `None`, aloud, where there is no RabbitMQ.
+pub(crate) async fn tls() -> Option<Tls> {
+    static SHARED: OnceLock<Result<Service, String>> = OnceLock::new();
+    let service = Service::shared(&BY_TLS, &SHARED)?;
+    let vhost = Vhost::on(service).await;
+    let url = format!("{}{}", service.get("DUET_TEST_AMQPS_URL").unwrap(), vhost.name);
+    let authority = service.get("DUET_TEST_AMQP_CA").unwrap().to_owned();
+    // What any other broker would have.
+    let other = format!("{}/tests/it/support/other-authority.pem", env!("CARGO_MANIFEST_DIR"));
+    Some(Tls { url, authority, other, vhost })
 }
 
 /// The broker that may be hurt. `None`, aloud, where there is no RabbitMQ.
