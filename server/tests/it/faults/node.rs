@@ -18,6 +18,9 @@ use crate::support::server::SECRET;
 const TAKES: &str = "messages pass RabbitMQ";
 const TAKES_NOT: [&str; 2] = ["messages do not pass RabbitMQ", "another consumer has the queue"];
 
+/// Over which time people leave a node that stops: long enough to see that they go one by one.
+const DRAIN: &str = "1s";
+
 /// One of the servers, or the only one.
 #[derive(Debug)]
 pub(crate) struct Node {
@@ -61,6 +64,7 @@ impl Node {
         let base = base.map(|base| {
             let relay = relay_to(base.database.port());
             arguments.extend(["--database-url".to_owned(), base.database.url_by(relay.port())]);
+            arguments.extend(["--drain".to_owned(), DRAIN.to_owned()]);
             Mutex::new(relay)
         });
         let is_alone = plan.nodes == 1;
