@@ -105,6 +105,8 @@ pub(crate) struct Checker {
     pub(crate) counts: Counts,
     pub(crate) violations: Vec<Violation>,
     fresh: Fresh,
+    /// A node may not have heard yet what another one has delivered.
+    pub(crate) heads_may_trail: bool,
 }
 
 /// How much there was.
@@ -146,6 +148,7 @@ impl Checker {
             counts: Counts::default(),
             violations: Vec::new(),
             fresh: Fresh { heard: vec![false; listeners], ..Fresh::default() },
+            heads_may_trail: false,
         }
     }
 

@@ -516,3 +516,16 @@ fn a_story_tells_of_its_message_and_the_faults_around_it_and_of_nothing_else() {
         ]
     );
 }
+
+#[test]
+fn a_node_may_not_know_yet_what_another_has_delivered_and_knows_what_its_client_had() {
+    let mut history = History::begin();
+    history.checker.heads_may_trail = true;
+    let number = history.post(ALICE);
+    history.hear(bob(), 1, number);
+    history.enter(alice(), 0, Resume::Complete);
+    history.hear(alice(), 1, number);
+    history.hear_plain(number);
+    history.enter(bob(), 0, Resume::Complete);
+    history.is(&[Wrong::Reset]);
+}
