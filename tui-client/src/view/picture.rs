@@ -85,14 +85,16 @@ impl Picture {
         let Some(line) = self.lines.get_mut(usize::from(area.y.saturating_add(y))) else { return };
         let end = area.right().min(self.width);
         let mut at = usize::from(area.x) + x;
+        // Measured when another one follows, which is seldom.
+        let mut before = None;
         for (text, style) in texts {
+            at += before.replace(text).map_or(0, wrap::columns);
             if at >= usize::from(end) {
                 return;
             }
             let start = line.text.len();
             line.text.push_str(text);
             line.spans.push(Span { bytes: start..line.text.len(), style, columns: cells(at)..end });
-            at += wrap::columns(text);
         }
     }
 }
