@@ -1,4 +1,9 @@
-# duet-server alone in a small image. docker-compose.yml runs three of it.
+# duet-server alone in a small image. docker-compose.yml runs three of it. It listens to all, so it wants a SECRET_KEY and is closed:
+#
+#   docker build --tag duet-server .
+#   docker run --detach --name duet --publish 8000:8000 --volume duet:/var/lib/duet --env SECRET_KEY \
+#       --env DUET_PUBLIC_URL=https://chat.example.org duet-server
+#   docker exec duet duet-server invite room1 --for alice
 FROM rust:1.95-bookworm AS build
 WORKDIR /duet
 COPY . .

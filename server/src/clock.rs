@@ -9,7 +9,13 @@ use crate::rooms::Now;
 /// The time now, by both clocks.
 #[must_use]
 pub fn now() -> Now {
-    Now { instant: Instant::now(), wall: timestamp() }
+    Now { instant: instant(), wall: timestamp() }
+}
+
+/// The clock that only goes forward.
+#[must_use]
+pub fn instant() -> Instant {
+    Instant::now()
 }
 
 /// The wall clock, to the millisecond as messages are dated.

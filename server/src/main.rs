@@ -1,21 +1,28 @@
 //! The `duet-server` program: arguments, log, signals, and what it says in a terminal.
 
+mod log;
+
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use server::access::invites::Member;
+use server::access::store;
 use server::config::{Arguments, Command, Settings};
 use server::database::{Address, AddressError};
 use server::departure::Stop;
 use server::history::check::Subject;
 use server::history::postgres;
 use server::history::sqlite::{backup, check};
+use server::listener;
+use server::membership;
 use server::node;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::error;
 use tracing_subscriber::EnvFilter;
+
+use crate::log::{Colour, Harmless};
 
 // glibc's allocator keeps what closed connections had; thousands of them come and go here.
 #[global_allocator]
@@ -26,8 +33,17 @@ fn main() -> ExitCode {
     let done = match command {
         None => serve_with_log(settings),
         Some(Command::Check { file: None }) if let Some(url) = settings.database_url() => say(check_database(url)),
+        Some(Command::Check { file: None }) => {
+            let (history, access) = (check_history(&settings, None), check_access(&settings));
+            history && access
+        }
         Some(Command::Check { file }) => check_history(&settings, file),
         Some(Command::Backup { file }) => back_up_history(&settings, &file),
+        Some(Command::Invite { room, user, expires, server }) => {
+            let servers = server.into_iter().filter(|server| !server.is_empty()).collect();
+            say(membership::invite(&settings, Member { room, user }, expires, servers).map(|line| (true, line)))
+        }
+        Some(Command::Revoke { room, user }) => say_aside(membership::revoke(&settings, &Member { room, user })),
     };
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -38,8 +54,14 @@ fn serve_with_log(settings: Settings) -> bool {
     // lapin reports what we report ourselves, and with a message that came back also its content.
     let filter = EnvFilter::new(if wanted.contains("lapin") { wanted } else { format!("{wanted},lapin=off") });
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colour).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || harmless(colour)).with_ansi(colour).init();
     serve(settings).inspect_err(|message| error!("{message}")).is_ok()
+}
+
+/// Standard error, where nothing is obeyed but colours of our own.
+fn harmless(colour: bool) -> Harmless<std::io::Stderr> {
+    let colour = if colour { Colour::Yes } else { Colour::No };
+    Harmless { out: std::io::stderr(), colour }
 }
 
 fn check_history(settings: &Settings, file: Option<PathBuf>) -> bool {
@@ -55,6 +77,17 @@ fn check_history(settings: &Settings, file: Option<PathBuf>) -> bool {
     }))
 }
 
+/// Looks at who may come in, if that is in a file already. Where there is no folder, that has been said of the history.
+fn check_access(settings: &Settings) -> bool {
+    let Ok(history) = settings.history_file() else { return false };
+    let file = history.with_file_name(store::FILE);
+    match store::check::check(&file) {
+        Ok(None) => true,
+        Ok(Some(report)) => say(Ok((report.is_good(), format!("{}: {report}", file.display())))),
+        Err(error) => say(Err(error.to_string())),
+    }
+}
+
 /// Whether both names are of one file that is there.
 fn is_same(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
@@ -64,8 +97,14 @@ fn is_same(one: &Path, other: &Path) -> bool {
 async fn check_database(url: &str) -> Result<(bool, String), String> {
     let address: Address = url.parse().map_err(|e: AddressError| e.to_string())?;
     let at = address.to_string();
-    let report = postgres::check::check(address).await.map_err(|e| e.to_string())?;
-    Ok((report.is_good(), format!("{at}: {report}")))
+    let history = postgres::check::check(address.clone()).await.map_err(|e| e.to_string())?;
+    let said = format!("{at}: {history}");
+    let (is_good, access) = match store::check::check_database(address).await {
+        Ok(None) => return Ok((history.is_good(), said)),
+        Ok(Some(access)) => (history.is_good() && access.is_good(), access.to_string()),
+        Err(error) => (false, error.to_string()),
+    };
+    Ok((is_good, format!("{said}\n{at}, who may come in: {access}")))
 }
 
 fn back_up_history(settings: &Settings, to: &Path) -> bool {
@@ -100,11 +139,20 @@ fn say(found: Result<(bool, String), String>) -> bool {
     }
 }
 
+/// Tells on standard error what was done, or why nothing was, and whether all is well.
+#[expect(clippy::print_stderr, reason = "the command line's own output")]
+fn say_aside(done: Result<String, String>) -> bool {
+    let is_good = done.is_ok();
+    match done {
+        Ok(text) | Err(text) => eprintln!("duet-server: {text}"),
+    }
+    is_good
+}
+
 #[tokio::main]
 async fn serve(settings: Settings) -> Result<(), String> {
     let listen = settings.listen;
-    let listener = TcpListener::bind(listen)
-        .await
+    let listener = listener::bind(listen)
         .map_err(|e| format!("cannot listen on {listen}: {e}; set DUET_LISTEN to another address or port"))?;
     let signals = || Ok::<_, std::io::Error>((signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?));
     let (mut terminate, mut interrupt) = signals().map_err(|e| format!("cannot listen for signals: {e}"))?;

@@ -5,34 +5,44 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::access::tokens::Tokens;
+use crate::access::gate::Gate;
+use crate::access::invites::MEMBER_FOR;
+use crate::access::issuer::IssuerKey;
+use crate::access::marks;
+use crate::access::store::{Store, StoreError};
+use crate::access::tokens::{Rules, Tokens};
 use crate::broker::rabbitmq::Peers;
-use crate::broker::rabbitmq::nodes::Heard;
+use crate::broker::rabbitmq::nodes::{Announcer, Heard};
 use crate::broker::{Broker, Deliveries, embedded, rabbitmq};
-use crate::config::{ConfigError, Settings};
+use crate::config::access::is_loopback;
+use crate::config::{ConfigError, Limit, Settings};
 use crate::database::{AddressError, Database, OpenError};
 use crate::departure::{Departure, Refuge, Stop};
+use crate::doors::Doors;
 use crate::history::postgres::claim::Company;
 use crate::history::{History, HistoryError};
-use crate::http::{self, App};
-use crate::hub::Hub;
+use crate::http::App;
+use crate::http::limiter::Limits;
 use crate::hub::others::Shared;
-use crate::intake;
+use crate::hub::{Hosting, Hub};
+use crate::intake::{self, Way};
+use crate::limits::Usual;
+use crate::listener::counted::Connections;
+use crate::listener::tls::TlsError;
+use crate::metrics::Metrics;
+use crate::revoking;
 use crate::seats::shared::SharedSeats;
 
 /// Over which time people leave a server that has others beside it, unless it is set.
 const USUAL_DRAIN: Duration = Duration::from_secs(10);
 
-/// How long requests may take to end after the stop. With the limits below it makes less than 10 s.
-const FINISH_REQUESTS: Duration = Duration::from_secs(3);
-/// How long the intake may take to keep what it has.
+/// How long the intake may take to keep what it has. With the other limits, and that of requests, it makes less than 10 s.
 const FINISH_INTAKE: Duration = Duration::from_secs(3);
 /// How long sessions may take to say goodbye.
 const FINISH_SESSIONS: Duration = Duration::from_secs(2);
@@ -54,10 +64,19 @@ pub enum NodeError {
     /// The history cannot be used.
     #[error(transparent)]
     History(#[from] HistoryError),
+    /// Who may come in cannot be read.
+    #[error(transparent)]
+    Access(#[from] StoreError),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The settings of RabbitMQ cannot be used.
     #[error(transparent)]
     RabbitMq(#[from] rabbitmq::SettingsError),
-    /// The listener failed.
+    /// The metrics cannot be served.
+    #[error("cannot listen on {0} for metrics: {1}; set DUET_METRICS to another address or port")]
+    Metrics(SocketAddr, std::io::Error),
+    /// The address that is listened on cannot be read.
     #[error("accepting connections: {0}")]
     Accept(#[from] std::io::Error),
 }
@@ -70,11 +89,19 @@ pub enum NodeError {
 /// When the settings or the history cannot be used, or the listener fails.
 pub async fn run(settings: Settings, listener: TcpListener, stop: Stop) -> Result<(), NodeError> {
     let address = listener.local_addr()?;
+    let tls = settings.listener.tls()?;
+    let watched = listen_for_metrics(settings.listener.metrics).await?;
     let folder = settings.data_folder()?;
-    let tokens = Arc::new(Tokens::new(settings.key(&folder)?.expose().as_bytes()));
+    let (tokens, gate) = access(&settings, &folder)?;
+    let gate = Arc::new(gate);
     let opening = open_history(&settings, &folder);
     let Some(opened) = stop.asked.run_until_cancelled(opening).await else { return Ok(()) };
     let (history, database) = opened?;
+    let store = match &database {
+        Some(database) => Store::share(database),
+        None => Store::open(&folder)?,
+    };
+    let revoked = revoking::begin(&store, &gate).await?;
 
     let broker_tasks = TaskTracker::new();
     let stop_broker = CancellationToken::new();
@@ -84,26 +111,69 @@ pub async fn run(settings: Settings, listener: TcpListener, stop: Stop) -> Resul
 
     let hub_tasks = TaskTracker::new();
     let stop_hub = CancellationToken::new();
-    let (shared, heard) = open_shared(rabbitmq, database.as_ref(), lease, &broker_tasks, &stop_broker).unzip();
-    let hub = Hub::start(history.clone(), shared, &hub_tasks, stop_hub.clone());
+    let others = match (rabbitmq, &broker) {
+        (Some(settings), Broker::RabbitMq(broker)) if database.is_some() => {
+            Some(rabbitmq::nodes::open(settings, broker, &broker_tasks, stop_broker.clone()))
+        }
+        _ => None,
+    };
+    let (shared, heard) = share(others, database.as_ref(), lease).unzip();
+    let is_one_of_several = shared.is_some();
+    let metrics = Arc::new(Metrics::new());
+    let hosting = Hosting {
+        history: history.clone(),
+        max_rooms: settings.limits.max_rooms,
+        max_outbound_bytes: settings.limits.max_outbound_bytes,
+        stalled: metrics.stalled.clone(),
+        shared,
+    };
+    let hub = Hub::start(hosting, &hub_tasks, stop_hub.clone());
     if let Some(heard) = heard {
         broker_tasks.spawn(hear(heard, hub.clone()));
     }
 
-    let stop_intake = CancellationToken::new();
-    let intake = tokio::spawn(intake::run(deliveries, history.clone(), hub.clone(), stop_intake.clone()));
+    let forgotten = store.clone();
+    let stop_forgetting = stop_hub.clone();
+    hub_tasks.spawn(async move { stop_forgetting.run_until_cancelled(forgotten.keep_up()).await });
 
+    let revoking = revoking::run(store.clone(), Arc::clone(&gate), hub.clone(), revoked);
+    let stop_revoking = stop_hub.clone();
+    hub_tasks.spawn(async move { stop_revoking.run_until_cancelled(revoking).await });
+
+    if let Some(database) = database.as_ref().filter(|_| is_one_of_several) {
+        let watching = marks::watch(database.clone(), Arc::clone(&tokens), Arc::clone(&gate));
+        let stop_watching = stop_hub.clone();
+        hub_tasks.spawn(async move { stop_watching.run_until_cancelled(watching).await });
+    }
+
+    let way = Way { history: history.clone(), hub: hub.clone(), metrics: Arc::clone(&metrics) };
+    let stop_intake = CancellationToken::new();
+    let intake = tokio::spawn(intake::run(deliveries, way, stop_intake.clone()));
+
+    let usual = if gate.is_closed() { Usual::Sane } else { Usual::Unlimited };
     let app = Arc::new(App {
         tokens,
+        store: store.clone(),
+        is_exposed: !gate.is_closed() && !is_loopback(settings.listen),
+        gate: Arc::clone(&gate),
+        member_for: settings.member_for.unwrap_or(MEMBER_FOR),
         broker,
         history: history.clone(),
         hub,
+        limits: Arc::new(Limits::new(&settings.limits.rates(usual), &metrics.limited)),
+        frames: settings.limits.frames_per_connection(),
         max_content_bytes: settings.max_content_bytes,
+        max_frame_bytes: settings.limits.max_frame_bytes,
+        metrics,
+        connections: Connections::new(settings.listener.most()),
         sessions: TaskTracker::new(),
         departure: departure(&settings),
     });
-    announce_start(&settings, address, &folder, database.as_ref());
-    let served = serve(listener, &app, &stop).await;
+    announce_start(&settings, (address, tls.is_some()), &folder, database.as_ref());
+    if app.is_exposed {
+        warn!(%address, "open to other machines: whoever reaches this address gets in under any name");
+    }
+    Doors { listener, tls, watched }.serve(&app, &settings.listener, &stop).await;
 
     stop_intake.cancel();
     finish("intake", FINISH_INTAKE, intake).await;
@@ -119,13 +189,29 @@ pub async fn run(settings: Settings, listener: TcpListener, stop: Stop) -> Resul
         broker_tasks.close();
         broker_tasks.wait().await;
         history.close().await;
+        store.close().await;
         if let Some(database) = &database {
             database.close().await;
         }
     };
     finish("the rest", FINISH_REST, rest).await;
     info!("stopped");
-    served
+    Ok(())
+}
+
+/// What tokens are made and checked by, and what is asked of those who come.
+fn access(settings: &Settings, folder: &Path) -> Result<(Arc<Tokens>, Gate), NodeError> {
+    let (key, previous) = (settings.key(folder)?, settings.access.previous_key()?);
+    let access = settings.access.access(settings.listen);
+    let tokens = Arc::new(Tokens::by(Rules {
+        key: key.expose().as_bytes(),
+        also: previous.map(|key| key.expose().as_bytes()),
+        leeway: settings.access.leeway(access),
+        life: settings.access.token_life,
+    }));
+    let issuer = settings.access.issuer_key(&key)?.map(|key| IssuerKey::new(key.expose())).transpose();
+    let issuer = issuer.map_err(|e| ConfigError::new(format!("DUET_ISSUER_KEY cannot be used: {e}")))?;
+    Ok((Arc::clone(&tokens), Gate::new(access, tokens, issuer, settings.limits.lengths())))
 }
 
 /// Opens the history, and where it is in PostgreSQL the database, which waits some seconds for that to be there.
@@ -150,7 +236,8 @@ fn rabbitmq_settings(
         Some(database) => Peers::Nodes { database: database.clone(), lease: is_leased },
         None => Peers::Nobody,
     };
-    let rabbitmq = rabbitmq::Settings::new(url, settings.max_content_bytes, peers)?;
+    let longest = rabbitmq::Longest { content: settings.max_content_bytes, room: settings.limits.lengths().room };
+    let rabbitmq = rabbitmq::Settings::new(url, longest, peers)?;
     Ok(Some(match settings.amqp_ca() {
         Some(file) => rabbitmq.trusting(file)?,
         None => rabbitmq,
@@ -171,16 +258,14 @@ fn open_broker(
     (Broker::RabbitMq(broker), Deliveries::RabbitMq(deliveries))
 }
 
-/// What makes this node one of several: where the history is in PostgreSQL and RabbitMQ carries messages.
-fn open_shared(
-    rabbitmq: Option<rabbitmq::Settings>,
+/// What makes this node one of several: where it has a way to others, for the history is in PostgreSQL and RabbitMQ carries
+/// messages.
+fn share(
+    others: Option<(Announcer, mpsc::Receiver<Heard>)>,
     database: Option<&Database>,
     lease: watch::Sender<bool>,
-    tasks: &TaskTracker,
-    stop: &CancellationToken,
 ) -> Option<(Shared, mpsc::Receiver<Heard>)> {
-    let (rabbitmq, seats) = (rabbitmq?, SharedSeats::new(database?.clone()));
-    let (announcer, heard) = rabbitmq::nodes::open(rabbitmq, tasks, stop.clone());
+    let ((announcer, heard), seats) = (others?, SharedSeats::new(database?.clone()));
     Some((Shared { seats, announcer, lease }, heard))
 }
 
@@ -191,45 +276,12 @@ async fn hear(mut words: mpsc::Receiver<Heard>, hub: Hub) {
     }
 }
 
-/// Serves requests until it is to stop and people have left, and after it those that have begun.
-async fn serve(listener: TcpListener, app: &Arc<App>, stop: &Stop) -> Result<(), NodeError> {
-    // Nagle's algorithm would hold small frames back for an acknowledgement (RFC 896).
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            warn!(%error, "TCP_NODELAY could not be set");
-        }
-    });
-    let finishing = CancellationToken::new();
-    let finish = finishing.clone();
-    let server = axum::serve(listener, http::router(Arc::clone(app)))
-        .with_graceful_shutdown(async move { finish.cancelled().await })
-        .into_future();
-    let mut server = std::pin::pin!(server);
-    tokio::select! {
-        served = &mut server => return Ok(served?),
-        () = drain(app, stop) => {}
-    }
-    finishing.cancel();
-    match tokio::time::timeout(FINISH_REQUESTS, server).await {
-        Ok(served) => served?,
-        Err(_) => warn!("some requests did not end in time and are cut off"),
-    }
-    Ok(())
-}
-
-/// Waits until it is to stop, and then until people have left, which is no longer than is set for it.
-async fn drain(app: &App, stop: &Stop) {
-    stop.asked.cancelled().await;
-    info!("stopping");
-    app.departure.announce();
-    let span = app.departure.span();
-    if span.is_zero() {
-        return;
-    }
-    app.departure.begin();
-    app.sessions.close();
-    let leaving = tokio::time::timeout(span, app.sessions.wait());
-    stop.urged.run_until_cancelled(leaving).await;
+async fn listen_for_metrics(address: Limit<SocketAddr>) -> Result<Option<TcpListener>, NodeError> {
+    let Some(address) = address else { return Ok(None) };
+    let listener = TcpListener::bind(address).await.map_err(|e| NodeError::Metrics(address, e))?;
+    let at = listener.local_addr()?;
+    info!(%at, "metrics are served; see http://{at}/metrics");
+    Ok(Some(listener))
 }
 
 /// Where there are other servers, people have a little time to go there.
@@ -239,11 +291,17 @@ fn departure(settings: &Settings) -> Departure {
     Departure::new(refuge, settings.drain.unwrap_or(usual))
 }
 
-fn announce_start(settings: &Settings, address: SocketAddr, folder: &Path, database: Option<&Database>) {
+fn announce_start(
+    settings: &Settings,
+    (address, is_encrypted): (SocketAddr, bool),
+    folder: &Path,
+    database: Option<&Database>,
+) {
     let broker = if settings.amqp_url().is_some() { "RabbitMQ" } else { "embedded" };
     let data = database.map_or(folder.display().to_string(), |database| database.address().to_string());
     let durability = settings.durability;
-    info!(%address, broker, %data, ?durability, "listening; see http://{address}/docs");
+    let scheme = if is_encrypted { "https" } else { "http" };
+    info!(%address, broker, %data, ?durability, "listening; see {scheme}://{address}/docs");
 }
 
 async fn finish(what: &str, limit: Duration, work: impl Future) {

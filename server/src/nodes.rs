@@ -76,6 +76,11 @@ pub enum Word {
         /// What is passed on.
         receipt: Receipt,
     },
+    /// What a node has published has its places.
+    Placed {
+        /// The ids, which may be of messages that somebody else has published.
+        ids: Vec<String>,
+    },
     /// A word of a later version.
     #[serde(other)]
     Unknown,

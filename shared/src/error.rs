@@ -13,14 +13,34 @@ pub enum ErrorCode {
     TokenInvalid,
     /// 401: the token was good and is no longer; get a new one.
     TokenExpired,
+    /// 401: its user may not be in the room any more, or not by a token as old as this one.
+    TokenRevoked,
+    /// 401: a closed server gives tokens to those it has invited, and to the operator's own programs, alone.
+    InviteRequired,
+    /// 401: what was shown for a token is neither an invite, nor a refresh token, nor the issuer key.
+    IssuerKeyInvalid,
+    /// 401: there is no such invite.
+    InviteInvalid,
+    /// 401: somebody has used the invite.
+    InviteUsed,
+    /// 401: the invite's time is over.
+    InviteExpired,
+    /// 401: the refresh token is over or revoked, or never was one.
+    RefreshInvalid,
     /// 403: the token is for another room.
     WrongRoom,
+    /// 403: a web page of another origin may not do this.
+    OriginRefused,
+    /// 403: what was shown is for another name.
+    WrongUser,
     /// 404: there is no such route.
     NotFound,
     /// 405: the route exists, but not for this method.
     MethodNotAllowed,
     /// 408: the request did not arrive in time.
     RequestTimeout,
+    /// 409: the room has too many invites that nobody has used.
+    TooManyInvites,
     /// 413: the content or the whole body is past its limit.
     TooLarge,
     /// 415: the body is not `application/json`.
@@ -31,6 +51,10 @@ pub enum ErrorCode {
     InvalidRequest,
     /// 426: this route speaks WebSocket only.
     UpgradeRequired,
+    /// 429: there are as many connections of this address as there may be.
+    TooManyConnections,
+    /// 429: more often than is allowed; try again after `Retry-After` seconds.
+    TooManyRequests,
     /// 500: our fault; the log has more.
     Internal,
     /// 503: messages cannot be accepted or read now; try again after `Retry-After` seconds.

@@ -3,6 +3,7 @@
 //! Both sides ignore fields and types they do not know, so that versions can mix. A client asks for it with
 //! `Sec-WebSocket-Protocol: duet.v1` (RFC 6455 §1.9); one that does not gets the content of each message as plain text.
 
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -39,6 +40,10 @@ pub enum ServerFrame {
     Typing(Typing),
     /// Messages that history no longer has.
     Gap(Gap),
+    /// The token of this connection ends soon: the client does well to send a new one.
+    TokenExpiring(Remaining),
+    /// The new token holds for this connection.
+    TokenAccepted(Remaining),
     /// The server is about to close this connection.
     Bye(Bye),
     /// A frame of a later version.
@@ -56,6 +61,8 @@ pub enum ClientFrame {
     Typing(Activity),
     /// Whether somebody is at this client.
     Presence(Attention),
+    /// A new token for this connection. One for another user or room is not taken.
+    Token(NewToken),
     /// A frame of a later version.
     #[serde(other)]
     Unknown,
@@ -229,6 +236,26 @@ pub struct Gap {
     pub to: Seq,
 }
 
+/// How long the token of a connection holds yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remaining {
+    /// In milliseconds from now.
+    pub expires_in_ms: u64,
+}
+
+/// What takes the place of the token that a connection was made with.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewToken {
+    /// A JWT, as `POST /generate-token` gives it.
+    pub token: String,
+}
+
+impl fmt::Debug for NewToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NewToken(***)")
+    }
+}
+
 /// Why the server closes, and when to come back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bye {
@@ -245,19 +272,25 @@ pub struct Bye {
 pub enum CloseCode {
     /// The server is going away; come back to it or to another (IANA registry, 1012 "Service Restart").
     Restart = 1012,
+    /// The client has sent more in one message than is taken (RFC 6455 §7.4.1, 1009 "Message Too Big").
+    TooLarge = 1009,
     /// The messages of the room cannot be read; come back (RFC 6455 §7.4.1, 1011 "Internal Error").
     Unreadable = 1011,
     /// This reader was too slow for too long; come back and resume (IANA registry, 1013 "Try Again Later").
     TooSlow = 1013,
     /// The room holds two other users.
     RoomFull = 4001,
+    /// The token has ended, and no new one came; come back with one.
+    TokenExpired = 4002,
+    /// The user may not be in the room any more.
+    Revoked = 4003,
 }
 
 impl CloseCode {
     /// Whether a client does well to connect again by itself.
     #[must_use]
     pub fn may_reconnect(code: u16) -> bool {
-        code != Self::RoomFull as u16
+        code != Self::RoomFull as u16 && code != Self::Revoked as u16
     }
 }
 
@@ -297,10 +330,19 @@ mod tests {
     }
 
     #[test]
-    fn only_a_full_room_is_final() {
-        assert!(!CloseCode::may_reconnect(4001));
-        for code in [1000, 1001, 1006, 1011, 1012, 1013] {
+    fn only_a_full_room_and_a_revoked_user_are_final() {
+        for code in [4001, 4003] {
+            assert!(!CloseCode::may_reconnect(code));
+        }
+        for code in [1000, 1001, 1006, 1011, 1012, 1013, 4002] {
             assert!(CloseCode::may_reconnect(code));
         }
+    }
+
+    #[test]
+    fn a_token_is_not_shown_by_debug() {
+        let frame: ClientFrame = serde_json::from_str(r#"{"type":"token","token":"eyJ0"}"#).unwrap();
+        assert_eq!(frame, ClientFrame::Token(NewToken { token: "eyJ0".to_owned() }));
+        assert_eq!(format!("{frame:?}"), "Token(NewToken(***))");
     }
 }

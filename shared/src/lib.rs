@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod frames;
+pub mod link;
 pub mod message;
 pub mod names;
 pub mod rest;

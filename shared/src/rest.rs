@@ -10,6 +10,12 @@ use crate::names::{Email, RoomId, Username};
 /// The header that makes a repeated `POST /message` the same message (draft-ietf-httpapi-idempotency-key-header).
 pub const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
+/// How an invite begins, so that people and scanners for secrets know one when they see it.
+pub const INVITE_PREFIX: &str = "duet_inv_";
+
+/// How a refresh token begins.
+pub const REFRESH_PREFIX: &str = "duet_ref_";
+
 /// The header by which a client asks that a token which is not valid be refused instead of passed over: `Prefer:
 /// handling=strict` (RFC 7240 §4.4). Without it the contract holds, which asks for no token at all.
 pub const PREFER: &str = "Prefer";
@@ -20,6 +26,9 @@ pub const HANDLING_STRICT: &str = "handling=strict";
 /// The longest content of a message by default, in bytes of UTF-8.
 pub const MAX_CONTENT_BYTES: usize = 64 * 1024;
 
+/// How long an invite may be good for at the most, in seconds: 30 days.
+pub const MAX_INVITE_SECONDS: u64 = 30 * 24 * 60 * 60;
+
 /// The most messages one page of history holds.
 pub const MAX_PAGE: u32 = 500;
 
@@ -28,13 +37,13 @@ pub const MAX_PAGE: u32 = 500;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TokenRequest {
     /// The name to be seen under, 1 to 64 bytes.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, max_length = 64, min_length = 1, example = "user1"))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "duet-user", max_length = 64, min_length = 1, example = "user1"))]
     pub username: Username,
     /// An e-mail address, up to 254 bytes; kept in the token and not checked.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, max_length = 254, example = "user1@example.com"))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "duet-email", max_length = 254, example = "user1@example.com"))]
     pub email: Email,
     /// The room, 1 to 128 bytes.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, max_length = 128, min_length = 1, example = "room1"))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "duet-room", max_length = 128, min_length = 1, example = "room1"))]
     pub room_id: RoomId,
 }
 
@@ -48,6 +57,82 @@ pub struct TokenAnswer {
         schema(example = "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJ1c2VybmFtZSI6InVzZXIxIn0.c2lnbmF0dXJl")
     )]
     pub token: String,
+    /// Where an invite was redeemed: by what new tokens are to be had from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(example = "duet_ref_q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA"))]
+    pub refresh_token: Option<String>,
+}
+
+/// `POST /rooms/{room_id}/invites`: who is to come in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct InviteRequest {
+    /// The name under which they come in, 1 to 64 bytes.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "duet-user", max_length = 64, min_length = 1, example = "bob"))]
+    pub username: Username,
+    /// How long the invite is good for, in seconds: from 1 to 2592000 (30 days); a day when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 2_592_000, example = 86400))]
+    pub expires_in: Option<u64>,
+}
+
+/// The answer to `POST /rooms/{room_id}/invites`, and the only one that holds the invite itself.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct InviteAnswer {
+    /// By which it is listed and taken back.
+    #[cfg_attr(feature = "openapi", schema(example = "5b3c1f0a9d2e"))]
+    pub id: String,
+    /// The invite: whoever has it gets in, once.
+    #[cfg_attr(feature = "openapi", schema(example = "duet_inv_q83vEjRWeJCrze8SNFZ4kKvN"))]
+    pub invite: String,
+    /// The room.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "room1"))]
+    pub room_id: RoomId,
+    /// The name under which they come in.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "bob"))]
+    pub username: Username,
+    /// From when on it is no good, in UTC to the millisecond.
+    #[serde(serialize_with = "to_the_millisecond")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime, example = "2026-11-23T14:02:11.125Z"))]
+    pub expires_at: Timestamp,
+}
+
+impl std::fmt::Debug for InviteAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InviteAnswer").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// The answer to `GET /rooms/{room_id}/invites`: those that can still be used, the oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct InvitesAnswer {
+    /// The room.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "room1"))]
+    pub room_id: RoomId,
+    /// The invites, without what lets anybody in.
+    pub invites: Vec<PendingInvite>,
+}
+
+/// An invite that can still be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PendingInvite {
+    /// By which it is taken back.
+    #[cfg_attr(feature = "openapi", schema(example = "5b3c1f0a9d2e"))]
+    pub id: String,
+    /// The name under which they come in.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "bob"))]
+    pub username: Username,
+    /// Who invites; absent for the operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, example = "alice"))]
+    pub creator: Option<Username>,
+    /// From when on it is no good, in UTC to the millisecond.
+    #[serde(serialize_with = "to_the_millisecond")]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime, example = "2026-11-23T14:02:11.125Z"))]
+    pub expires_at: Timestamp,
 }
 
 /// `POST /message`, and the body of a message on the queue `messages`.
@@ -55,7 +140,7 @@ pub struct TokenAnswer {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Post {
     /// The room, 1 to 128 bytes.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, max_length = 128, min_length = 1, example = "room1"))]
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = "duet-room", max_length = 128, min_length = 1, example = "room1"))]
     pub room_id: RoomId,
     /// The text, up to 64 KiB unless the server was told otherwise.
     #[cfg_attr(feature = "openapi", schema(example = "Hello, Room!"))]

@@ -196,7 +196,7 @@ impl Call {
 }
 
 /// Waits for the end of a program; nothing when it does not come in time.
-fn wait(child: &mut Child, at_most: Duration) -> io::Result<Option<()>> {
+pub(crate) fn wait(child: &mut Child, at_most: Duration) -> io::Result<Option<()>> {
     let start = Instant::now();
     while start.elapsed() < at_most {
         match child.try_wait()? {

@@ -6,7 +6,9 @@
 pub mod app;
 pub mod cli;
 pub mod config;
+pub mod credentials;
 mod errands;
+mod files;
 pub mod keys;
 pub mod memory;
 pub mod network;

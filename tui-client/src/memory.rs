@@ -1,24 +1,17 @@
 //! What the client remembers between runs: of each room a draft and what was sent, and the rooms that were joined.
 //!
-//! None of it is ever needed, so where it cannot be read or written nobody is bothered. A file is written beside the old one
-//! and put in its place: a client that is killed leaves the one or the other, and of two that write, the last one's stays.
+//! None of it is ever needed, so where it cannot be read or written nobody is bothered.
 
 use std::cmp::Reverse;
-use std::fs::OpenOptions;
-use std::io::{self, Write};
 use std::iter::once;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use shared::names::{RoomId, Username};
 
+use crate::files::{Outlives, name, read, write};
 use crate::outbox::lines::Whose;
-use crate::outbox::make;
 
-/// The version of the files. One of another version is passed over.
-const VERSION: u32 = 1;
 /// The most rooms that are remembered of one user.
 const MAX_ROOMS: usize = 200;
 /// The most texts that are remembered of those sent in a room: as many as one run recalls.
@@ -27,8 +20,6 @@ const MAX_SENT: usize = 100;
 const MAX_SENT_BYTES: usize = 64 * 1024;
 /// Of more servers that are one the others are not looked for: each doubles the files that there may be.
 const MAX_TOGETHER: usize = 6;
-/// The largest file that is read; far above what is ever written.
-const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
 /// The files of what is remembered.
 #[derive(Debug)]
@@ -39,7 +30,6 @@ pub struct Memory {
 /// What was being written in a room.
 #[derive(Debug, Serialize, Deserialize)]
 struct DraftFile {
-    v: u32,
     #[serde(flatten)]
     whose: Whose,
     text: String,
@@ -48,7 +38,6 @@ struct DraftFile {
 /// What was sent in a room, the newest last.
 #[derive(Debug, Serialize, Deserialize)]
 struct SentFile {
-    v: u32,
     #[serde(flatten)]
     whose: Whose,
     texts: Vec<String>,
@@ -57,7 +46,6 @@ struct SentFile {
 /// The rooms that a user has joined on a server, the last first.
 #[derive(Debug, Serialize, Deserialize)]
 struct RoomsFile {
-    v: u32,
     server: String,
     user: Username,
     rooms: Vec<RoomId>,
@@ -78,8 +66,7 @@ impl Memory {
 
     fn draft_of(&self, whose: &Whose) -> Option<String> {
         let file: DraftFile = read(&self.path_of("drafts", whose)?)?;
-        // Two may share a name, if by the rarest of chances.
-        (file.v == VERSION && file.whose == *whose).then_some(file.text)
+        (file.whose == *whose).then_some(file.text)
     }
 
     /// Keeps a draft, or forgets the one there is where nothing is written.
@@ -89,7 +76,8 @@ impl Memory {
         drop(if text.is_empty() {
             std::fs::remove_file(&path)
         } else {
-            write(&path, &DraftFile { v: VERSION, whose: whose.clone(), text: text.to_owned() })
+            // The loop waits for it.
+            write(&path, &DraftFile { whose: whose.clone(), text: text.to_owned() }, Outlives::Process)
         });
         // What was kept for fewer servers is in this one now, and must not come back.
         for path in fewer(whose).into_iter().filter_map(|whose| self.path_of("drafts", &whose)) {
@@ -106,7 +94,7 @@ impl Memory {
 
     fn sent_of(&self, whose: &Whose) -> Vec<String> {
         let file: Option<SentFile> = self.path_of("sent", whose).and_then(|path| read(&path));
-        let file = file.filter(|file| file.v == VERSION && file.whose == *whose);
+        let file = file.filter(|file| file.whose == *whose);
         file.map(|file| file.texts).unwrap_or_default()
     }
 
@@ -127,7 +115,7 @@ impl Memory {
         let kept = texts.iter().rev().take(MAX_SENT).take_while(fits).count();
         texts.drain(..texts.len() - kept);
         // See above.
-        drop(write(&path, &SentFile { v: VERSION, whose: whose.clone(), texts }));
+        drop(write(&path, &SentFile { whose: whose.clone(), texts }, Outlives::Process));
     }
 
     /// The rooms that were joined by the same user on the same servers, or before on fewer of them, the last first.
@@ -144,7 +132,7 @@ impl Memory {
 
     fn rooms_of(&self, whose: &Whose) -> Vec<RoomId> {
         let file: Option<RoomsFile> = self.rooms_path(whose).and_then(|path| read(&path));
-        let file = file.filter(|file| file.v == VERSION && file.server == whose.server && file.user == whose.user);
+        let file = file.filter(|file| file.server == whose.server && file.user == whose.user);
         file.map(|file| file.rooms).unwrap_or_default()
     }
 
@@ -158,9 +146,9 @@ impl Memory {
         rooms.retain(|room| *room != whose.room);
         rooms.insert(0, whose.room.clone());
         rooms.truncate(MAX_ROOMS);
-        let file = RoomsFile { v: VERSION, server: whose.server.clone(), user: whose.user.clone(), rooms };
+        let file = RoomsFile { server: whose.server.clone(), user: whose.user.clone(), rooms };
         // See above.
-        drop(write(&path, &file));
+        drop(write(&path, &file, Outlives::Process));
     }
 
     /// Where something of a room is.
@@ -184,43 +172,8 @@ fn fewer(whose: &Whose) -> Vec<Whose> {
     keys.filter(|key| *key != whose.server).map(|server| Whose { server, ..whose.clone() }).collect()
 }
 
-/// A name for a file, the same for the same parts in every version of this program. Names of rooms may be too long for one, and
-/// hold anything. FNV-1a (<http://www.isthe.com/chongo/tech/comp/fnv/>).
-fn name(parts: &[&str]) -> String {
-    // No part holds a zero byte, so this tells apart where one ends.
-    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
-    let hash = bytes
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-    format!("{hash:016x}.json")
-}
-
-fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    let is_sane = std::fs::metadata(path).is_ok_and(|file| file.len() <= MAX_BYTES);
-    is_sane.then(|| std::fs::read(path).ok()).flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok())
-}
-
-/// Puts a file in the place of the one there is.
-fn write<T: Serialize>(path: &Path, contents: &T) -> io::Result<()> {
-    make(path.parent().unwrap_or(Path::new("")))?;
-    // Another client may be writing the same at this moment.
-    let beside = path.with_extension(format!("{}.new", std::process::id()));
-    let written =
-        (OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)).and_then(|mut file| {
-            // Not synced: the loop waits for it. What a power cut leaves of it is passed over.
-            file.write_all(&serde_json::to_vec(contents)?)
-        });
-    let placed = written.and_then(|()| std::fs::rename(&beside, path));
-    if placed.is_err() {
-        // It does no harm there.
-        drop(std::fs::remove_file(&beside));
-    }
-    placed
-}
-
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     fn whose(room: &str) -> Whose {
@@ -250,25 +203,18 @@ mod tests {
         later.keep_draft(&whose("a"), "");
         assert_eq!(memory.draft(&whose("a")), None);
         assert_eq!(memory.draft(&whose("b")).as_deref(), Some("another"));
-        let modes = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(modes(&folder.join("drafts")), 0o700);
-        let files: Vec<PathBuf> =
-            std::fs::read_dir(folder.join("drafts")).unwrap().map(|e| e.unwrap().path()).collect();
-        let [file] = files.as_slice() else { panic!("{files:?}") };
-        assert_eq!(modes(file), 0o600);
+        assert_eq!(std::fs::read_dir(folder.join("drafts")).unwrap().count(), 1);
         std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
-    fn a_file_that_is_torn_or_of_somebody_else_is_passed_over() {
+    fn a_file_of_somebody_else_is_passed_over() {
         let folder = folder("torn");
         let memory = Memory::new(Some(folder.clone()));
         memory.keep_draft(&whose("a"), "text");
         let path = memory.path_of("drafts", &whose("a")).unwrap();
         std::fs::rename(&path, memory.path_of("drafts", &whose("b")).unwrap()).unwrap();
         assert_eq!(memory.draft(&whose("b")), None);
-        std::fs::write(&path, "{\"v\":1,\"ser").unwrap();
-        assert_eq!(memory.draft(&whose("a")), None);
         std::fs::remove_dir_all(folder).unwrap();
     }
 
@@ -284,7 +230,6 @@ mod tests {
         assert_eq!(memory.sent(&whose("a")), ["one", "two\nlines", "three"]);
         assert_eq!(memory.sent(&whose("b")), [""; 0]);
         let path = memory.path_of("sent", &whose("a")).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         for number in 0..MAX_SENT + 5 {
             memory.note_sent(&whose("a"), &number.to_string());
         }

@@ -38,6 +38,12 @@ impl DatabaseError {
         Self::Unreadable(error.to_string())
     }
 
+    /// Whether PostgreSQL was not reached or said nothing, which is over when it answers.
+    #[must_use]
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::Away(_) | Self::Silent)
+    }
+
     /// The code with which it was refused.
     #[must_use]
     pub fn code(&self) -> Option<&SqlState> {

@@ -120,7 +120,7 @@ pub enum HistoryError {
 
 impl From<rusqlite::Error> for HistoryError {
     fn from(error: rusqlite::Error) -> Self {
-        let is_damage = trouble::is_damage(&error);
+        let is_damage = crate::sqlite::is_damage(&error);
         let error = Arc::new(error);
         if is_damage { Self::Damaged(error) } else { Self::Database(error) }
     }

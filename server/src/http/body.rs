@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
+use shared::names::NameError;
 
 use crate::http::error::ApiError;
+use crate::http::headers::is_json;
 
 /// How long a body may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -27,17 +28,24 @@ pub(super) async fn json<T: DeserializeOwned>(headers: &HeaderMap, body: Body, m
     let bytes = tokio::time::timeout(TIMEOUT, read(body, max))
         .await
         .map_err(|_| ApiError::RequestTimeout(TIMEOUT.as_secs()))??;
-    // serde takes an array for a structure as well.
-    if !bytes.trim_ascii_start().starts_with(b"{") {
-        return Err(ApiError::InvalidBody("the body is not a JSON object".to_owned()));
-    }
-    serde_json::from_slice(&bytes).map_err(|e| ApiError::InvalidBody(e.to_string()))
+    decode(&bytes).map_err(ApiError::InvalidBody)
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    let Some(Ok(value)) = headers.get(CONTENT_TYPE).map(|value| value.to_str()) else { return false };
-    let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+/// Decodes a body.
+///
+/// # Errors
+/// When it is not an object of JSON that the schema allows: a sentence that says where.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    // serde takes an array for a structure as well.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err("the body is not a JSON object".to_owned());
+    }
+    serde_json::from_slice(bytes).map_err(|e| e.to_string())
+}
+
+/// Says that a name of a body is longer than may be here.
+pub(super) fn too_long(error: NameError) -> ApiError {
+    ApiError::InvalidBody(error.to_string())
 }
 
 async fn read(body: Body, max: usize) -> Result<Bytes, ApiError> {

@@ -33,7 +33,7 @@ pub(super) struct Readiness {
     /// What is to be seen to all the same.
     #[schema(example = "a consumer that is no server of this history takes messages away from the queue `messages`")]
     #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<&'static str>,
+    detail: Option<String>,
 }
 
 /// This server, or another of several.
@@ -43,6 +43,14 @@ const ELSEWHERE: &str = "elsewhere";
 /// Whatever it takes never gets a place in a room.
 const ROBBED: &str = "a consumer that is no server of this history takes messages away from the queue `messages`: find it on \
                       RabbitMQ's management page and end it";
+
+/// Strangers reach it.
+const EXPOSED: &str = "whoever reaches this server gets in under any name, and other machines do: set DUET_ACCESS=closed where that is \
+                       not meant";
+
+/// What one gives out, another refuses.
+const ESTRANGED: &str = "another server of this history signs tokens by a key that this one does not know: give all of them the same \
+                         SECRET_KEY, or this one the other key as SECRET_KEY_PREVIOUS";
 
 /// The process answers.
 #[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, description = "It does", body = Health)))]
@@ -64,7 +72,7 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Readiness
     if app.departure.is_announced() {
         return Err(ApiError::Unavailable("draining: this server is about to stop".to_owned()));
     }
-    let (intake, detail) = match app.broker.state() {
+    let (intake, robbed) = match app.broker.state() {
         BrokerState::NotReady(reason) => return Err(ApiError::Unavailable(reason)),
         BrokerState::StandingBy => (ELSEWHERE, None),
         BrokerState::Robbed => (HERE, Some(ROBBED)),
@@ -75,6 +83,14 @@ pub(super) async fn readyz(State(app): State<Arc<App>>) -> Result<Json<Readiness
     }
     match app.history.trouble() {
         Some(trouble) => Err(ApiError::Unavailable(trouble)),
-        None => Ok(Json(Readiness { status: "ok", intake, detail })),
+        None => {
+            let details: Vec<&str> =
+                [robbed, app.is_exposed.then_some(EXPOSED), (!app.gate.knows_all_keys()).then_some(ESTRANGED)]
+                    .into_iter()
+                    .flatten()
+                    .collect();
+            let detail = (!details.is_empty()).then(|| details.join("; "));
+            Ok(Json(Readiness { status: "ok", intake, detail }))
+        }
     }
 }

@@ -30,10 +30,12 @@ pub(super) struct Asked {
     path = "/rooms/{room_id}/messages",
     tag = "messages",
     params(
-        ("room_id" = String, Path, description = "The room", example = "room1"),
-        ("after" = Option<u64>, Query, description = "The first messages after this place"),
-        ("before" = Option<u64>, Query, description = "The last messages before this place; not together with `after`"),
-        ("limit" = Option<u32>, Query, description = "At most this many, 1 to 500; 100 when absent", example = 100),
+        ("room_id" = String, Path, description = "The room", format = "duet-room", min_length = 1, max_length = 128,
+            example = "room1"),
+        ("after" = Option<u64>, Query, format = "uint64", maximum = 18446744073709551615usize, description = "The first messages after this place"),
+        ("before" = Option<u64>, Query, format = "uint64", maximum = 18446744073709551615usize, description = "The last messages before this place; not together with `after`"),
+        ("limit" = Option<u32>, Query, description = "At most this many, 1 to 500; 100 when absent",
+            minimum = 1, maximum = 500, example = 100),
     ),
     security(("token" = [])),
     responses(

@@ -16,7 +16,8 @@ use crate::http::error::ApiError;
     get,
     path = "/rooms/{room_id}",
     tag = "rooms",
-    params(("room_id" = String, Path, description = "The room", example = "room1")),
+    params(("room_id" = String, Path, description = "The room", format = "duet-room", min_length = 1, max_length = 128,
+            example = "room1")),
     security(("token" = [])),
     responses(
         (status = 200, description = "Who is there", body = RoomAnswer),

@@ -31,10 +31,13 @@ pub(super) struct Asked {
     path = "/rooms/{room_id}/search",
     tag = "messages",
     params(
-        ("room_id" = String, Path, description = "The room", example = "room1"),
-        ("q" = String, Query, description = "Up to 8 different words, and 256 bytes", example = "deploy"),
-        ("before" = Option<u64>, Query, description = "Only messages before this place"),
-        ("limit" = Option<u32>, Query, description = "At most this many, 1 to 100; 50 when absent", example = 50),
+        ("room_id" = String, Path, description = "The room", format = "duet-room", min_length = 1, max_length = 128,
+            example = "room1"),
+        ("q" = String, Query, description = "Up to 8 different words, and 256 bytes", format = "duet-words",
+            min_length = 1, max_length = 256, example = "deploy"),
+        ("before" = Option<u64>, Query, format = "uint64", maximum = 18446744073709551615usize, description = "Only messages before this place"),
+        ("limit" = Option<u32>, Query, description = "At most this many, 1 to 100; 50 when absent",
+            minimum = 1, maximum = 100, example = 50),
     ),
     security(("token" = [])),
     responses(

@@ -12,26 +12,19 @@ use shared::frames::{AttentionState, SUBPROTOCOL, ServerFrame, Welcome};
 use shared::message::Seq;
 use shared::names::{RoomId, Username};
 
+use crate::access::pass::Pass;
+use crate::access::tokens::TokenError;
+use crate::clock;
 use crate::http::App;
 use crate::http::admitted::Admitted;
 use crate::http::error::ApiError;
+use crate::http::socket::{self, Sizes};
 use crate::hub::seat::Seat;
-use crate::hub::{JoinError, encoder};
-use crate::rooms::{Start, Voice};
-use crate::session;
-
-/// The read buffer of a socket, in bytes. It is allocated with the socket; the default of 128 KiB would be nearly all
-/// that an idle connection costs.
-const READ_BUFFER_BYTES: usize = 1024;
-
-/// How much is gathered before it is written, in bytes.
-const WRITE_BUFFER_BYTES: usize = 4 * 1024;
-
-/// The largest message a client may send, in bytes. What it says has no meaning; this only bounds what it costs.
-const MAX_RECEIVED_BYTES: usize = 1024 * 1024;
-
-/// How many times its content the largest frame we send may be: JSON escapes, and the fields around it.
-const ENCODED: usize = 8;
+use crate::hub::{Guest, JoinError, encoder};
+use crate::limits::allowance::Allowance;
+use crate::rooms::Voice;
+use crate::rooms::input::Start;
+use crate::session::{self, Keeping};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Asked {
@@ -50,8 +43,9 @@ pub(super) struct Asked {
     path = "/updates/{room_id}",
     tag = "updates",
     params(
-        ("room_id" = String, Path, description = "The room", example = "room1"),
-        ("after" = Option<u64>, Query, description = "Resume: continue after this place. Needs `epoch`"),
+        ("room_id" = String, Path, description = "The room", format = "duet-room", min_length = 1, max_length = 128,
+            example = "room1"),
+        ("after" = Option<u64>, Query, format = "uint64", maximum = 18446744073709551615usize, description = "Resume: continue after this place. Needs `epoch`"),
         ("epoch" = Option<String>, Query, description = "Resume: the epoch that `after` is of"),
         ("last" = Option<u64>, Query, description = "Begin with this many of the newest messages", example = 50),
         ("attention" = Option<String>, Query, description = "`idle`: nobody is at this client. `here` when absent", example = "idle"),
@@ -64,47 +58,55 @@ pub(super) struct Asked {
         (status = 403, description = "The token is for another room"),
         (status = 422, description = "The path or the query is not what the schema says"),
         (status = 426, description = "Not a WebSocket"),
+        (status = 429, description = "Too many attempts; try again after `Retry-After` seconds"),
         (status = 503, description = "Nobody can be let in now; try again after `Retry-After` seconds"),
     )
 )]
 pub(super) async fn updates(
     State(app): State<Arc<App>>,
-    Admitted { room_id: room, user }: Admitted,
+    Admitted { room_id: room, user, claims }: Admitted,
     asked: Result<Query<Asked>, QueryRejection>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let Query(asked) = asked.map_err(|e| ApiError::InvalidRequest(e.body_text()))?;
     let start = start(asked)?;
-    let upgrade = upgrade
-        .map_err(|e| ApiError::UpgradeRequired(e.body_text()))?
-        .protocols([SUBPROTOCOL])
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(WRITE_BUFFER_BYTES)
-        .max_write_buffer_size(WRITE_BUFFER_BYTES + ENCODED * app.max_content_bytes + READ_BUFFER_BYTES)
-        .max_message_size(MAX_RECEIVED_BYTES)
-        .max_frame_size(MAX_RECEIVED_BYTES);
+    let upgrade = upgrade.map_err(|e| ApiError::UpgradeRequired(e.body_text()))?.protocols([SUBPROTOCOL]);
+    let sizes = Sizes { content: app.max_content_bytes, received: app.max_frame_bytes };
+    let upgrade = socket::limited(upgrade, sizes);
     let voice = if upgrade.selected_protocol().is_some() { Voice::DuetV1 } else { Voice::Plain };
 
     if app.departure.is_announced() {
         return Err(ApiError::Unavailable("this server is about to stop: go to another one, or come back".to_owned()));
     }
     // In the room before the handshake is answered: whatever the client posts once it is connected, it also hears.
-    let seat = match app.hub.join(room.clone(), user.clone(), voice, start).await {
+    let mut seat = match app
+        .hub
+        .join(Guest { room: room.clone(), user: user.clone(), issued_at: claims.issued_at() }, voice, start)
+        .await
+    {
         Ok(seat) => seat,
         Err(JoinError::Full) => {
             let sessions = app.sessions.clone();
             return Ok(upgrade.on_upgrade(async move |socket| sessions.track_future(session::turn_away(socket)).await));
         }
-        Err(error @ JoinError::Unavailable) => return Err(error.into()),
+        Err(error @ (JoinError::TooManyRooms | JoinError::Unavailable)) => return Err(error.into()),
     };
+    // Whoever is sent away from now on the hub knows of.
+    if app.gate.is_revoked(&claims) {
+        seat.closed();
+        return Err(TokenError::Revoked.into());
+    }
+    let pass = Pass { term: app.gate.term(&claims, voice), user: user.clone(), gate: Arc::clone(&app.gate) };
     let first = (voice == Voice::DuetV1).then(|| encoder::json(&welcome(&app, room, user, &seat)));
     let departure = app.departure.clone();
+    let allowance = Allowance::new(app.frames, clock::now().instant);
+    let metrics = Arc::clone(&app.metrics);
     let sessions = app.sessions.clone();
     // Counted from now on, so that a server that stops waits for this one too.
     let counted = app.sessions.token();
     Ok(upgrade.on_upgrade(async move |socket| {
         // A task of its own: that of the upgrade is far larger, and would live as long.
-        sessions.spawn(session::serve(socket, seat, first, departure));
+        sessions.spawn(session::serve(socket, seat, first, Keeping { pass, departure, allowance, metrics }));
         drop(counted);
     }))
 }

@@ -7,7 +7,8 @@ use serde::Serialize;
 use shared::frames::{Gap, Presence, Receipt, Typing};
 use shared::message::Message;
 
-use crate::rooms::{Frame, Voice};
+use crate::rooms::Voice;
+use crate::rooms::output::Frame;
 
 /// Remembers the encodings of the message it saw last.
 #[derive(Debug, Default)]
@@ -55,7 +56,10 @@ impl Encoder {
 /// The text of a frame.
 pub fn json(frame: &impl Serialize) -> Utf8Bytes {
     #[expect(clippy::expect_used, reason = "frames are maps with text keys, which serde_json never refuses")]
-    serde_json::to_string(frame).expect("a frame can be written as JSON").into()
+    let mut text = serde_json::to_string(frame).expect("a frame can be written as JSON");
+    // It may wait long, and what waits is counted by its length. A large one would have twice that.
+    text.shrink_to_fit();
+    text.into()
 }
 
 #[cfg(test)]

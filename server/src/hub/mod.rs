@@ -1,51 +1,41 @@
-//! The loop that owns [`Rooms`]: it feeds it what happens and does what it says.
+//! The loop that owns [`Rooms`], as others see it: what can be said to it, and how it is started.
 //!
 //! Channels form no cycle: sessions, intake and reads wait for the hub; the hub waits for nobody.
 
 pub mod encoder;
 pub mod others;
+mod run;
 pub mod seat;
 mod unkept;
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use shared::frames::Receipt;
-use shared::message::{Message, Seq};
+use jiff::Timestamp;
+use prometheus_client::metrics::counter::Counter;
+use shared::message::Message;
 use shared::names::{RoomId, Username};
 use shared::rest::Occupant;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
 
+use crate::access::invites::Revocation;
 use crate::broker::rabbitmq::nodes::Heard;
-use crate::clock;
-use crate::history::{History, HistoryError, Span};
+use crate::history::{History, HistoryError};
 use crate::hub::encoder::Encoder;
 use crate::hub::others::{News, Others, Shared};
-use crate::hub::seat::{Cut, Link, Seat};
+use crate::hub::run::Loop;
+use crate::hub::seat::Seat;
 use crate::hub::unkept::Unkept;
-use crate::nodes::{NodeId, Word};
-use crate::rooms::{
-    Frame, Input, Join, Judge, Leaving, Output, PAGE_MESSAGES, Page, Rooms, SessionId, Start, Voice, merged,
-};
-use crate::seats::desk::Wish;
+use crate::nodes::NodeId;
+use crate::rooms::input::{Input, Join, Leaving, Start};
+use crate::rooms::{Judge, Rooms, SessionId, Voice};
 
 /// How many inputs may wait for the hub. Each takes microseconds; a burst of joins or messages waits with its senders.
 const WAITING_INPUTS: usize = 1024;
-
-/// How many inputs the hub takes at a time.
-const INPUTS_AT_ONCE: usize = 64;
-
-/// How long a receipt may wait to be kept, with all that come meanwhile. A server that is killed forgets those; clients
-/// say them again when they are back.
-const KEEP_WITHIN: Duration = Duration::from_secs(1);
-
-/// How long the end waits until the judge has been told who has left.
-const SAY_THE_REST: Duration = Duration::from_millis(400);
 
 /// A handle to the loop. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -54,6 +44,33 @@ pub struct Hub {
     last_session: Arc<AtomicU64>,
     /// Whether anybody can be let in: with others, as long as there is a lease.
     is_open: Arc<AtomicBool>,
+    rooms: Arc<AtomicUsize>,
+}
+
+/// Who asks for a place in which room.
+#[derive(Debug, Clone)]
+pub struct Guest {
+    /// The room.
+    pub room: RoomId,
+    /// Who.
+    pub user: Username,
+    /// When the token they came by was made, if it says so.
+    pub issued_at: Option<Timestamp>,
+}
+
+/// What the loop works with.
+#[derive(Debug)]
+pub struct Hosting {
+    /// What rooms are read from.
+    pub history: History,
+    /// How many rooms there may be people in.
+    pub max_rooms: NonZeroUsize,
+    /// How much may wait for a connection, in bytes.
+    pub max_outbound_bytes: usize,
+    /// Where it is counted that as much waits as may.
+    pub stalled: Counter,
+    /// What several nodes share, if this is one of several.
+    pub shared: Option<Shared>,
 }
 
 /// Why a connection did not come in.
@@ -61,13 +78,16 @@ pub struct Hub {
 pub enum JoinError {
     /// Two other users are in the room.
     Full,
+    /// The room would be one more than there may be.
+    TooManyRooms,
     /// History cannot be read, or the server is stopping.
     Unavailable,
 }
 
 #[derive(Debug)]
 enum Event {
-    Join(Join, Answer),
+    /// Somebody wants to come in, by a token made then.
+    Join(Join, Option<Timestamp>, Answer),
     Left(RoomId, SessionId, Leaving),
     Drained(RoomId, SessionId),
     /// Somebody wants to know who is there.
@@ -77,6 +97,8 @@ enum Event {
     /// Messages have their places, and these nodes are to hear it.
     Placed(RoomId, Vec<Arc<Message>>, Arc<[NodeId]>),
     News(News),
+    /// These may not be in their rooms any more.
+    Revoked(Vec<Revocation>),
     Input(Input),
 }
 
@@ -84,12 +106,16 @@ impl Hub {
     /// Starts the loop, of the one node or, with what they share, of one of several. It ends with `stop`, when nobody needs it
     /// any more.
     #[must_use]
-    pub fn start(history: History, shared: Option<Shared>, tasks: &TaskTracker, stop: CancellationToken) -> Self {
+    pub fn start(hosting: Hosting, tasks: &TaskTracker, stop: CancellationToken) -> Self {
+        let Hosting { history, max_rooms, max_outbound_bytes, stalled, shared } = hosting;
         let (events, waiting) = mpsc::channel(WAITING_INPUTS);
         let is_open = Arc::new(AtomicBool::new(shared.is_none()));
-        let hub = Self { events, last_session: Arc::default(), is_open };
+        let hub = Self { events, last_session: Arc::default(), is_open, rooms: Arc::default() };
         let task = Loop {
             rooms: Rooms::new(history.epoch(), if shared.is_some() { Judge::Shared(None) } else { Judge::Own }),
+            max_rooms,
+            max_outbound_bytes,
+            stalled,
             others: shared.map(Others::new),
             joining: HashMap::new(),
             links: HashMap::new(),
@@ -109,12 +135,19 @@ impl Hub {
     ///
     /// # Errors
     /// When the room is full, or when nobody can be let in now.
-    pub async fn join(&self, room: RoomId, user: Username, voice: Voice, start: Start) -> Result<Seat, JoinError> {
+    pub async fn join(&self, guest: Guest, voice: Voice, start: Start) -> Result<Seat, JoinError> {
+        let Guest { room, user, issued_at } = guest;
         let session = SessionId(self.last_session.fetch_add(1, Ordering::Relaxed));
         let (answer, seat) = oneshot::channel();
         let join = Join { session, room, user, voice, start };
-        self.events.send(Event::Join(join, answer)).await.map_err(|_| JoinError::Unavailable)?;
+        self.events.send(Event::Join(join, issued_at, answer)).await.map_err(|_| JoinError::Unavailable)?;
         seat.await.unwrap_or(Err(JoinError::Unavailable))
+    }
+
+    /// How many rooms somebody is in on this node.
+    #[must_use]
+    pub fn rooms(&self) -> usize {
+        self.rooms.load(Ordering::Relaxed)
     }
 
     /// Whether people can be let in now.
@@ -143,6 +176,11 @@ impl Hub {
         self.say(Event::News(News::Heard(heard))).await;
     }
 
+    /// Ends the connections of those who may not be in their rooms any more, and frees their seats.
+    pub async fn revoke(&self, revocations: Vec<Revocation>) {
+        self.say(Event::Revoked(revocations)).await;
+    }
+
     async fn say(&self, event: Event) {
         // The hub goes last; what comes after it concerns nobody.
         let _ = self.events.send(event).await;
@@ -151,257 +189,3 @@ impl Hub {
 
 /// Where the answer to a join goes.
 type Answer = oneshot::Sender<Result<Seat, JoinError>>;
-
-struct Loop {
-    rooms: Rooms,
-    /// What there is besides where there are several nodes.
-    others: Option<Others>,
-    /// Those who wait for their answer.
-    joining: HashMap<SessionId, (Join, Answer)>,
-    /// Those who are in.
-    links: HashMap<SessionId, Link>,
-    encoder: Encoder,
-    /// What the core says; empty, and here only so that it is not made anew each time.
-    out: Vec<Output>,
-    unkept: Unkept,
-    /// When to keep them, unless that is under way or there are none.
-    keep_at: Option<Instant>,
-    hub: Hub,
-    history: History,
-    tasks: TaskTracker,
-}
-
-impl Loop {
-    async fn run(mut self, mut waiting: mpsc::Receiver<Event>, stop: CancellationToken) {
-        let mut events = Vec::with_capacity(INPUTS_AT_ONCE);
-        loop {
-            tokio::select! {
-                _ = waiting.recv_many(&mut events, INPUTS_AT_ONCE) => {}
-                () = until(self.rooms.next_tick()) => events.push(Event::Input(Input::Tick)),
-                () = until(self.keep_at) => self.keep(),
-                () = until(self.others.as_ref().and_then(Others::next)) => {}
-                () = stop.cancelled() => return self.end(waiting).await,
-            }
-            self.keep_up();
-            for event in events.drain(..) {
-                if let Some(input) = self.note(event) {
-                    self.input(input);
-                }
-            }
-        }
-    }
-
-    /// Lets the core take in what happened, and does what it says.
-    fn input(&mut self, input: Input) {
-        let mut out = std::mem::take(&mut self.out);
-        self.rooms.handle(clock::now(), input, &mut out);
-        for output in out.drain(..) {
-            self.perform(output);
-        }
-        self.out = out;
-    }
-
-    /// Keeps what is the hub's in step with what the core is about to hear, if that concerns the core.
-    fn note(&mut self, event: Event) -> Option<Input> {
-        Some(match event {
-            Event::Join(join, answer) => {
-                self.joining.insert(join.session, (join.clone(), answer));
-                Input::Joined(join)
-            }
-            Event::Left(room, session, leaving) => {
-                self.links.remove(&session);
-                Input::Left(room, session, leaving)
-            }
-            Event::Drained(room, session) => {
-                if let Some(link) = self.links.get(&session) {
-                    link.drained();
-                }
-                Input::Drained(room, session)
-            }
-            Event::Asked(room, answer) => {
-                self.tell_occupants(room, answer);
-                return None;
-            }
-            Event::Placed(room, messages, hosts) => {
-                if let Some(others) = &self.others {
-                    let word = Word::Messages { room: room.clone(), messages: messages.clone() };
-                    others.tell(hosts.to_vec(), &word);
-                }
-                Input::Heard(room, messages)
-            }
-            Event::News(news) => {
-                self.heard_news(news);
-                return None;
-            }
-            Event::Kept(result) => {
-                self.kept(result);
-                return None;
-            }
-            Event::Input(input) => input,
-        })
-    }
-
-    fn perform(&mut self, output: Output) {
-        match output {
-            Output::Enter(session, entry) => {
-                if let Some((join, answer)) = self.joining.remove(&session) {
-                    let (link, seat) = seat::seat(self.hub.clone(), join, entry);
-                    self.links.insert(session, link);
-                    // If nobody waits for it any more, the seat is dropped here, and says so itself.
-                    let _ = answer.send(Ok(seat));
-                }
-            }
-            Output::Refuse(session) => self.refuse(session, JoinError::Full),
-            Output::Fail(session) => match self.links.remove(&session) {
-                Some(link) => link.cut(Cut::Unreadable),
-                None => self.refuse(session, JoinError::Unavailable),
-            },
-            Output::Dismiss(session) => {
-                if let Some(link) = self.links.remove(&session) {
-                    link.cut(Cut::Elsewhere);
-                }
-            }
-            Output::Send(session, frame) => self.send(session, frame),
-            Output::Read(room, after) => self.read(room, after),
-            Output::Keep(room, receipt) => {
-                // One that comes while others are on their way is kept after them.
-                if !self.unkept.is_there() {
-                    self.keep_at = Some(clock::now().instant + KEEP_WITHIN);
-                }
-                self.unkept.note(room, receipt);
-            }
-            Output::TakeSeat(room, occupant) => self.wish(&room, Wish::Take(occupant)),
-            Output::NoteSeat(room, occupant) => self.wish(&room, Wish::Note(occupant)),
-            Output::LookAtSeats(room) => {
-                if let Some(others) = &mut self.others {
-                    others.look(&room);
-                }
-                self.run_errands(&room);
-            }
-            Output::Relay(room, nodes, frame) => {
-                if let Some(others) = &self.others {
-                    others.relay(room, nodes, frame);
-                }
-            }
-        }
-    }
-
-    fn wish(&mut self, room: &RoomId, wish: Wish) {
-        if let Some(others) = &mut self.others {
-            others.wish(room, wish);
-        }
-        self.run_errands(room);
-    }
-
-    /// Says who is in a room: of one that nobody is in here, by what other nodes hold.
-    fn tell_occupants(&self, room: RoomId, answer: oneshot::Sender<Vec<Occupant>>) {
-        let known = self.rooms.occupants(&room);
-        match &self.others {
-            Some(others) if known.is_empty() => {
-                let seats = others.seats();
-                self.tasks.spawn(async move {
-                    // Where it cannot be asked, whoever waits hears that from the answer that does not come.
-                    if let Ok(seats) = seats.occupants(&room).await {
-                        let _ = answer.send(merged(seats.into_iter().map(|seat| seat.occupant)));
-                    }
-                });
-            }
-            Some(_) | None => {
-                // Whoever asked may have given up waiting.
-                let _ = answer.send(known);
-            }
-        }
-    }
-
-    /// Gives history what it does not have.
-    fn keep(&mut self) {
-        self.keep_at = None;
-        let (hub, history, receipts) = (self.hub.clone(), self.history.clone(), self.unkept.leave());
-        self.tasks.spawn(async move {
-            let result = history.keep_receipts(receipts).await;
-            hub.say(Event::Kept(result)).await;
-        });
-    }
-
-    fn kept(&mut self, result: Result<(), HistoryError>) {
-        match result {
-            Ok(()) => self.unkept.kept(),
-            Err(error) => {
-                debug!(%error, "receipts are not kept yet");
-                self.unkept.not_kept();
-            }
-        }
-        if self.unkept.is_there() {
-            self.keep_at = Some(clock::now().instant + KEEP_WITHIN);
-        }
-    }
-
-    async fn end(mut self, mut waiting: mpsc::Receiver<Event>) {
-        // Those who have just left are told of, and their seats are kept or free.
-        let saying = async {
-            while self.others.as_ref().is_some_and(Others::has_more_to_say) {
-                let Some(event) = waiting.recv().await else { break };
-                if let Some(input) = self.note(event) {
-                    self.input(input);
-                }
-            }
-        };
-        if tokio::time::timeout(SAY_THE_REST, saying).await.is_err() {
-            debug!("not all that was to be said of seats has been said");
-        }
-        self.leave().await;
-        self.unkept.not_kept();
-        if let Err(error) = self.history.keep_receipts(self.unkept.leave()).await {
-            warn!(%error, "the last receipts are not kept; clients say them again");
-        }
-    }
-
-    fn refuse(&mut self, session: SessionId, why: JoinError) {
-        if let Some((_, answer)) = self.joining.remove(&session) {
-            // A connection that has given up needs no answer.
-            let _ = answer.send(Err(why));
-        }
-    }
-
-    fn send(&mut self, session: SessionId, frame: Frame) {
-        let Some(link) = self.links.get(&session) else { return };
-        if !(link.takes_frames() && link.put(self.encoder.encode(&frame, link.voice))) {
-            let mut nothing = Vec::new();
-            self.rooms.handle(clock::now(), Input::QueueFull(link.room.clone(), session, frame), &mut nothing);
-        }
-    }
-
-    fn read(&self, room: RoomId, after: Seq) {
-        let (hub, history) = (self.hub.clone(), self.history.clone());
-        // Now, for what is kept while the page is being read may stand in neither.
-        let unkept: Vec<Receipt> = self.unkept.of(&room).collect();
-        self.tasks.spawn(async move {
-            let input = match read(&history, &room, after).await {
-                Ok(mut page) => {
-                    // Those who moved last come first.
-                    page.receipts.splice(0..0, unkept);
-                    Input::Read(room, after, page)
-                }
-                Err(error) => {
-                    debug!(%room, %error, "a room could not be read");
-                    Input::ReadFailed(room)
-                }
-            };
-            hub.say(Event::Input(input)).await;
-        });
-    }
-}
-
-async fn read(history: &History, room: &RoomId, after: Seq) -> Result<Page, HistoryError> {
-    let page = history.page(room, Span::After(after), PAGE_MESSAGES).await?;
-    let receipts = history.receipts(room).await?;
-    Ok(Page { head: page.head, messages: page.messages.into_iter().map(Arc::new).collect(), receipts })
-}
-
-/// Waits until then, or for ever.
-async fn until(when: Option<Instant>) {
-    match when {
-        Some(when) => tokio::time::sleep_until(when.into()).await,
-        None => std::future::pending().await,
-    }
-}

@@ -11,9 +11,11 @@ use tracing::{debug, info, warn};
 use crate::broker::rabbitmq::nodes::{Announcer, Heard};
 use crate::clock;
 use crate::database::DatabaseError;
-use crate::hub::{Event, Loop};
+use crate::hub::Event;
+use crate::hub::run::Loop;
 use crate::nodes::{NodeId, View, Word};
-use crate::rooms::{Compared, Frame, Input, SeatAnswer};
+use crate::rooms::input::{Compared, Input, SeatAnswer};
+use crate::rooms::output::Frame;
 use crate::seats::desk::{Desk, Errand, Wish};
 use crate::seats::lease::{Answer, Lease, Request};
 use crate::seats::shared::{Done, SharedSeats, Standing};
@@ -97,7 +99,7 @@ impl Others {
     }
 
     /// Tells other nodes.
-    pub(super) fn tell(&self, mut nodes: Vec<NodeId>, word: &Word) {
+    pub(super) fn tell(&self, mut nodes: Vec<NodeId>, word: Word) {
         nodes.retain(|node| Some(*node) != self.name());
         self.announcer.tell(nodes, word);
     }
@@ -106,8 +108,8 @@ impl Others {
     pub(super) fn relay(&self, room: RoomId, nodes: Vec<NodeId>, frame: Frame) {
         let Some(from) = self.name() else { return };
         match frame {
-            Frame::Typing(typing) => self.tell(nodes, &Word::Typing { room, from, typing }),
-            Frame::Receipt(receipt) => self.tell(nodes, &Word::Receipt { room, from, receipt }),
+            Frame::Typing(typing) => self.tell(nodes, Word::Typing { room, from, typing }),
+            Frame::Receipt(receipt) => self.tell(nodes, Word::Receipt { room, from, receipt }),
             // Each node makes these itself.
             Frame::Message(_) | Frame::Presence(_) | Frame::Gap(_) => {}
         }
@@ -227,7 +229,7 @@ impl Loop {
                 others.desk.done(room);
                 if is_news {
                     let word = Word::Seats { room: room.clone(), view: view.clone() };
-                    others.tell(nodes_of(&view), &word);
+                    others.tell(nodes_of(&view), word);
                 }
                 for (user, is_taken) in asked {
                     let view = view.clone();
@@ -274,18 +276,10 @@ impl Loop {
 
     fn heard(&mut self, heard: Heard) {
         let Some(others) = &mut self.others else { return };
-        let input = match heard {
-            Heard::Connected => {
-                others.recall_at = Some(clock::now().instant + COMPARE_EVERY);
-                return;
-            }
-            Heard::Word(Word::Messages { room, messages }) => Input::Heard(room, messages),
-            Heard::Word(Word::Seats { room, view }) => Input::Seats(room, view),
-            Heard::Word(Word::Typing { room, from, typing }) => Input::Relayed(room, from, Frame::Typing(typing)),
-            Heard::Word(Word::Receipt { room, from, receipt }) => Input::Relayed(room, from, Frame::Receipt(receipt)),
-            Heard::Word(Word::Unknown) => return,
-        };
-        self.input(input);
+        match heard {
+            Heard::Connected => others.recall_at = Some(clock::now().instant + COMPARE_EVERY),
+            Heard::Words(words) => words.into_iter().filter_map(input).for_each(|input| self.input(input)),
+        }
     }
 
     /// The node ends.
@@ -296,6 +290,18 @@ impl Loop {
             warn!(%error, "seats are not kept for those who move to another node");
         }
     }
+}
+
+/// What the core is to hear of what another node says.
+fn input(word: Word) -> Option<Input> {
+    Some(match word {
+        Word::Messages { room, messages } => Input::Heard(room, messages),
+        Word::Seats { room, view } => Input::Seats(room, view),
+        Word::Typing { room, from, typing } => Input::Relayed(room, from, Frame::Typing(typing)),
+        Word::Receipt { room, from, receipt } => Input::Relayed(room, from, Frame::Receipt(receipt)),
+        // What is placed concerns who has published it.
+        Word::Placed { .. } | Word::Unknown => return None,
+    })
 }
 
 async fn perform(

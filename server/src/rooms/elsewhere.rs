@@ -6,10 +6,12 @@ use shared::names::Username;
 use shared::rest::Occupant;
 
 use crate::nodes::{NodeId, SeatsVersion, View};
+use crate::rooms::input::{Compared, SeatAnswer};
+use crate::rooms::output::{Frame, Output};
 use crate::rooms::room::Room;
 use crate::rooms::session::Session;
 use crate::rooms::typing::Origin;
-use crate::rooms::{Compared, Frame, Now, Output, SeatAnswer, SessionId};
+use crate::rooms::{Now, SessionId};
 
 /// Further than any room has come: the other node has seen to it that a receipt is not beyond the room.
 const ANY_HEAD: Seq = Seq(u64::MAX);

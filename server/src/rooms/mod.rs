@@ -8,6 +8,8 @@
 //! nodes hold from views, which are the whole truth of one moment, so that one that is lost is healed by the next.
 
 mod elsewhere;
+pub mod input;
+pub mod output;
 mod presence;
 mod receipts;
 mod room;
@@ -22,18 +24,19 @@ mod simulation_steps;
 mod typing;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use shared::frames::{
-    AttentionState, ClientFrame, Gap, Idle, Presence, PresenceState, Receipt, Resume, SEAT_KEPT_FOR, Typing,
-};
-use shared::message::{Message, Seq};
-use shared::names::{RoomId, Username};
+use shared::frames::{PresenceState, SEAT_KEPT_FOR};
+use shared::message::Seq;
+use shared::names::RoomId;
 use shared::rest::Occupant;
 
 use crate::nodes::{NodeId, SeatsVersion, View};
+use crate::rooms::input::{Input, Join};
+use crate::rooms::output::Output;
 use crate::rooms::room::Room;
 
 /// How many users a room holds.
@@ -73,52 +76,6 @@ pub enum Voice {
     DuetV1,
 }
 
-/// Where a connection wants to begin.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Start {
-    /// Continue after this place of this epoch.
-    pub after: Option<(Seq, String)>,
-    /// Otherwise begin with this many of the newest messages.
-    pub last: Option<u64>,
-    /// Whether somebody is at it; taken for so where it does not say.
-    pub attention: Option<AttentionState>,
-}
-
-/// A connection that asks to come in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Join {
-    /// Which connection.
-    pub session: SessionId,
-    /// Into which room.
-    pub room: RoomId,
-    /// Whose.
-    pub user: Username,
-    /// What it understands.
-    pub voice: Voice,
-    /// Where it begins.
-    pub start: Start,
-}
-
-/// How a connection ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Leaving {
-    /// By a close of the WebSocket: they meant it.
-    Closed,
-    /// In any other way: they may be back in a moment.
-    Vanished,
-}
-
-/// A page of a room's history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    /// The place of the newest message when the page was read.
-    pub head: Seq,
-    /// Messages in the order of their places.
-    pub messages: Vec<Arc<Message>>,
-    /// How far users have come, as far as it is known beside this core; those who moved last first.
-    pub receipts: Vec<Receipt>,
-}
-
 /// Who decides on seats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judge {
@@ -126,123 +83,6 @@ pub enum Judge {
     Own,
     /// One that all nodes share; under which name this node has its lease now. Without a lease nobody is in any room.
     Shared(Option<NodeId>),
-}
-
-/// What the shared judge says to [`Output::TakeSeat`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SeatAnswer {
-    /// The seat is theirs.
-    Taken(View),
-    /// Two others have them.
-    Full(View),
-    /// There is no answer; the seat may be theirs or not.
-    Unavailable,
-}
-
-/// How a room stands, by history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Compared {
-    /// The place of its newest message.
-    pub head: Seq,
-    /// The newest view of its seats.
-    pub seats: SeatsVersion,
-    /// How far users have come, if that was asked.
-    pub receipts: Vec<Receipt>,
-}
-
-/// What happened.
-#[derive(Debug, Clone)]
-pub enum Input {
-    /// A connection asks to come in.
-    Joined(Join),
-    /// A connection has ended.
-    Left(RoomId, SessionId, Leaving),
-    /// History has given messages of a room their places.
-    Heard(RoomId, Vec<Arc<Message>>),
-    /// The answer to [`Output::Read`] with the same place.
-    Read(RoomId, Seq, Page),
-    /// [`Output::Read`] came to nothing.
-    ReadFailed(RoomId),
-    /// A connection of `duet.v1` says something.
-    Said(RoomId, SessionId, ClientFrame),
-    /// A connection's queue did not take this frame. Said of each frame from the first that found no room, until
-    /// [`Input::Drained`].
-    QueueFull(RoomId, SessionId, Frame),
-    /// A connection whose queue was full has sent all of it.
-    Drained(RoomId, SessionId),
-    /// Time has passed.
-    Tick,
-    /// With a shared judge: this node has a lease under this name, or has one no longer.
-    Lease(Option<NodeId>),
-    /// The answer to [`Output::TakeSeat`].
-    SeatAnswered(RoomId, Username, SeatAnswer),
-    /// The seats of a room have changed, or were asked for.
-    Seats(RoomId, View),
-    /// A room was compared with history, as every room is now and then in which somebody is or this node has a seat: so
-    /// what was not announced comes to light.
-    Compared(RoomId, Compared),
-    /// Another node has passed on a frame: the other end of [`Output::Relay`].
-    Relayed(RoomId, NodeId, Frame),
-}
-
-/// A frame as a value; the caller encodes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Frame {
-    /// A message.
-    Message(Arc<Message>),
-    /// Who is there has changed.
-    Presence(Presence),
-    /// Somebody has come further.
-    Receipt(Receipt),
-    /// Somebody writes, or has stopped.
-    Typing(Typing),
-    /// Messages that history no longer has.
-    Gap(Gap),
-}
-
-/// Where a connection stands when it has come in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// The place of the newest message.
-    pub head: Seq,
-    /// Who holds a seat, by name.
-    pub occupants: Vec<Username>,
-    /// Those of them at whose clients nobody is, by name.
-    pub idle: Vec<Idle>,
-    /// How far users have come.
-    pub receipts: Vec<Receipt>,
-    /// What its messages begin with.
-    pub resume: Resume,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Output {
-    /// The connection is in. Its frames come after this.
-    Enter(SessionId, Entry),
-    /// The room holds two other users. The session is forgotten already.
-    Refuse(SessionId),
-    /// History could not be read, for a session that is to come in, or again and again for one that is in and waits for
-    /// messages. The session is forgotten already.
-    Fail(SessionId),
-    /// Send a frame. If its queue is full, say [`Input::QueueFull`] of this and every further frame until it is drained.
-    Send(SessionId, Frame),
-    /// Read messages after a place, [`PAGE_MESSAGES`] at the most. One a room is under way, but for a room that was left and
-    /// entered again meanwhile; the answer to the earlier read does no harm there.
-    Read(RoomId, Seq),
-    /// Keep how far a user has come.
-    Keep(RoomId, Receipt),
-    /// Ask the shared judge for a seat for a user who is about to be this. What is asked and noted of one room reaches the
-    /// judge in this order; of one user only the last counts.
-    TakeSeat(RoomId, Occupant),
-    /// Tell the shared judge what a user of this node is now; `gone` frees the seat. To be told until it is heard.
-    NoteSeat(RoomId, Occupant),
-    /// Ask for the newest view of a room's seats.
-    LookAtSeats(RoomId),
-    /// Pass a frame on to other nodes. It may be lost.
-    Relay(RoomId, Vec<NodeId>, Frame),
-    /// This node may not keep the connection. It is to go to another one; the session is forgotten already.
-    Dismiss(SessionId),
 }
 
 /// Of users who may each have several seats, what they are most, by name.
@@ -283,6 +123,12 @@ impl Rooms {
     #[must_use]
     pub fn len(&self) -> usize {
         self.rooms.len()
+    }
+
+    /// Whether there is this room already, or place for one more than there are.
+    #[must_use]
+    pub fn takes(&self, room: &RoomId, max_rooms: NonZeroUsize) -> bool {
+        self.rooms.len() < max_rooms.get() || self.rooms.contains_key(room)
     }
 
     /// Whether nobody is anywhere.

@@ -6,10 +6,12 @@ use shared::frames::{Activity, Attention, AttentionState, Presence, PresenceStat
 use shared::names::Username;
 use shared::rest::Occupant;
 
+use crate::rooms::input::Leaving;
+use crate::rooms::output::{Frame, Output};
 use crate::rooms::room::Room;
 use crate::rooms::session::Session;
 use crate::rooms::typing::Origin;
-use crate::rooms::{Frame, GRACE, Leaving, Now, Output, SessionId, Voice};
+use crate::rooms::{GRACE, Now, SessionId, Voice};
 
 /// That nobody is at a connection is passed on no sooner than this after its last change: each is told to everybody.
 pub(super) const ATTENTION_RESTS: Duration = Duration::from_secs(1);

@@ -8,11 +8,13 @@ use shared::message::{Message, Seq};
 use shared::names::RoomId;
 use shared::rest::Occupant;
 
+use crate::rooms::input::{Join, Leaving, Page};
+use crate::rooms::output::{Entry, Frame, Output};
 use crate::rooms::receipts::Receipts;
 use crate::rooms::seats::{Asking, Seats};
 use crate::rooms::session::{Door, Progress, Read, Session, begin};
 use crate::rooms::typing::Writers;
-use crate::rooms::{Entry, Frame, Join, Judge, Leaving, Now, Output, Page, READS_IN_VAIN, SessionId, Voice};
+use crate::rooms::{Judge, Now, READS_IN_VAIN, SessionId, Voice};
 
 /// A place after every other (and within `i64`, which databases count in): a read after it tells the head alone.
 const AFTER_ALL: Seq = Seq(i64::MAX.unsigned_abs());
@@ -75,7 +77,11 @@ impl Room {
             id: join.session,
             user: join.user,
             voice: join.voice,
-            progress: Progress::Entering(Box::new(Door { start: join.start, read: Read::Wanted })),
+            progress: Progress::Entering(Box::new(Door {
+                start: join.start,
+                read: Read::Wanted,
+                judge: self.seats.judge(),
+            })),
             said: attention,
             attention,
             rests_until: None,
@@ -131,7 +137,8 @@ impl Room {
             ClientFrame::Receipt(reached) => self.reached(id, reached, out),
             ClientFrame::Typing(activity) => self.wrote(now, id, activity, out),
             ClientFrame::Presence(attention) => return self.attended(now, id, attention, out),
-            ClientFrame::Unknown => {}
+            // A token is the session's business.
+            ClientFrame::Token(_) | ClientFrame::Unknown => {}
         }
         None
     }
@@ -275,9 +282,12 @@ impl Room {
         }
     }
 
-    /// After which place to read for those who cannot come in before that.
+    /// After which place to read for those who cannot come in before that. Once the room is known that waits for their seats, for
+    /// many may be turned away.
     fn wanted_at_the_door(&self) -> Option<Seq> {
-        let is_waiting = |session: &&Session| session.waits_for(Read::Wanted, self.head);
+        let is_waiting = |session: &&Session| {
+            session.waits_for(Read::Wanted, self.head) && (self.head.is_none() || self.seats.is_granted(&session.user))
+        };
         let after = self.sessions.iter().find(is_waiting)?.after();
         Some(self.head.or(after).unwrap_or(AFTER_ALL))
     }

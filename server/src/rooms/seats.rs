@@ -188,6 +188,11 @@ impl Seats {
         Amiss { forgotten, lost }
     }
 
+    /// Who decides on them.
+    pub(super) fn judge(&self) -> Judge {
+        self.judge
+    }
+
     /// Which view was taken over last.
     pub(super) fn version(&self) -> Option<SeatsVersion> {
         self.version

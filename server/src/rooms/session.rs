@@ -6,7 +6,8 @@ use shared::frames::{AttentionState, Presence, Resume};
 use shared::message::Seq;
 use shared::names::Username;
 
-use crate::rooms::{SessionId, Start, Voice};
+use crate::rooms::input::Start;
+use crate::rooms::{Judge, SessionId, Voice};
 
 /// A connection that is in the room or at its door.
 #[derive(Debug)]
@@ -64,6 +65,7 @@ pub(super) enum Progress {
 pub(super) struct Door {
     pub(super) start: Start,
     pub(super) read: Read,
+    pub(super) judge: Judge,
 }
 
 /// How far a read is that began after somebody came to the door: what it knows of the room is as new as what they know.
@@ -100,10 +102,11 @@ impl Session {
     }
 
     /// Whether it is at the door until a room with this head has been read: a place beyond the head is either another
-    /// history's, or newer than the last thing we heard.
+    /// history's, or newer than the last thing we heard. Where there are other nodes any head may be older than what these have
+    /// delivered.
     pub(super) fn waits_for(&self, read: Read, head: Option<Seq>) -> bool {
         let Progress::Entering(door) = &self.progress else { return false };
-        door.read == read && head.is_none_or(|head| self.after() > Some(head))
+        door.read == read && (door.judge != Judge::Own || head.is_none_or(|head| self.after() > Some(head)))
     }
 
     /// A read begins, for this one too.

@@ -14,11 +14,11 @@ use shared::frames::{
 use shared::message::Seq;
 use shared::names::Username;
 
+use crate::rooms::input::{Input, Join, Leaving, Page, Start};
+use crate::rooms::output::{Entry, Frame, Output};
 use crate::rooms::presence::ATTENTION_RESTS;
 use crate::rooms::simulation_steps::{Begin, EPOCH, Step, message, pick, room, step, user};
-use crate::rooms::{
-    Entry, Frame, GRACE, Input, Join, Judge, Leaving, Now, Output, Page, READS_IN_VAIN, Rooms, SessionId, Start, Voice,
-};
+use crate::rooms::{GRACE, Judge, Now, READS_IN_VAIN, Rooms, SessionId, Voice};
 
 /// Small, so that queues fill.
 const QUEUE: usize = 3;

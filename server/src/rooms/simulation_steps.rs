@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use shared::message::{Message, Seq};
 use shared::names::{MessageId, RoomId, Username};
 
-use crate::rooms::{Leaving, Voice};
+use crate::rooms::Voice;
+use crate::rooms::input::Leaving;
 
 /// Something that happens.
 #[derive(Debug, Clone)]

@@ -39,6 +39,8 @@ def may_enter(duet, room, user):
 def test_pyjwt_decodes_the_token(duet, room):
     claims = jwt.decode(duet.token("user1", room), SECRET_KEY, ["HS256"])
     assert 3590 < claims.pop("exp") - time.time() <= 3600
+    # Added by Duet, and nothing else.
+    assert -10 < claims.pop("iat") - time.time() <= 0
     assert claims == {"username": "user1", "email": "user1@example.com", "room_id": room}
 
 

@@ -4,7 +4,11 @@ use std::num::NonZeroU64;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rusqlite::Connection;
+use server::access::codes::Digest;
+use server::access::invites::{self, Admission, Attempt, Member, later};
+use server::access::store::Store;
 use server::history::Retention;
 use shared::frames::{Reached, Receipt, ServerFrame};
 use shared::message::Seq;
@@ -46,7 +50,7 @@ fn files(folder: &Path) -> Vec<(String, u64, std::time::SystemTime)> {
 #[track_caller]
 fn says_that_all_is_well(said: &Said, what: &str) {
     assert!(said.is_good && said.err.is_empty(), "{said:?}");
-    assert!(said.out.ends_with(&format!("duet.db: All is well. {what}.\n")), "{said:?}");
+    assert!(said.out.contains(&format!("duet.db: All is well. {what}.\n")), "{said:?}");
 }
 
 /// Breaks a good history and expects these words of the check.
@@ -101,7 +105,9 @@ async fn a_server_at_work_is_not_disturbed_and_what_it_has_just_kept_is_seen() {
     let server = Process::start(&folder, &[]);
     let client = Client::of(server.address);
     client.post("room3", "just now").await;
-    says_that_all_is_well(&run(&folder, &["check"]), "Rooms: 3, messages: 21");
+    let said = run(&folder, &["check"]);
+    says_that_all_is_well(&said, "Rooms: 3, messages: 21");
+    assert!(said.out.ends_with("access.db: All is well. Invites: 0, refresh tokens: 0, revocations: 0.\n"), "{said:?}");
     client.post("room3", "and again").await;
     server.kill();
 
@@ -237,6 +243,85 @@ fn a_file_that_was_named_and_cannot_be_looked_at_is_said_in_words() {
     let said = run(&folder, &["backup", to.to_str().unwrap()]);
     let expected = format!("there is no folder {}: make it first", to.parent().unwrap().display());
     assert!(!said.is_good && said.err.contains(&expected), "{said:?}");
+}
+
+/// Beside a good history: bob was invited, carol has come in, dave was sent away.
+async fn good_access(folder: &Folder) {
+    good(folder).await;
+    let store = Store::open(folder.path()).unwrap();
+    let member = |user: &str| Member { room: room("room1"), user: Username::new(user).unwrap() };
+    for user in ["bob", "carol"] {
+        let (invite, code) = invites::make(member(user), None, Timestamp::now(), Duration::from_secs(60)).unwrap();
+        assert!(store.add(invite, code.digest()).await.unwrap());
+        if user == "carol" {
+            let Member { room, user } = member(user);
+            let (refresh, member_until) = (Digest::of("carol's"), later(Timestamp::now(), Duration::from_secs(60)));
+            let attempt = Attempt { room, user, refresh, now: Timestamp::now(), member_until };
+            assert_eq!(store.redeem(code.digest(), attempt).await.unwrap(), Ok(Admission::First));
+        }
+    }
+    store.revoke(&member("dave")).await.unwrap();
+    store.close().await;
+}
+
+fn access(folder: &Folder) -> std::path::PathBuf {
+    folder.path().join("access.db")
+}
+
+#[tokio::test]
+async fn who_may_come_in_is_looked_at_as_well_and_left_as_it_is() {
+    let folder = Folder::new();
+    good_access(&folder).await;
+    let before = files(folder.path());
+    let said = run(&folder, &["check"]);
+    says_that_all_is_well(&said, "Rooms: 2, messages: 20");
+    assert!(said.out.ends_with("access.db: All is well. Invites: 2, refresh tokens: 1, revocations: 1.\n"), "{said:?}");
+    assert_eq!(files(folder.path()), before);
+    // A backup is looked at alone.
+    let backup = folder.path().join("history.backup");
+    std::fs::copy(file(&folder), &backup).unwrap();
+    assert!(!run(&folder, &["check", backup.to_str().unwrap()]).out.contains("access.db"));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_who_may_come_in_is_found() {
+    for (damage, expected) in [
+        ("UPDATE refresh_tokens SET token = x'00'", "1 refresh tokens are kept by what is no SHA-256"),
+        ("UPDATE invites SET refresh = NULL", "1 invites are half exchanged"),
+        ("UPDATE revocations SET username = ''", "a row of revocations cannot be read: "),
+        (
+            "UPDATE invites SET expires_at = 9223372036854775807 WHERE username = 'bob'",
+            "a row of invites cannot be read: ",
+        ),
+    ] {
+        let folder = Folder::new();
+        good_access(&folder).await;
+        let connection = Connection::open(access(&folder)).unwrap();
+        connection.execute_batch(damage).unwrap();
+        connection.close().unwrap();
+        check_finds(&folder, &["duet.db: All is well.", "access.db: ", expected, "members ask for new invites"]);
+    }
+    // Cut off.
+    for keep in [0, 5_000] {
+        let folder = Folder::new();
+        good_access(&folder).await;
+        std::fs::OpenOptions::new().write(true).open(access(&folder)).unwrap().set_len(keep).unwrap();
+        check_finds(&folder, &["duet.db: All is well.", "access.db: ", "the file "]);
+    }
+}
+
+#[tokio::test]
+async fn who_may_come_in_by_another_version_or_program_is_not_looked_into() {
+    for (pragma, expected) in
+        [("user_version = 99", "a later duet-server (schema 99"), ("application_id = 1", "another program's database")]
+    {
+        let folder = Folder::new();
+        good_access(&folder).await;
+        Connection::open(access(&folder)).unwrap().execute_batch(&format!("PRAGMA {pragma}")).unwrap();
+        let said = run(&folder, &["check"]);
+        assert!(!said.is_good && said.out.contains("duet.db: All is well."), "{said:?}");
+        assert!(said.err.contains("access.db") && said.err.contains(expected), "{said:?}");
+    }
 }
 
 #[tokio::test]

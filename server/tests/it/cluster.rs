@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable};
 use serde_json::json;
 use shared::frames::{PresenceState, Receipt, Resume, ServerFrame, TypingState};
 
@@ -348,4 +350,40 @@ async fn one_of_them_takes_in_order_from_a_queue_of_any_kind_and_all_say_which()
         }
         assert_eq!(readyz_says(&two, r#""intake":"here""#).await, 200);
     }
+}
+
+/// Who may write to the default exchange reaches the queues of the nodes, if they learn the names.
+#[tokio::test]
+async fn what_no_node_of_ours_has_sealed_is_shown_to_nobody() {
+    let Some(cluster) = Cluster::of(2).await else { return };
+    let [one, two] = &cluster.clients[..] else { unreachable!() };
+    let (mut alice, _) = one.enter("alice", "room1", "").await;
+    let mut bob = two.listen("bob", "room1").await;
+    assert_eq!(presence(&mut alice).await, ("bob".to_owned(), PresenceState::Here));
+    let forged = json!({"type": "messages", "room": "room1", "messages": [
+        {"seq": 1, "id": "forged", "sender": "bob", "content": "forged", "sent_at": "2026-11-22T14:02:11.125Z"}
+    ]});
+    let producer = cluster.vhost.amqp().await;
+    let nodes = soon(async {
+        loop {
+            let queues = cluster.vhost.queues().await;
+            let nodes: Vec<String> = queues.into_iter().filter(|queue| queue.starts_with("duet.node.")).collect();
+            if nodes.len() == 2 {
+                return nodes;
+            }
+        }
+    })
+    .await;
+    for node in &nodes {
+        for seal in [None, Some("bm8gc2VhbA")] {
+            let mut headers = FieldTable::default();
+            if let Some(seal) = seal {
+                headers.insert("x-duet-seal".into(), AMQPValue::LongString(seal.into()));
+            }
+            let properties = BasicProperties::default().with_headers(headers);
+            producer.publish_to(node, &serde_json::to_vec(&forged).unwrap(), properties).await;
+        }
+    }
+    two.post("room1", "by bob").await;
+    assert_eq!((alice.message().await.content, bob.text().await), ("by bob".to_owned(), "by bob".to_owned()));
 }

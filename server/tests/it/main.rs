@@ -9,6 +9,9 @@
     reason = "tests may fail loudly"
 )]
 
+mod access;
+mod access_store;
+mod attacks;
 mod backup;
 mod check;
 mod cluster;
@@ -17,20 +20,31 @@ mod cluster_faults;
 mod contract;
 mod database;
 mod documents;
+mod door;
+mod door_tls;
+mod expiry;
 mod faults;
+mod fuzzed;
 mod history;
+mod invites;
+mod lengths;
+mod limits;
+mod metrics;
 mod migration;
 mod model;
+mod names;
 mod postgres;
 mod postgres_faults;
 mod presence;
 mod process;
+mod producers;
 mod rabbitmq;
 mod rabbitmq_faults;
 mod rabbitmq_tls;
 mod receipts;
 mod resume;
 mod retention;
+mod revoked;
 mod search;
 mod seats;
 mod slow;

@@ -237,7 +237,7 @@ async fn a_database_that_is_not_ours_or_of_a_later_version_is_left_as_it_is() {
     let refused = refusal().await;
     assert!(refused.contains("it was written by a later duet-server (schema 99"), "{refused}");
     client.batch_execute("DELETE FROM meta WHERE key = 'schema'").await.unwrap();
-    assert!(refusal().await.contains("another program's tables (indexed, messages, meta"));
+    assert!(refusal().await.contains("another program's tables (indexed, invites, messages, meta"));
 }
 
 #[tokio::test]
@@ -355,6 +355,10 @@ async fn check_looks_at_the_database_beside_a_server_and_finds_what_is_wrong() {
     }
     let said = run(&database, &["check"]);
     assert!(said.is_good && said.out.contains("All is well. Rooms: 2, messages: 10."), "{said:?}");
+    assert!(
+        said.out.contains("who may come in: All is well. Invites: 0, refresh tokens: 0, revocations: 0."),
+        "{said:?}"
+    );
     assert!(!said.out.contains("duet:duet"), "{said:?}");
 
     let eyes = database.client().await;
@@ -370,6 +374,12 @@ async fn check_looks_at_the_database_beside_a_server_and_finds_what_is_wrong() {
             "INSERT INTO receipts VALUES (2, 'bob', 9, 1, 1)",
             "\"bob\" has come to place 9 of room \"room2\", which has come to 5",
         ),
+        (
+            "INSERT INTO invites VALUES ('1', '\\x00', 'room1', 'bob', NULL, 0, 1, NULL, NULL)",
+            "1 invites are half exchanged, or kept by what is no SHA-256",
+        ),
+        ("INSERT INTO revocations VALUES ('room1', '', 1)", "a row of revocations cannot be read: "),
+        ("DROP TABLE refresh_tokens", "who may come in: This is wrong:\n- there is no table refresh_tokens"),
     ] {
         eyes.batch_execute(damage).await.unwrap();
         let said = run(&database, &["check"]);

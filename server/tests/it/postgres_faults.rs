@@ -86,8 +86,10 @@ async fn a_postgresql_that_is_killed_and_comes_back_costs_nothing_that_was_accep
         posts.await.unwrap();
         client.ready().await;
         let log = server.log().join("\n");
-        // With RabbitMQ all may be accepted before the second time.
-        assert!((1..=2).contains(&log.matches("history takes messages again").count()), "{log}");
+        // Said seldom, and which of them depends on who notices first: with RabbitMQ nothing may be written down
+        // meanwhile, and all may be accepted before the second time.
+        let said = ["history takes messages again", "PostgreSQL answers again"].map(|words| log.matches(words).count());
+        assert!(said.iter().all(|times| *times <= 4) && said.iter().sum::<usize>() >= 1, "{said:?} in {log}");
     }
 }
 

@@ -211,7 +211,7 @@ async fn a_stopped_server_leaves_one_file_of_history() {
     let mut files: Vec<String> =
         std::fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
     files.sort();
-    assert_eq!(files, ["duet.db", "duet.lock", "secret.key"]);
+    assert_eq!(files, ["access.db", "duet.db", "duet.lock", "secret.key"]);
 }
 
 #[test]

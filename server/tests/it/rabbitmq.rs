@@ -8,7 +8,7 @@ use server::access::tokens::Tokens;
 use server::broker::Incoming;
 use shared::names::Username;
 
-use crate::support::ends::{Ends, MAX_CONTENT_BYTES, contents, message};
+use crate::support::ends::{Ends, LONGEST, contents, message};
 use crate::support::rabbitmq::{quorum, single_active, vhost};
 use crate::support::server::SECRET;
 use crate::support::{A_WHILE, soon};
@@ -224,15 +224,21 @@ async fn poison_goes_to_the_queue_of_the_dead_and_the_rest_goes_on_in_order() {
     let Some(vhost) = vhost().await else { return };
     let producer = vhost.amqp().await;
     producer.declare(true, None).await;
-    let too_long = format!(r#"{{"room_id":"room1","content":"{}"}}"#, "x".repeat(MAX_CONTENT_BYTES + 1));
+    let too_long = format!(r#"{{"room_id":"room1","content":"{}"}}"#, "x".repeat(LONGEST.content + 1));
+    let long_name = format!(r#"{{"room_id":"{}","content":"secret"}}"#, "x".repeat(LONGEST.room + 1));
     let poison = [
         ("{secret", "the body is not JSON"),
         (r#"["room1","secret"]"#, "the body is not a JSON object"),
         (r#"{"content":"secret"}"#, "room_id is missing"),
         (r#"{"room_id":7,"content":"secret"}"#, "room_id is not a string"),
         (r#"{"room_id":" ","content":"secret"}"#, "room_id is empty: give it at least one visible character"),
+        (
+            r#"{"room_id":"room\u200b1","content":"secret"}"#,
+            "room_id contains U+200B, which is not seen there: leave it out",
+        ),
         (r#"{"room_id":"room1"}"#, "content is missing"),
         (r#"{"room_id":"room1","content":{"secret":1}}"#, "content is not a string"),
+        (&long_name, "room_id is 33 bytes long: at most 32 are allowed"),
         (&too_long, "content is 1001 bytes long: at most 1000 are allowed"),
     ];
     let own = BasicProperties::default().with_message_id("its own".into()).with_app_id("odd".into());
@@ -244,7 +250,7 @@ async fn poison_goes_to_the_queue_of_the_dead_and_the_rest_goes_on_in_order() {
     producer.publish(b"the last one", own.clone()).await;
 
     let mut ends = Ends::ready(vhost.url()).await;
-    assert_eq!(contents(&ends.take(poison.len()).await), ["0", "1", "2", "3", "4", "5", "6", "7"]);
+    assert_eq!(contents(&ends.take(poison.len()).await), ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
     soon(ends.broker.publish(message("after"))).await.unwrap();
     assert_eq!(contents(&ends.take(1).await), ["after"]);
     for (body, reason) in poison.into_iter().chain([("the last one", "the body is not a JSON object")]) {

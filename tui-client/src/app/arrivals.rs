@@ -1,6 +1,5 @@
 //! Pure. What the network tells, and what it changes.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use shared::frames::{Receipt, Resume, Welcome};
@@ -11,7 +10,7 @@ use crate::app::commands::Action;
 use crate::app::hand::Hand;
 use crate::app::hints::Hints;
 use crate::app::log::{Item, Older, Said, Voice};
-use crate::app::notice::Notice;
+use crate::app::notice::{Kind, Notice};
 use crate::app::scroll::Scroll;
 use crate::app::{Connection, Effect, State, rows, sanitize, seats, wrap};
 use crate::network::{NetworkEvent, Request};
@@ -57,16 +56,22 @@ pub(crate) fn arrive(state: &mut State, event: NetworkEvent, effects: &mut Vec<E
         NetworkEvent::Receipt(receipt) => return receipt_arrived(state, &receipt),
         NetworkEvent::Gap(gap) => drop(state.log.insert(Item::Gap { from: gap.from, to: gap.to })),
         NetworkEvent::RoundTrip(time) => return round_trip(state, time),
-        NetworkEvent::Lost { reason, retry_at } => {
+        NetworkEvent::Lost { reason, retry_at, is_reached } => {
+            state.was_reached |= is_reached;
             lost(state, Connection::Lost { reason: sanitize::line(&reason), retry_at });
         }
+        NetworkEvent::NotLetIn(_) => return Picture::Same,
         NetworkEvent::RoomFull => {
             let waiting = seats::waiting(state);
             lost(state, waiting);
             effects.push(Effect::Request(Request::WaitForSeat));
         }
         NetworkEvent::SeatsTaken(users) => return seats::taken(state, &users),
-        NetworkEvent::Refused(sentence) => lost(state, Connection::Refused(full_stop(sanitize::line(&sentence)))),
+        NetworkEvent::Refused(sentence) => {
+            lost(state, Connection::Refused(full_stop(sanitize::line(&sentence))));
+            // They would stand before the reason.
+            state.notice.take_if(|notice| matches!(notice.kind, Kind::News { .. }));
+        }
         NetworkEvent::Posted(id) => {
             state.log.accept(&id);
             effects.push(Effect::Forget(id));
@@ -75,6 +80,9 @@ pub(crate) fn arrive(state: &mut State, event: NetworkEvent, effects: &mut Vec<E
         }
         NetworkEvent::PostDelayed(reason) => {
             state.notice = Some(Notice::trouble(format!("{STILL_WAITING} {}", full_stop(sanitize::line(&reason)))));
+        }
+        NetworkEvent::PostedTooOften { retry_at } => {
+            state.notice = Some(Notice::delay(format!("{STILL_WAITING} sent too often, trying"), retry_at));
         }
         NetworkEvent::PostRefused { id, reason } => {
             let sentence = full_stop(sanitize::line(&reason));
@@ -110,6 +118,7 @@ fn welcomed(state: &mut State, welcome: &Welcome) {
     state.welcome(welcome);
     if welcome.resume == Resume::Reset {
         state.log.reset();
+        state.unfolded.clear();
         state.hand = Hand::Free;
         state.hints = Hints::default();
         state.search_another_history();
@@ -147,14 +156,8 @@ fn said(state: &mut State, message: Message) -> Said {
     let voice = match message.sender {
         None => Voice::Outside,
         Some(sender) if sender == state.user => Voice::Me,
-        Some(sender) => {
-            let name = sanitize::name(sender.as_str());
-            // A hundred thousand messages of one person share one name.
-            match &state.peer {
-                Some(peer) if *peer.name == *name => Voice::Person(Arc::clone(&peer.name)),
-                Some(_) | None => Voice::Person(name.into()),
-            }
-        }
+        // A hundred thousand messages of one person share one name.
+        Some(sender) => Voice::Person(state.meet(&sender)),
     };
     state.widest_name = state.widest_name.max(wrap::columns(&rows::name(&voice, &state.me)));
     Said { seq: message.seq, voice, text: sanitize::body(&message.content).into(), at: message.sent_at }

@@ -3,7 +3,8 @@
 //! A whitelist: letters, numbers, punctuation and symbols that Unicode assigns stay; every other kind of character
 //! is listed here with its reason.
 
-use unicode_properties::{GeneralCategory, UnicodeEmoji, UnicodeGeneralCategory};
+use icu_properties::props::{DefaultIgnorableCodePoint, Emoji, GeneralCategory};
+use icu_properties::{CodePointMapData, CodePointSetData};
 
 /// What is to be done with a character.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,15 +55,18 @@ pub(crate) fn treatment(c: char) -> Treatment {
         '\u{2069}' => Treatment::Name("PDI"),
         // Hangul fillers: letters by category; libraries and terminals disagree on whether they take room.
         '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' => Treatment::Blank,
-        // The combining grapheme joiner and two Khmer vowels: marks by category that show nothing.
-        '\u{34f}' | '\u{17b4}' | '\u{17b5}' => Treatment::Invisible,
         '\u{200c}' | '\u{200d}' => Treatment::Joiner,
         '\u{fe0e}' | '\u{fe0f}' => Treatment::Selector,
-        '\u{fe00}'..='\u{fe0d}' => Treatment::Invisible,
         '\u{e0020}'..='\u{e007f}' => Treatment::Tag,
         // Arabic signs that stand before a number or a word: of category Cf, yet visible.
         '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{8e2}' => Treatment::Keep,
-        _ => by_category(c.general_category()),
+        _ => {
+            let treatment = by_category(CodePointMapData::<GeneralCategory>::new().get(c));
+            // Marks by category that show nothing, such as the combining grapheme joiner and variation selectors.
+            let hides =
+                treatment == Treatment::Mark && CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c);
+            if hides { Treatment::Invisible } else { treatment }
+        }
     }
 }
 
@@ -114,11 +118,11 @@ pub(crate) fn joins(before: char, joiner: char, after: Option<char>) -> bool {
 
 /// Whether U+FE0E or U+FE0F means something behind this.
 pub(crate) fn takes_a_selector(before: char) -> bool {
-    before.is_emoji_char()
+    CodePointSetData::new::<Emoji>().contains(before)
 }
 
 pub(crate) fn is_emoji(c: char) -> bool {
-    !c.is_ascii() && c.is_emoji_char()
+    !c.is_ascii() && CodePointSetData::new::<Emoji>().contains(c)
 }
 
 /// Arabic and its kin, the scripts of India and South-East Asia.

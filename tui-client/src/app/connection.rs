@@ -37,7 +37,7 @@ impl State {
     #[must_use]
     pub fn never_got_through(&self) -> bool {
         let is_trying = matches!(self.connection, Connection::Lost { .. } | Connection::Reconnecting);
-        is_trying && self.head.is_none() && self.log.is_empty()
+        is_trying && !self.was_reached && self.head.is_none() && self.log.is_empty()
     }
 
     pub(crate) fn welcome(&mut self, welcome: &Welcome) {

@@ -4,8 +4,11 @@ use crate::app::sanitize;
 use crate::config::DEFAULT_SERVER;
 use crate::network::Membership;
 
-/// The line that somebody else types to join this room.
+/// The line by which somebody else gets into this room: what they type, or where one has to be invited what the person types.
 pub(crate) fn line(membership: &Membership) -> String {
+    if membership.is_invited() {
+        return by_invite(membership);
+    }
     let other = if membership.user.as_str() == "bob" { "alice" } else { "bob" };
     let room = quoted(membership.room.as_str());
     let servers = membership.servers.to_string();
@@ -17,6 +20,16 @@ pub(crate) fn line(membership: &Membership) -> String {
         format!("tui-client join {room} --user {other}{server}")
     };
     sanitize::line(&line)
+}
+
+/// The line that makes the line for somebody else.
+fn by_invite(membership: &Membership) -> String {
+    let Membership { room, user, servers, .. } = membership;
+    let (room, me, servers) = (quoted(room.as_str()), quoted(user.as_str()), quoted(&servers.to_string()));
+    let server = if servers == DEFAULT_SERVER { String::new() } else { format!(" --server {servers}") };
+    let other = if user.as_str() == "bob" { "alice" } else { "bob" };
+    let dashes = if room.starts_with('-') { "-- " } else { "" };
+    sanitize::line(&format!("tui-client invite --for {other} --user {me}{server} {dashes}{room}"))
 }
 
 /// A word as a shell takes it.
@@ -38,6 +51,7 @@ mod tests {
             user: user.parse().unwrap(),
             email: "".parse().unwrap(),
             last: 50,
+            access: crate::network::Access::default(),
         };
         assert_eq!(line(&membership), expected);
     }

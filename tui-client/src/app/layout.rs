@@ -17,7 +17,7 @@ const SPACIOUS: u16 = 20;
 /// The composer grows to this many rows, then scrolls.
 const MAX_COMPOSER_ROWS: usize = 8;
 /// The longest sentence above the composer, in rows.
-const MAX_NOTICE_ROWS: usize = 4;
+const MAX_NOTICE_ROWS: u16 = 4;
 /// The widest name.
 const MAX_NAME: usize = 16;
 /// What a message from outside is called. A person of this name is shown in quotes.
@@ -80,7 +80,10 @@ pub fn areas(state: &State) -> Areas {
         1.. => asked,
         // What went wrong, or is asked, is told even there.
         0 if is_tiny => u16::from(state.is_in_trouble() && height >= LEAST_WITH_TROUBLE),
-        0 => cells(notice_rows(state).len()).min(height / 3).max(1),
+        0 => {
+            let most = most_notice_rows(state).min(height.saturating_sub(composer + 2)).max(1);
+            cells(notice_rows(state).len()).clamp(1, most)
+        }
     };
     let (top, hint) = match height {
         _ if is_tiny => (0, 0),
@@ -171,6 +174,13 @@ pub fn has_room_for_all_of(notice: &str, size: Size, room: Room) -> bool {
     size.width > 2 && wrap::rows(notice, notice_width(size)).len() <= usize::from(rows)
 }
 
+/// The rows there are for a sentence above the composer: most of them where it is all that there is to be seen.
+fn most_notice_rows(state: &State) -> u16 {
+    let is_all = matches!(state.connection, Connection::Refused(_)) && state.log.is_empty() && state.notice.is_none();
+    let height = state.size.height;
+    if is_all { height.saturating_sub(4).max(height / 3) } else { (height / 3).min(MAX_NOTICE_ROWS) }
+}
+
 /// Whether something is asked where notices stand, of what the person has in hand or has pasted.
 #[must_use]
 pub fn covers_notices(state: &State) -> bool {
@@ -192,9 +202,10 @@ pub fn notice_rows(state: &State) -> Vec<String> {
         return pasted.rows(width);
     }
     let notice = question(state, width).unwrap_or_else(|| notice(state));
-    let mut rows = in_rows(&notice, MAX_NOTICE_ROWS + 1);
-    if rows.len() > MAX_NOTICE_ROWS {
-        rows.truncate(MAX_NOTICE_ROWS);
+    let most = usize::from(most_notice_rows(state).max(MAX_NOTICE_ROWS));
+    let mut rows = in_rows(&notice, most + 1);
+    if rows.len() > most {
+        rows.truncate(most);
         if let Some(last) = rows.last_mut() {
             *last = wrap::fitted(&format!("{}……", last.trim_end()), width);
         }
@@ -204,7 +215,7 @@ pub fn notice_rows(state: &State) -> Vec<String> {
 
 /// What is asked of whoever leaves, in the fullest form there is room for.
 fn question(state: &State, width: usize) -> Option<String> {
-    let rows = usize::from(state.size.height / 3).clamp(1, MAX_NOTICE_ROWS);
+    let rows = usize::from((state.size.height / 3).clamp(1, MAX_NOTICE_ROWS));
     let forms = state.question()?;
     let fitting = forms.iter().find(|form| wrap::rows(form, width).len() <= rows);
     fitting.or(forms.last()).cloned()
@@ -213,7 +224,7 @@ fn question(state: &State, width: usize) -> Option<String> {
 /// What a person needs to know now.
 fn notice(state: &State) -> String {
     match (&state.notice, &state.connection) {
-        (Some(notice), _) => notice.text.clone(),
+        (Some(notice), _) => notice.sentence(state.now),
         // Where there are no messages it stands in their place.
         (None, Connection::Full { .. }) if state.log.is_empty() => String::new(),
         (None, Connection::Full { .. }) => seats::sentences(state).map(|all| all.join(" ")).unwrap_or_default(),

@@ -26,9 +26,11 @@ pub mod layout;
 pub(crate) mod leaving;
 pub mod log;
 pub(crate) mod look;
+pub mod lookalikes;
 pub mod markup;
 pub mod notice;
 pub mod notifications;
+pub mod outline;
 pub mod pasting;
 pub mod people;
 pub mod preferences;
@@ -49,6 +51,7 @@ pub mod update;
 pub mod widths;
 pub mod wrap;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,8 +69,9 @@ pub use crate::app::connection::Connection;
 pub use crate::app::events::{Caused, Certainty, Effect, Event, Wish};
 use crate::app::hand::Hand;
 use crate::app::hints::Hints;
-use crate::app::log::{Log, Unsent, Voice};
+use crate::app::log::{Log, Slot, Unsent, Voice};
 pub use crate::app::look::{Look, Palette};
+use crate::app::lookalikes::Acquaintances;
 use crate::app::notice::Notice;
 use crate::app::notifications::Notifications;
 use crate::app::pasting::Pasted;
@@ -101,6 +105,8 @@ pub struct State {
     pub round_trip: Option<Duration>,
     /// The other person, once one was seen.
     pub peer: Option<Peer>,
+    /// Everybody who was seen here.
+    pub(crate) acquaintances: Acquaintances,
     /// Who has come how far.
     pub receipts: Receipts,
     /// What is not read.
@@ -115,6 +121,8 @@ pub struct State {
     pub(crate) attention: Attention,
     /// The columns of the widest name that was seen.
     pub widest_name: usize,
+    /// Whether a server has answered, be it to say no.
+    pub was_reached: bool,
     /// The place of the room's newest message when we came in.
     pub head: Option<Seq>,
     /// What was said.
@@ -123,6 +131,8 @@ pub struct State {
     pub composer: Composer,
     /// What the person has in hand.
     pub hand: Hand,
+    /// The long messages that are shown as a whole.
+    pub(crate) unfolded: BTreeSet<Slot>,
     /// The numbers of the links in the window.
     pub hints: Hints,
     /// What Tab goes through, until another key.
@@ -196,6 +206,7 @@ impl State {
             connection: Connection::Connecting,
             round_trip: None,
             peer: None,
+            acquaintances: Acquaintances::new(&membership.user),
             receipts: Receipts::default(),
             unread: Unread::default(),
             notifications: Notifications::default(),
@@ -203,10 +214,12 @@ impl State {
             focus: Focus::Here,
             attention: Attention::new(now),
             widest_name: 0,
+            was_reached: false,
             head: None,
             log: Log::default(),
             composer: Composer::default(),
             hand: Hand::Free,
+            unfolded: BTreeSet::new(),
             hints: Hints::default(),
             completion: None,
             known_rooms: Vec::new(),

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use shared::frames::{Presence, PresenceState, Welcome};
 use shared::names::Username;
 
-use crate::app::{State, sanitize};
+use crate::app::State;
+use crate::app::notice::Notice;
 
 /// The other person in the room.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,10 @@ impl Peer {
 
 impl State {
     pub(crate) fn welcome_people(&mut self, welcome: &Welcome) {
+        // Who was here before is met first: it is the one who comes that may only look like them.
+        for receipt in &welcome.receipts {
+            self.meet(&receipt.user);
+        }
         self.set_occupants(&welcome.occupants, self.now);
         for user in &welcome.occupants {
             self.set_presence(user, PeerPresence::Here);
@@ -68,11 +73,19 @@ impl State {
         match occupants.iter().find(|name| **name != self.user) {
             Some(name) if self.is_peer(name) && self.peer.as_ref().is_some_and(Peer::is_connected) => {}
             Some(name) => {
-                let name = sanitize::name(name.as_str()).into();
+                let name = self.meet(name);
                 self.peer = Some(Peer { name, presence: PeerPresence::Here });
             }
             None => self.lose_sight_of_peer(since),
         }
+    }
+
+    /// Sees somebody, warns of a name that looks like another one, and says how the name is shown.
+    pub(crate) fn meet(&mut self, user: &Username) -> Arc<str> {
+        if let Some(warning) = self.acquaintances.meet(user) {
+            self.notice = Some(Notice::trouble(warning));
+        }
+        self.acquaintances.shown(user)
     }
 
     fn set_presence(&mut self, user: &Username, presence: PeerPresence) {
@@ -84,7 +97,7 @@ impl State {
     }
 
     fn is_peer(&self, user: &Username) -> bool {
-        self.peer.as_ref().is_some_and(|peer| *peer.name == *sanitize::name(user.as_str()))
+        self.peer.as_ref().is_some_and(|peer| peer.name == self.acquaintances.shown(user))
     }
 
     pub(crate) fn lose_sight_of_peer(&mut self, since: Timestamp) {

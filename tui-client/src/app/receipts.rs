@@ -6,7 +6,7 @@ use shared::frames::{Reached, Receipt, Resume, Welcome};
 use shared::message::Seq;
 use shared::names::Username;
 
-use crate::app::{Effect, Screen, State, layout, sanitize};
+use crate::app::{Effect, Screen, State, layout};
 use crate::network::Request;
 
 /// Who has come how far.
@@ -71,7 +71,7 @@ impl State {
     fn others_have_reached(&self) -> Reached {
         let mut others = self.receipts.others.iter();
         if let Some(peer) = &self.peer {
-            let theirs = others.find(|(user, _)| sanitize::name(user.as_str()) == *peer.name);
+            let theirs = others.find(|(user, _)| self.acquaintances.shown(user) == peer.name);
             return theirs.map(|(_, reached)| *reached).unwrap_or_default();
         }
         self.receipts.furthest()

@@ -3,15 +3,19 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::app::commands::Action;
+use crate::app::hand::Deed;
 use crate::app::layout::{self, Columns, Shape};
-use crate::app::log::{Entry, Item, Outgoing, Progress, Said, Slot, Voice};
+use crate::app::log::{Slot, Voice};
 use crate::app::markup::{Form, Kind, Markup};
-use crate::app::preferences::{Glyphs, Preferences};
+use crate::app::outline::{self, Facts, Outline, Post};
+use crate::app::preferences::Glyphs;
 use crate::app::{State, shortcodes, wrap};
+
+/// A message of others that takes more rows than this is folded to so many, until it is opened or something is found in it.
+const MAX_ROWS: usize = 200;
 
 /// An entry as rows: a day line, the line where unread begins, a name, the text, and what is to be said of it, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,20 +43,16 @@ pub enum Body<'a> {
 /// A message as rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message<'a> {
-    /// Who said it.
-    pub voice: Voice,
-    /// Whether the entry before it is of another voice, so that the name is to be told.
-    pub opens_run: bool,
-    /// When.
-    pub at: Timestamp,
+    /// What is known of it.
+    pub post: Post,
     /// What, as it is shown.
     pub shown: Markup<'a>,
     /// Which part of that stands in which row.
     pub rows: Vec<Row>,
     /// What is to be marked in it, in bytes of the shown text and in order.
     pub marked: Vec<Range<usize>>,
-    /// A word on its state.
-    pub mark: Option<&'static str>,
+    /// What stands below its rows where it is folded: how many more there are, and how to see them.
+    pub more: Option<String>,
     /// The rows of why it was not sent.
     pub reason: Vec<String>,
     /// Whether the name has a row of its own.
@@ -76,7 +76,10 @@ impl Block<'_> {
     pub fn height(&self) -> usize {
         let body = match &self.body {
             Body::Line(_) => 1,
-            Body::Message(message) => usize::from(message.name_above) + message.rows.len() + message.reason.len(),
+            Body::Message(message) => {
+                let above_and_below = usize::from(message.name_above) + usize::from(message.more.is_some());
+                above_and_below + message.rows.len() + message.reason.len()
+            }
         };
         self.rows_above() + body
     }
@@ -100,30 +103,24 @@ impl Block<'_> {
 /// The block of an entry.
 #[must_use]
 pub fn block<'a>(state: &'a State, columns: &Columns, slot: Slot) -> Option<Block<'a>> {
-    let entry = state.log.get(slot)?;
-    let before = state.log.before(slot).and_then(|before| state.log.get(before));
-    let day = date(state, entry).filter(|day| day_before(state, slot).as_ref() != Some(day));
-    let news = match entry {
-        Entry::Item(Item::Said(said)) => state.line_before(said),
-        Entry::Item(Item::Gap { .. }) | Entry::Outgoing(_) => None,
+    Outline::of(state, slot).map(|outline| laid_out(outline, state, columns))
+}
+
+/// The block of an outline.
+#[must_use]
+pub fn laid_out<'a>(outline: Outline<'a>, state: &State, columns: &Columns) -> Block<'a> {
+    let Outline { text, facts: Facts { slot, day, news, kind } } = outline;
+    let body = match kind {
+        outline::Kind::Gap(missing) => Body::Line(gap(missing)),
+        outline::Kind::Post(post) => Body::Message(message(text, post, state, columns)),
     };
-    let opens_run = day.is_some() || news.is_some() || before.is_none_or(|before| voice(before) != voice(entry));
-    let message = |post: MessageOf<'a>| {
-        let message = post.rows(&state.preferences, columns, opens_run);
-        Body::Message(Message { marked: state.marked_in(&message.shown.text), ..message })
-    };
-    let body = match entry {
-        Entry::Item(Item::Gap { from, to }) => Body::Line(gap(to.0.saturating_sub(from.0).saturating_add(1))),
-        Entry::Item(Item::Said(said)) => message(MessageOf::said(state, said)),
-        Entry::Outgoing(post) => message(MessageOf::outgoing(state, post)),
-    };
-    Some(Block { slot, day, news, body })
+    Block { slot, day, news, body }
 }
 
 /// The blocks that are in a window of so many rows at least in part, the oldest first.
 #[must_use]
 pub fn blocks_in_window<'a>(state: &'a State, columns: &Columns, window: usize) -> VecDeque<Block<'a>> {
-    let mut blocks = VecDeque::new();
+    let mut blocks = VecDeque::with_capacity(window + 1);
     let foot = state.foot();
     let mut missing = window + foot.hidden;
     for block in state.log.up_from(foot.slot).map_while(|slot| block(state, columns, slot)) {
@@ -156,55 +153,33 @@ fn rows(shown: &Markup<'_>, width: usize) -> Vec<Row> {
     rows
 }
 
-/// What [`Message`] is made from.
-struct MessageOf<'a> {
-    voice: Voice,
-    at: Timestamp,
-    text: &'a str,
-    mark: Option<&'static str>,
-    reason: Option<&'a str>,
-}
-
-impl<'a> MessageOf<'a> {
-    fn said(state: &State, said: &'a Said) -> Self {
-        // One that the server keeps comes behind it, though it may take a while.
-        let is_our_last = state.log.last_mine() == Some(said.seq) && state.log.last_accepted().is_none();
-        let mark = if is_our_last { state.status_of_last() } else { None };
-        Self { voice: said.voice.clone(), at: said.at, text: &said.text, mark, reason: None }
+fn message<'a>(text: &'a str, post: Post, state: &State, columns: &Columns) -> Message<'a> {
+    let preferences = &state.preferences;
+    let shown = match preferences.glyphs {
+        Glyphs::Unicode => Markup::of(text),
+        Glyphs::Ascii => Markup::of(&shortcodes::in_words(text)).into_owned(),
+    };
+    let mut rows = rows(&shown, columns.width_for(&post.voice));
+    let more = (post.folds && rows.len() > MAX_ROWS).then(|| {
+        let [select, fold] = [Deed::Older, Deed::Fold].map(|deed| preferences.way(Action::Select(deed)));
+        format!("+{} lines · {select}, then {fold}", rows.len() - MAX_ROWS)
+    });
+    if more.is_some() {
+        rows.truncate(MAX_ROWS);
     }
-
-    fn outgoing(state: &State, post: &'a Outgoing) -> Self {
-        let (mark, reason) = match &post.progress {
-            Progress::Waiting => (Some("waiting"), None),
-            Progress::Accepted if state.log.last_accepted() == Some(&post.id) => (Some("sent"), None),
-            Progress::Accepted => (None, None),
-            Progress::Refused(reason) => (None, Some(reason.as_str())),
-        };
-        Self { voice: Voice::Me, at: post.at, text: &post.text, mark, reason }
-    }
-
-    fn rows(self, preferences: &Preferences, columns: &Columns, opens_run: bool) -> Message<'a> {
-        let shown = match preferences.glyphs {
-            Glyphs::Unicode => Markup::of(self.text),
-            Glyphs::Ascii => Markup::of(&shortcodes::in_words(self.text)).into_owned(),
-        };
-        let rows = rows(&shown, columns.width_for(&self.voice));
-        let reason = self.reason.map(|reason| {
-            let sentence = format!("not sent: {reason} {} takes it back.", preferences.way(Action::TakeBack));
-            let rows = wrap::rows(&sentence, columns.text_width);
-            rows.into_iter().filter_map(|row| sentence.get(row).map(str::to_owned)).collect()
-        });
-        Message {
-            opens_run,
-            at: self.at,
-            shown,
-            rows,
-            marked: Vec::new(),
-            name_above: columns.shape == Shape::Narrow && opens_run,
-            mark: self.mark,
-            reason: reason.unwrap_or_default(),
-            voice: self.voice,
-        }
+    let reason = post.reason.as_ref().map(|reason| {
+        let sentence = format!("not sent: {reason} {} takes it back.", preferences.way(Action::TakeBack));
+        let rows = wrap::rows(&sentence, columns.text_width);
+        rows.into_iter().filter_map(|row| sentence.get(row).map(str::to_owned)).collect()
+    });
+    Message {
+        marked: state.marked_in(&shown.text),
+        shown,
+        rows,
+        more,
+        reason: reason.unwrap_or_default(),
+        name_above: columns.shape == Shape::Narrow && post.opens_run,
+        post,
     }
 }
 
@@ -213,24 +188,6 @@ fn gap(missing: u64) -> String {
         1 => "1 message is no longer kept".to_owned(),
         _ => format!("{missing} messages are no longer kept"),
     }
-}
-
-fn voice(entry: Entry<'_>) -> Option<Voice> {
-    match entry {
-        Entry::Item(Item::Said(said)) => Some(said.voice.clone()),
-        Entry::Outgoing(_) => Some(Voice::Me),
-        Entry::Item(Item::Gap { .. }) => None,
-    }
-}
-
-/// The day of the nearest entry before this one that has a day.
-fn day_before(state: &State, slot: Slot) -> Option<Date> {
-    let before = state.log.up_from(slot).skip_while(|before| *before == slot);
-    before.filter_map(|slot| state.log.get(slot)).filter_map(|entry| date(state, entry)).next()
-}
-
-fn date(state: &State, entry: Entry<'_>) -> Option<Date> {
-    Some(state.zone.to_datetime(entry.at()?).date())
 }
 
 /// What a voice is called; `me` is our own name.

@@ -255,6 +255,7 @@ mod tests {
     #[test]
     fn what_takes_no_room_is_left_out_of_a_body_and_shown_in_a_name() {
         assert_eq!(body("al\u{200b}i\u{ad}c\u{feff}e\u{e0041}"), "alice");
+        assert_eq!(body("a\u{34f}\u{17b4}\u{fe00}\u{180b}\u{e0100}\u{e0167}b"), "ab");
         assert_eq!(name("al\u{200b}ice"), "al\u{fffd}ice");
         assert_eq!(name("\u{3164}"), "\u{fffd}");
         assert_eq!(name("bob\u{200d}"), "bob\u{fffd}");

@@ -7,7 +7,7 @@ use crate::app::notice::Notice;
 use crate::app::notifications::Notification;
 use crate::app::preferences::Notifications as Wanted;
 use crate::app::receipts::Focus;
-use crate::app::{Connection, Effect, State, sanitize};
+use crate::app::{Connection, Effect, State};
 
 /// How the sentence begins that says that it was asked for a seat.
 pub(crate) const ASKING: &str = "Asking for a seat";
@@ -28,8 +28,13 @@ pub(crate) fn waiting(state: &mut State) -> Connection {
 /// Takes who holds the seats.
 pub(crate) fn taken(state: &mut State, users: &[Username]) -> Picture {
     state.notice.take_if(|notice| notice.text.starts_with(ASKING));
-    let Connection::Full { holders, .. } = &mut state.connection else { return Picture::Same };
-    *holders = users.iter().map(|user| sanitize::name(user.as_str())).collect();
+    if !matches!(state.connection, Connection::Full { .. }) {
+        return Picture::Same;
+    }
+    let names = users.iter().map(|user| state.meet(user).to_string()).collect();
+    if let Connection::Full { holders, .. } = &mut state.connection {
+        *holders = names;
+    }
     Picture::Changed
 }
 

@@ -1,7 +1,5 @@
 //! Pure. What changes by itself as time goes by, and when it does so next.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use crate::app::arrivals::Picture;
@@ -10,7 +8,7 @@ use crate::app::log::Entry;
 use crate::app::people::PeerPresence;
 use crate::app::preferences::Times;
 use crate::app::receipts::Focus;
-use crate::app::times::{changes_at, how_long};
+use crate::app::times::{changes_at, how_long, next_second};
 use crate::app::{Connection, Effect, Screen, State};
 
 impl State {
@@ -35,7 +33,7 @@ impl State {
         let figures = if counts_down || self.figures_change(before) { Picture::Changed } else { Picture::Same };
         self.notification_tick(effects);
         self.search_tick(effects);
-        let all = [figures, self.notice_tick(), self.typing_tick(effects), self.attention_tick(effects)];
+        let all = [figures, self.notice_tick(before), self.typing_tick(effects), self.attention_tick(effects)];
         if all.contains(&Picture::Changed) { Picture::Changed } else { Picture::Same }
     }
 
@@ -72,12 +70,6 @@ impl State {
     /// The next second of the countdown to the next attempt.
     fn next_second(&self) -> Option<Timestamp> {
         let Connection::Lost { retry_at, .. } = &self.connection else { return None };
-        if !self.is_seen() {
-            return None;
-        }
-        let left = retry_at.duration_since(self.now).as_millis();
-        // The figure shown is rounded up, so it changes when a whole number of seconds is left.
-        let until_next = u64::try_from(left).ok().filter(|left| *left > 0)?;
-        self.now.checked_add(Duration::from_millis((until_next - 1) % 1000 + 1)).ok()
+        next_second(*retry_at, self.now).filter(|_| self.is_seen())
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::app::State;
+use crate::app::outline::Post;
 use crate::app::preferences::Times;
 
 const MINUTE: i64 = 60;
@@ -20,6 +21,29 @@ pub(crate) fn later(at: Timestamp, by: Duration) -> Timestamp {
     at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
+/// How soon something is tried again, in seconds that are rounded up.
+pub(crate) fn again(at: Timestamp, now: Timestamp) -> String {
+    match seconds_left(at, now) {
+        0 => "again now".to_owned(),
+        seconds => format!("again in {seconds} s"),
+    }
+}
+
+/// The whole seconds until then, rounded up.
+pub(crate) fn seconds_left(at: Timestamp, now: Timestamp) -> u128 {
+    millis_left(at, now).div_ceil(1000)
+}
+
+/// When [`seconds_left`] becomes less. Never once it is nothing.
+pub(crate) fn next_second(at: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let left = u64::try_from(millis_left(at, now).checked_sub(1)?).ok()?;
+    Some(later(now, Duration::from_millis(left % 1000 + 1)))
+}
+
+fn millis_left(at: Timestamp, now: Timestamp) -> u128 {
+    u128::try_from(at.duration_since(now).as_millis()).unwrap_or(0)
+}
+
 /// The time, and the day where it is another one.
 #[must_use]
 pub fn moment(state: &State, at: Timestamp) -> String {
@@ -31,14 +55,18 @@ pub fn moment(state: &State, at: Timestamp) -> String {
 
 /// The time of a message, in the words for it that the person wants, in at most six columns.
 #[must_use]
-pub fn of_message(state: &State, at: Timestamp) -> String {
+pub fn of_message(state: &State, post: &Post) -> String {
     match state.preferences.times {
-        Times::Exact => {
-            let at = state.zone.to_datetime(at);
-            format!("{:02}:{:02}", at.hour(), at.minute())
-        }
-        Times::Relative => how_long(at, state.now).unwrap_or_else(|| "now".to_owned()),
+        Times::Exact => clock(post.local.hour(), post.local.minute()),
+        Times::Relative => how_long(post.at, state.now).unwrap_or_else(|| "now".to_owned()),
     }
+}
+
+/// A time of day. By hand, because each frame tells one for each row.
+fn clock(hour: i8, minute: i8) -> String {
+    let digits = |number: i8| [number / 10, number % 10].map(|digit| char::from(b'0' + digit.unsigned_abs()));
+    let ([h, hh], [m, mm]) = (digits(hour), digits(minute));
+    String::from_iter([h, hh, ':', m, mm])
 }
 
 /// How long something is past, the coarser the longer. Nothing for less than a minute.

@@ -9,7 +9,7 @@ use shared::frames::{self, TYPING_LASTS, TypingState};
 use crate::app::arrivals::Picture;
 use crate::app::log::Voice;
 use crate::app::times::later;
-use crate::app::{Connection, Effect, State, sanitize};
+use crate::app::{Connection, Effect, State};
 use crate::network::Request;
 
 /// Who does not go on for so long has stopped, whatever stands in the draft.
@@ -94,7 +94,7 @@ impl State {
         if typing.user != self.user {
             self.typing.theirs = match typing.activity.state {
                 TypingState::Active => {
-                    let name = sanitize::name(typing.user.as_str()).into();
+                    let name = self.meet(&typing.user);
                     Some(Theirs { name, until: later(self.now, TYPING_LASTS) })
                 }
                 TypingState::Stopped => None,

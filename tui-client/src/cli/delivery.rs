@@ -33,7 +33,7 @@ pub(crate) async fn deliver(servers: &Fleet, outbox: &mut Outbox, posts: &[Kept]
                 delivery.sent += 1;
             }
             // None of these speaks of this message, and the next would fare no better.
-            Err(GaveUp::Refused(error @ (ApiError::Unheard(_) | ApiError::Token(_)))) => {
+            Err(GaveUp::Refused(error @ (ApiError::Unheard(_) | ApiError::Uninvited(_) | ApiError::Token(_)))) => {
                 delivery.stopped_by = Some(error.to_string());
                 break;
             }

@@ -75,8 +75,8 @@ impl From<ConfigError> for Failure {
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
         let exit = match error {
-            ApiError::Unreachable(_) | ApiError::Busy { .. } => Exit::NoConnection,
-            ApiError::Token(_) | ApiError::Unheard(_) | ApiError::Refused(_) => Exit::Refused,
+            ApiError::Unreachable(_) | ApiError::Busy { .. } | ApiError::TooOften { .. } => Exit::NoConnection,
+            ApiError::Token(_) | ApiError::Uninvited(_) | ApiError::Unheard(_) | ApiError::Refused(_) => Exit::Refused,
         };
         Self::new(exit, error.to_string())
     }

@@ -167,9 +167,13 @@ pub(crate) fn voice(sender: Option<&Username>) -> String {
 
 /// The name of somebody, which passes for no other words of a line.
 pub(crate) fn person(user: &Username) -> String {
-    let name = sanitize::name(user.as_str());
+    unmistakable(&sanitize::name(user.as_str()))
+}
+
+/// A name as it is shown, in quotes where it would pass for other words of a line.
+pub(crate) fn unmistakable(name: &str) -> String {
     let passes_for_more = name.eq_ignore_ascii_case(OUTSIDE) || name.contains(':');
-    if passes_for_more && !name.starts_with('"') { format!("\"{name}\"") } else { name }
+    if passes_for_more && !name.starts_with('"') { format!("\"{name}\"") } else { name.to_owned() }
 }
 
 /// The addresses of the servers for which something is kept.
@@ -260,8 +264,10 @@ mod tests {
         let forged = message(Some("mallory"), "ok\n2026-11-22 14:03 alice  yes");
         check(&words, &forged, "2026-11-22 14:02 mallory  ok\n    2026-11-22 14:03 alice  yes\n");
         check(&words, &message(Some("(outside)"), "hi"), "2026-11-22 14:02 \"(outside)\"  hi\n");
-        check(&words, &message(Some(" alice "), "hi"), "2026-11-22 14:02 \"␣alice␣\"  hi\n");
-        check(&words, &message(Some("alice  yes"), "hi"), "2026-11-22 14:02 \"alice␣␣yes\"  hi\n");
+        // Whatever could pass for the two columns between a name and a text is no name; `sanitize::name` would show it all the same.
+        for loose in [" alice ", "alice  yes"] {
+            assert!(Username::new(loose).is_err(), "{loose:?}");
+        }
     }
 
     #[test]

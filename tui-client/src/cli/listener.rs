@@ -117,11 +117,13 @@ impl Listener {
             NetworkEvent::Refused(sentence) => self.end = Some(Failure::new(Exit::Refused, sentence)),
             NetworkEvent::Server(_)
             | NetworkEvent::Connecting
+            | NetworkEvent::NotLetIn(_)
             | NetworkEvent::SeatsTaken(_)
             | NetworkEvent::Receipt(_)
             | NetworkEvent::RoundTrip(_)
             | NetworkEvent::Posted(_)
             | NetworkEvent::PostDelayed(_)
+            | NetworkEvent::PostedTooOften { .. }
             | NetworkEvent::PostRefused { .. }
             | NetworkEvent::Page(_)
             | NetworkEvent::PageFailed(_)

@@ -8,9 +8,11 @@ mod config;
 mod delivery;
 mod doctor;
 mod ends;
+mod entering;
 pub mod exit;
 mod export;
 mod history;
+mod invite;
 mod lines;
 mod listener;
 mod manual;
@@ -33,16 +35,16 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use jiff::SignedDuration;
-use shared::names::RoomId;
 use tokio::runtime::LocalOptions;
 use tokio::task::spawn_local;
 
 use crate::app::preferences::{Glyphs, ThemeName};
 use crate::app::sanitize;
+use crate::cli::entering::Destination;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::listener::WhenFull;
 use crate::config::table::{Config as FileConfig, THEMES};
-use crate::config::{Settings, StateDir, room};
+use crate::config::{Person, Settings, server};
 use crate::memory::Memory;
 use crate::outbox::lines::Whose;
 use crate::outbox::{Outbox, Remains};
@@ -74,6 +76,10 @@ enum Command {
     Wait(wait::Wait),
     /// Tell who is in a room; takes no seat
     Who(who::Who),
+    /// Invite somebody into a room: print the line that they paste
+    Invite(invite::Invite),
+    /// End your membership of a room you were invited into
+    Logout(invite::Logout),
     /// Tell what does not work between you and the server, and what to do; ends with 1 when something is wrong
     Doctor(doctor::Doctor),
     /// List what was sent and is not in its room yet, or send it
@@ -93,13 +99,14 @@ enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = exit::help())]
 struct Join {
+    /// The room; or the link of an invite, which begins with duet://
+    #[arg(value_name = "ROOM")]
+    room: Destination,
     #[command(flatten)]
-    settings: Settings,
+    person: Person,
     /// More rooms, to be open as well
-    #[arg(value_name = "MORE", value_parser = room)]
-    more: Vec<RoomId>,
-    #[command(flatten)]
-    state: StateDir,
+    #[arg(value_name = "MORE")]
+    more: Vec<String>,
     /// Lines that are only ever added, for screen readers; so is it where TERM is dumb or input or output no terminal
     #[arg(long)]
     plain: bool,
@@ -135,6 +142,8 @@ impl Cli {
             Command::Export(export) => export.run(),
             Command::Wait(wait) => wait.run(),
             Command::Who(who) => who.run().map(|()| None),
+            Command::Invite(invite) => invite.run().map(|()| None),
+            Command::Logout(logout) => logout.run().map(|()| None),
             Command::Doctor(doctor) => doctor.run(),
             Command::Outbox(outbox) => outbox.run().map(|()| None),
             Command::Token(token) => token.run().map(|()| None),
@@ -156,28 +165,43 @@ impl Cli {
 
 impl Join {
     fn run(self) -> Result<Ended, Failure> {
-        report::on_panic(self.state.reports());
+        let state = self.person.state.clone();
+        report::on_panic(state.reports());
         let is_plain = self.plain || plain::is_called_for();
         let last = self.last.unwrap_or(if is_plain { 10 } else { 100 });
-        let (membership, mut preferences) = self.settings.resolve(last)?;
+        let (destination, more) = self.room.with(&self.more)?;
+        let (settings, link) = match destination {
+            Destination::Link(link) => {
+                let servers = link.servers().map(server).collect::<Result<_, _>>();
+                let servers = servers.map_err(|e| Failure::new(Exit::Usage, e))?;
+                let person = self.person.invited(servers, link.user.clone());
+                (Settings::of(link.room.clone(), person), Some(link))
+            }
+            Destination::Room(room) => (Settings::of(room, self.person), None),
+            Destination::Torn(_) => return Err(Failure::new(Exit::Usage, "the link is not whole")),
+        };
+        let (membership, mut preferences) = settings.resolve(last)?;
+        if let Some(link) = link {
+            entering::enter(&membership, &link)?;
+        }
         preferences.theme = self.theme.unwrap_or(preferences.theme);
         if self.ascii {
             preferences.glyphs = Glyphs::Ascii;
         }
         if is_plain {
-            if !self.more.is_empty() {
+            if !more.is_empty() {
                 return Err(Failure::new(Exit::Usage, "without a screen there is one room at a time: name only one"));
             }
             let whose = membership.whose();
-            let mut outbox = Outbox::new(self.state.outbox(), whose.clone());
+            let mut outbox = Outbox::new(state.outbox(), whose.clone());
             let ended =
                 block_on(plain::talk(&membership, &mut outbox, WhenFull::of(self.wait), preferences.idle_after));
             say_what_remains(outbox.remains(), &whose);
             return ended;
         }
-        let mut rooms = Rooms::new(self.state.outbox(), Memory::new(self.state.folder()));
+        let mut rooms = Rooms::new(state.outbox(), Memory::new(state.folder()));
         let (ended, rooms) = block_on_local(async move {
-            let ended = run::join(membership, &self.more, preferences, &mut rooms).await;
+            let ended = run::join(membership, &more, preferences, &mut rooms).await;
             (ended.map_err(Failure::from), rooms)
         })?;
         for (whose, remains) in rooms.remains() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -15,9 +15,10 @@ use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::lines::{Style, addresses, minute, written};
 use crate::cli::{block_on, duration, say};
 use crate::config::{self, StateDir};
-use crate::network::Membership;
+use crate::credentials::Credentials;
 use crate::network::fleet::Fleet;
 use crate::network::servers::Servers;
+use crate::network::{Access, Membership};
 use crate::outbox::lines::{Held, Kept, Whose};
 use crate::outbox::{self, Left, OutboxError};
 
@@ -32,6 +33,10 @@ const MIN_WRITTEN: usize = 6;
 #[derive(Debug, Args)]
 #[command(after_help = exit::help())]
 pub(crate) struct Outbox {
+    /// PEM file of authorities that a server's certificate may be signed by, besides those of the system
+    #[arg(long, env = "DUET_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+
     #[command(flatten)]
     state: StateDir,
 
@@ -98,7 +103,11 @@ impl Outbox {
         let addresses = whose.addresses().map(config::server).collect::<Result<Vec<_>, _>>();
         let addresses = addresses.map_err(|e| Failure::new(Exit::Unexpected, format!("{place}: {e}")))?;
         let Some(servers) = Servers::new(addresses) else { return Ok(()) };
-        let servers = Fleet::new(&Membership { servers, room, user, email: self.email.clone(), last: 0 })?;
+        let access = Access {
+            credentials: Credentials::new(self.state.folder()),
+            authorities: config::authorities(self.ca.clone())?,
+        };
+        let servers = Fleet::new(&Membership { servers, room, user, email: self.email.clone(), last: 0, access })?;
         let mut outbox = outbox::Outbox::new(Some(folder.to_owned()), whose.clone());
         let deadline = Instant::now() + self.timeout;
         let (mut all, mut sent, mut refused) = (0, 0, 0);

@@ -13,7 +13,7 @@ use crate::cli::delivery::deliver;
 use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::stubborn::until_answered;
 use crate::cli::{block_on, duration, say};
-use crate::config::{Settings, StateDir};
+use crate::config::Settings;
 use crate::network::fleet::Fleet;
 use crate::network::new_message_id;
 use crate::outbox::lines::Kept;
@@ -48,9 +48,6 @@ pub(crate) struct Send {
     /// and goes out with the next message that is sent so, with `outbox --send`, or when you join the room
     #[arg(long)]
     queue: bool,
-
-    #[command(flatten)]
-    state: StateDir,
 }
 
 impl Send {
@@ -67,10 +64,11 @@ impl Send {
             None => content,
         };
         let id = self.id.unwrap_or_else(new_message_id);
+        let outbox = self.settings.state().outbox();
         let membership = self.settings.membership(0)?;
         let servers = Fleet::new(&membership)?;
         if self.queue {
-            let outbox = Outbox::new(self.state.outbox(), membership.whose());
+            let outbox = Outbox::new(outbox, membership.whose());
             let kept = Kept { id, content, at: Timestamp::now() };
             return queue(&servers, outbox, &kept, self.timeout);
         }

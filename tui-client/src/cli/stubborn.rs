@@ -18,7 +18,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 pub(crate) enum GaveUp {
     /// Trying again changes nothing now.
     Refused(ApiError),
-    /// Time was up: why it was not answered before.
+    /// Time was up, or will be when the server wants to be asked again: why it was not answered before.
     TimeUp(ApiError),
 }
 
@@ -41,6 +41,8 @@ pub(crate) async fn until_answered<T>(
                 in_words(within)
             ),
         ),
+        // When the next attempt makes sense, the server's sentence says.
+        GaveUp::TimeUp(error @ ApiError::TooOften { .. }) => error.into(),
         GaveUp::TimeUp(error) => {
             Failure::new(Exit::NoConnection, format!("gave up after {}: {error}", in_words(within)))
         }
@@ -53,7 +55,7 @@ fn in_words(duration: Duration) -> String {
 }
 
 /// Makes `attempt` until it is answered for good or the `deadline` has come. When a server fails, another one is tried at once;
-/// when all have, there is a wait.
+/// when all have, there is a wait. One that was asked too often is asked again when it says.
 ///
 /// # Errors
 /// When the server refuses, or when it has not answered by then.
@@ -75,11 +77,15 @@ pub(crate) async fn until_answered_by<T>(
         if last.may_differ_elsewhere() && servers.pass() == Next::Another {
             continue;
         }
-        if let ApiError::Refused(_) | ApiError::Unheard(_) | ApiError::Token(_) = last {
-            return Err(GaveUp::Refused(last));
-        }
-        let asked = if let ApiError::Busy { retry_after, .. } = &last { *retry_after } else { None };
-        let wait = backoff.next_wait(rand::random(), asked).min(LONGEST_WAIT);
+        let wait = match &last {
+            ApiError::TooOften { retry_after: Some(asked), .. } if Instant::now() + *asked > deadline => break,
+            ApiError::TooOften { retry_after, .. } => backoff.next_wait(rand::random(), *retry_after),
+            ApiError::Busy { retry_after, .. } => backoff.next_wait(rand::random(), *retry_after).min(LONGEST_WAIT),
+            ApiError::Unreachable(_) => backoff.next_wait(rand::random(), None).min(LONGEST_WAIT),
+            ApiError::Refused(_) | ApiError::Unheard(_) | ApiError::Uninvited(_) | ApiError::Token(_) => {
+                return Err(GaveUp::Refused(last));
+            }
+        };
         if timeout_at(deadline, sleep(wait)).await.is_err() {
             break;
         }

@@ -11,13 +11,14 @@ use shared::names::{RoomId, Username};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
-use crate::cli::block_on;
+use crate::app::lookalikes::Acquaintances;
 use crate::cli::ends::{End, print, until_the_end};
 use crate::cli::exit::{self, Failure};
 use crate::cli::history::Reader;
 use crate::cli::lines::Style;
 use crate::cli::listener::{Heard, Listener, WhenFull};
 use crate::cli::pages::{Pages, moment};
+use crate::cli::{block_on, say};
 use crate::config::Settings;
 use crate::network::fleet::Fleet;
 
@@ -94,6 +95,7 @@ impl Tail {
                 reader,
                 room: membership.room.clone(),
                 me: membership.user.clone(),
+                acquaintances: Acquaintances::new(&membership.user),
                 begin,
                 presence: self.presence,
             };
@@ -133,6 +135,7 @@ struct Follower {
     reader: Reader,
     room: RoomId,
     me: Username,
+    acquaintances: Acquaintances,
     /// Where to begin, until it has begun.
     begin: Option<Begin>,
     presence: bool,
@@ -162,13 +165,15 @@ impl Follower {
     }
 
     /// Prints what was received last.
-    async fn print_rest(&self, rest: &[Heard]) -> Result<bool, Failure> {
+    async fn print_rest(&mut self, rest: &[Heard]) -> Result<bool, Failure> {
         // Without what was before it there would be a hole.
         if self.begin.is_some() {
             return Ok(true);
         }
         let mut out = String::new();
-        rest.iter().for_each(|heard| self.write(heard, &mut out));
+        for heard in rest {
+            self.write(heard, &mut out);
+        }
         print(out).await
     }
 
@@ -178,7 +183,19 @@ impl Follower {
         self.reader.print_after(after, Some(welcome.head)).await
     }
 
-    fn write(&self, heard: &Heard, out: &mut String) {
+    /// Tells whoever looks at the terminal of names that look alike; what goes into a pipe stays as it is.
+    fn meet(&mut self, heard: &Heard) {
+        let users = match heard {
+            Heard::Message(message) => message.sender.as_slice(),
+            Heard::Presence(presence) => &presence.occupants,
+            Heard::Welcomed(welcome) => &welcome.occupants,
+            Heard::Gap(_) | Heard::Lost(_) => &[],
+        };
+        users.iter().filter_map(|user| self.acquaintances.meet(user)).for_each(|warning| say(&warning));
+    }
+
+    fn write(&mut self, heard: &Heard, out: &mut String) {
+        self.meet(heard);
         let style = &self.reader.style;
         match heard {
             Heard::Message(message) => style.message(&self.room, message, out),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use shared::rest::RoomAnswer;
 
+use crate::app::lookalikes::Acquaintances;
 use crate::cli::exit::{self, Failure};
 use crate::cli::lines::{Style, written};
 use crate::cli::stubborn::until_answered;
@@ -31,7 +32,8 @@ pub(crate) struct Who {
 
 impl Who {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let servers = Fleet::new(&self.settings.membership(0)?)?;
+        let membership = self.settings.membership(0)?;
+        let servers = Fleet::new(&membership)?;
         let answer = block_on(until_answered(&servers, self.timeout, async |api| {
             // What fails before the question says nothing of who can answer it.
             api.token().await?;
@@ -39,6 +41,12 @@ impl Who {
         }))?;
         let mut out = String::new();
         Style::for_stdout(self.json).room(&answer, &mut out);
+        let mut acquaintances = Acquaintances::new(&membership.user);
+        answer
+            .occupants
+            .iter()
+            .filter_map(|occupant| acquaintances.meet(&occupant.user))
+            .for_each(|warning| say(&warning));
         if answer.occupants.is_empty() {
             say(&format!("nobody is in {}", answer.room_id));
         }
@@ -55,6 +63,10 @@ fn of_this_server(answer: Result<RoomAnswer, ApiError>) -> Result<RoomAnswer, Ap
         ApiError::Refused(words) => {
             ApiError::Refused(format!("the server does not tell who is in a room ({words}): it may be an older one"))
         }
-        ApiError::Unreachable(_) | ApiError::Busy { .. } | ApiError::Token(_) => error,
+        ApiError::Unreachable(_)
+        | ApiError::Busy { .. }
+        | ApiError::TooOften { .. }
+        | ApiError::Token(_)
+        | ApiError::Uninvited(_) => error,
     })
 }

@@ -14,14 +14,15 @@ mod words;
 use std::path::PathBuf;
 
 use clap::Args;
-use reqwest::Url;
+use reqwest::{Certificate, Url};
 use shared::names::{Email, RoomId, Username};
 
 use crate::app::preferences::Preferences;
 use crate::config::file::ConfigFile;
 use crate::config::table::Config;
-use crate::network::Membership;
+use crate::credentials::Credentials;
 use crate::network::servers::Servers;
+use crate::network::{Access, Membership};
 
 /// Where a server on this machine listens unless it was told otherwise.
 pub const DEFAULT_SERVER: &str = "http://127.0.0.1:8000";
@@ -53,15 +54,22 @@ pub(crate) struct Person {
     #[arg(long, env = "DUET_EMAIL", value_name = "ADDRESS")]
     email: Option<Email>,
 
+    /// PEM file of authorities that a server's certificate may be signed by, besides those of the system
+    #[arg(long, env = "DUET_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) file: ConfigFile,
+
+    #[command(flatten)]
+    pub(crate) state: StateDir,
 }
 
 /// Where the client keeps what outlives it.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct StateDir {
-    /// Where the client keeps its outbox: the messages that the server does not have yet; and drafts [default:
-    /// $XDG_STATE_HOME/duet or ~/.local/state/duet]
+    /// Where the client keeps what makes you a member, its outbox (the messages that the server does not have yet), and drafts
+    /// [default: $XDG_STATE_HOME/duet or ~/.local/state/duet]
     #[arg(long, env = "DUET_STATE_DIR", value_name = "FOLDER")]
     state_dir: Option<PathBuf>,
 }
@@ -82,7 +90,8 @@ impl StateDir {
     /// The folder of all that the client keeps. None where no setting names one and there is no home.
     #[must_use]
     pub fn folder(&self) -> Option<PathBuf> {
-        let named = self.state_dir.clone().filter(|folder| !folder.as_os_str().is_empty());
+        let named = self.state_dir.clone().or_else(|| std::env::var_os("DUET_STATE_DIR").map(PathBuf::from));
+        let named = named.filter(|folder| !folder.as_os_str().is_empty());
         let home = || absolute("HOME").map(|home| home.join(".local/state"));
         let default = || absolute("XDG_STATE_HOME").or_else(home).map(|state| state.join("duet"));
         named.or_else(default)
@@ -103,6 +112,14 @@ pub enum ConfigError {
         /// How to see everything that is wrong.
         all: String,
     },
+    /// The authorities cannot be read.
+    #[error("the authorities in {} cannot be used: {error}; --ca names a PEM file with at least one certificate", file.display())]
+    Authorities {
+        /// Which file.
+        file: PathBuf,
+        /// Why.
+        error: String,
+    },
     /// The configuration file is there, or was named, and cannot be read.
     #[error("reading {}: {error}", file.display())]
     Unreadable {
@@ -114,6 +131,16 @@ pub enum ConfigError {
 }
 
 impl Settings {
+    /// For a room, as this person.
+    pub(crate) fn of(room: RoomId, person: Person) -> Self {
+        Self { room, person }
+    }
+
+    /// Where the client keeps what outlives it.
+    pub(crate) fn state(&self) -> &StateDir {
+        &self.person.state
+    }
+
     /// Who joins what, with the `last` newest messages for a first look.
     ///
     /// # Errors
@@ -134,6 +161,12 @@ impl Settings {
 }
 
 impl Person {
+    /// The same person, at the servers and under the name of an invite.
+    pub(crate) fn invited(mut self, servers: Vec<Url>, user: Username) -> Self {
+        (self.server, self.user) = (servers, Some(user));
+        self
+    }
+
     /// The same for a room and what a configuration says.
     pub(crate) fn resolve(
         self,
@@ -144,7 +177,25 @@ impl Person {
         let user = self.user.or(config.user).or_else(login_name).ok_or(ConfigError::NoUser)?;
         let servers = Servers::new(self.server).unwrap_or(config.servers);
         let email = self.email.unwrap_or(config.email);
-        Ok((Membership { servers, room, user, email, last }, config.preferences))
+        let ca = self.ca.filter(|file| !file.as_os_str().is_empty());
+        let authorities = authorities(ca.or(config.ca))?;
+        let credentials = Credentials::new(self.state.folder());
+        let access = Access { credentials, authorities };
+        Ok((Membership { servers, room, user, email, last, access }, config.preferences))
+    }
+}
+
+/// Reads the certificates of authorities.
+pub(crate) fn authorities(file: Option<PathBuf>) -> Result<Vec<Certificate>, ConfigError> {
+    let Some(file) = file.filter(|file| !file.as_os_str().is_empty()) else { return Ok(Vec::new()) };
+    let read = std::fs::read(&file).map_err(|e| e.to_string());
+    let read = read.and_then(|pem| Certificate::from_pem_bundle(&pem).map_err(|e| e.to_string()));
+    match read {
+        Ok(authorities) if authorities.is_empty() => {
+            Err(ConfigError::Authorities { file, error: "there is no certificate in it".to_owned() })
+        }
+        Ok(authorities) => Ok(authorities),
+        Err(error) => Err(ConfigError::Authorities { file, error }),
     }
 }
 

@@ -333,12 +333,13 @@ mod tests {
     #[test]
     fn every_setting_is_heard() {
         let read = understood(
-            "[server]\naddress = \"chat.example.org\"\nuser = \"alice\"\nemail = \"a@example.org\"\n\
+            "[server]\naddress = \"chat.example.org\"\nuser = \"alice\"\nemail = \"a@example.org\"\nca = \"/etc/duet/ca.pem\"\n\
              [screen]\ntheme = \"high-contrast\"\nascii = true\ntimes = \"relative\"\nprobe-widths = false\n\
              [writing]\nemoji = false\nidle-after = \"90s\"\n[notifications]\nshow = \"off\"\n\
              [colours]\nme = \"#ff8800\"\n",
         );
-        let Config { servers, user, email, preferences } = read.config;
+        let Config { servers, user, email, ca, preferences } = read.config;
+        assert_eq!(ca.as_deref(), Some(std::path::Path::new("/etc/duet/ca.pem")));
         assert_eq!(servers.to_string(), "http://chat.example.org");
         assert_eq!(user.map(|user| user.to_string()).as_deref(), Some("alice"));
         assert_eq!(email.as_str(), "a@example.org");
@@ -349,7 +350,7 @@ mod tests {
         assert_eq!(preferences.idle_after, Some(Duration::from_secs(90)));
         assert_eq!(preferences.notifications, Notifications::Off);
         assert_eq!(preferences.colours.of(Part::Me), Some(Color::Rgb(0xff, 0x88, 0)));
-        assert_eq!(read.changes.len(), 11);
+        assert_eq!(read.changes.len(), 12);
         let theme = Change {
             name: "screen.theme".into(),
             value: "\"high-contrast\"".into(),

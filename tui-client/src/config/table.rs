@@ -3,6 +3,7 @@
 //!
 //! The sections `[keys]` and `[colours]` have a line for each command and each part of the picture, from `app::commands` and `app::colours`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -22,6 +23,8 @@ pub struct Config {
     pub user: Option<Username>,
     /// The e-mail address, unless a flag or the environment names one.
     pub email: Email,
+    /// The file of authorities, unless a flag or the environment names one.
+    pub ca: Option<PathBuf>,
     /// How the person wants it.
     pub preferences: Preferences,
 }
@@ -33,6 +36,7 @@ impl Default for Config {
             servers: server(DEFAULT_SERVER).expect("an address").into(),
             user: None,
             email: "".parse().expect("an empty address is allowed"),
+            ca: None,
             preferences: Preferences::default(),
         }
     }
@@ -120,7 +124,7 @@ pub const THEMES: &[Choice] = &[
 pub const SECTIONS: &[Section] = &[
     Section {
         name: "server",
-        help: "Where, and as whom. Flags and the variables DUET_SERVER, DUET_USER and DUET_EMAIL win over these.",
+        help: "Where, and as whom. Flags and the variables DUET_SERVER, DUET_USER, DUET_EMAIL and DUET_CA win over these.",
         settings: &[
             Setting {
                 name: "address",
@@ -139,6 +143,15 @@ pub const SECTIONS: &[Section] = &[
                 kind: Kind::Text(|config, text| parsed(text).map(|email| config.email = email)),
                 default: "\"\"",
                 help: "an e-mail address that goes into your token",
+            },
+            Setting {
+                name: "ca",
+                kind: Kind::Text(|config, text| {
+                    config.ca = Some(PathBuf::from(text));
+                    Ok(())
+                }),
+                default: "\"\"",
+                help: "PEM file of authorities to trust besides those of the system",
             },
         ],
     },

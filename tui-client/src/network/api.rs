@@ -1,29 +1,24 @@
 //! The HTTP routes: a token, a post, a page of history, and the request that opens a WebSocket.
 
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use reqwest::header::DATE;
-use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use shared::message::Seq;
 use shared::names::MessageId;
 use shared::rest::{
-    HANDLING_STRICT, HistoryPage, IDEMPOTENCY_KEY, PREFER, Post, PostAnswer, RoomAnswer, SearchPage, TokenAnswer,
-    TokenRequest,
+    HANDLING_STRICT, HistoryPage, IDEMPOTENCY_KEY, InviteAnswer, InviteRequest, InvitesAnswer, PREFER, Post,
+    PostAnswer, RoomAnswer, SearchPage, TokenAnswer, TokenRequest,
 };
 
-use crate::network::Membership;
+use crate::credentials::{Member, Pending, Secret};
+use crate::network::client::{client, is_this_machine};
 use crate::network::error::{ApiError, host_and_port, not_duets, refusal, unanswered, words};
-use crate::network::lookup::Lookup;
 use crate::network::token::Token;
-
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// How long the server may stay silent before and within an answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+use crate::network::{Access, Membership};
 
 /// A server, seen by one user of one room.
 #[derive(Debug)]
@@ -34,6 +29,9 @@ pub struct Api {
     pub(crate) who: TokenRequest,
     /// Servers that are one take each other's.
     token: Arc<Mutex<Option<Token>>>,
+    access: Access,
+    /// As what we may be known, to this server or to those that are one with it.
+    members: Arc<[Member]>,
 }
 
 /// Which messages of a room's history are wanted.
@@ -67,7 +65,10 @@ impl Api {
     /// When the system's trusted certificates cannot be read, for a server on `https`.
     pub fn new(membership: &Membership) -> Result<Self, ApiError> {
         let server = membership.servers.first().clone();
-        Ok(Self { http: client(&server)?, server, who: membership.token_request(), token: Arc::default() })
+        let access = membership.access.clone();
+        let members = membership.servers.iter().map(|server| membership.member(server)).collect();
+        let (http, who) = (client(&server, &access)?, membership.token_request());
+        Ok(Self { http, server, who, token: Arc::default(), access, members })
     }
 
     /// Where the server is, for a person: host and port.
@@ -87,7 +88,8 @@ impl Api {
     /// The same at another server, which is one with this one.
     pub(crate) fn beside(&self, server: Url) -> Result<Self, ApiError> {
         let (who, token) = (self.who.clone(), Arc::clone(&self.token));
-        Ok(Self { http: client(&server)?, server, who, token })
+        let (access, members) = (self.access.clone(), Arc::clone(&self.members));
+        Ok(Self { http: client(&server, &access)?, server, who, token, access, members })
     }
 
     /// The same with connections of its own, for when the old ones may be dead without knowing it.
@@ -104,14 +106,94 @@ impl Api {
             return Ok(token.as_str().to_owned());
         }
         let request = self.http.post(self.url(&["generate-token"])).json(&self.who);
+        let given = match self.secret().await? {
+            Some(secret) => self.given(request.bearer_auth(secret.expose())).await,
+            None => self.given(request).await.map_err(|error| self.for_a_stranger(error)),
+        };
+        Ok(given?.token)
+    }
+
+    /// Of nobody's membership the server has nothing to say but that one is needed.
+    fn for_a_stranger(&self, error: ApiError) -> ApiError {
+        let ApiError::Uninvited(_) = error else { return error };
+        let TokenRequest { username, room_id, .. } = &self.who;
+        ApiError::Uninvited(format!(
+            "{username} is not invited into {room_id}: ask somebody in the room for an invite (tui-client invite), or whoever \
+             keeps the server; or come under the name that was invited, with --user NAME"
+        ))
+    }
+
+    /// Exchanges an invite for a token, which is held, and for what makes us a member from then on; none of a server that knows no
+    /// invites and gives a token to whoever asks.
+    ///
+    /// # Errors
+    /// When the server gives neither. With the same key it may be asked again.
+    pub async fn redeem(&self, pending: &Pending) -> Result<Option<Secret>, ApiError> {
+        let request = self.http.post(self.url(&["generate-token"])).json(&self.who);
+        let request = request.bearer_auth(pending.invite.expose()).header(IDEMPOTENCY_KEY, &pending.key);
+        Ok(self.given(request).await?.refresh_token.map(Secret::new))
+    }
+
+    /// Asks for a token, and holds it.
+    async fn given(&self, request: RequestBuilder) -> Result<TokenAnswer, ApiError> {
         let response = request.send().await.map_err(|e| unanswered(&e))?;
         if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
             return Err(not_duets(&self.server, response.status()));
         }
         let given = async { body(accepted(response).await?).await };
-        let TokenAnswer { token } = given.await.map_err(ApiError::before_the_request)?;
-        *self.held() = Some(Token::new(token.clone(), Timestamp::now()));
-        Ok(token)
+        let answer: TokenAnswer = given.await.map_err(ApiError::before_the_request)?;
+        *self.held() = Some(Token::new(answer.token.clone(), Timestamp::now()));
+        Ok(answer)
+    }
+
+    /// What makes us a member, if anything does.
+    async fn secret(&self) -> Result<Option<Secret>, ApiError> {
+        let Some(member) = self.members.iter().find(|member| self.access.credentials.has(member)) else {
+            return Ok(None);
+        };
+        self.access.credentials.secret(member).await.map_err(|e| ApiError::Unheard(e.to_string()))
+    }
+
+    /// Invites somebody into the room.
+    ///
+    /// # Errors
+    /// When the server does not answer, or lets us invite nobody.
+    pub async fn invite(&self, invite: &InviteRequest) -> Result<InviteAnswer, ApiError> {
+        let url = self.url(&["rooms", self.who.room_id.as_str(), "invites"]);
+        body(self.send(self.http.post(url).json(invite)).await?).await
+    }
+
+    /// Who is invited into the room and has not come.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn invites(&self) -> Result<InvitesAnswer, ApiError> {
+        let url = self.url(&["rooms", self.who.room_id.as_str(), "invites"]);
+        body(self.send(self.http.get(url)).await?).await
+    }
+
+    /// Takes an invite back.
+    ///
+    /// # Errors
+    /// When the server does not answer, or knows none.
+    pub async fn withdraw(&self, id: &str) -> Result<(), ApiError> {
+        let url = self.url(&["rooms", self.who.room_id.as_str(), "invites", id]);
+        self.send(self.http.delete(url)).await.map(drop)
+    }
+
+    /// Ends our own membership.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn leave(&self) -> Result<(), ApiError> {
+        let url = self.url(&["rooms", self.who.room_id.as_str(), "members", self.who.username.as_str()]);
+        self.send(self.http.delete(url)).await.map(drop)
+    }
+
+    /// A new token, whatever is at hand.
+    pub(crate) async fn new_token(&self) -> Result<String, ApiError> {
+        self.held().take();
+        self.token().await
     }
 
     /// Posts a message; with the same `id` again it is the same message. Accepted means that the server keeps it.
@@ -224,37 +306,6 @@ impl Api {
     }
 }
 
-fn client(server: &Url) -> Result<Client, ApiError> {
-    let client = builder(server).build();
-    client.map_err(|e| ApiError::Refused(format!("this machine's trusted certificates cannot be read: {e}")))
-}
-
-fn builder(server: &Url) -> ClientBuilder {
-    let mut builder = Client::builder()
-        .user_agent(concat!("duet-tui-client/", env!("CARGO_PKG_VERSION")))
-        // For each name: several addresses share it.
-        .connect_timeout(CONNECT_WITHIN)
-        .dns_resolver(Lookup)
-        .read_timeout(ANSWER_WITHIN)
-        // Otherwise a redirected post would turn into a GET.
-        .redirect(reqwest::redirect::Policy::none());
-    if server.scheme() == "http" {
-        // Saves reading some 150 certificates that nobody will ask for.
-        builder = builder.tls_certs_only([]);
-    }
-    if is_this_machine(server) {
-        builder = builder.no_proxy();
-    }
-    builder
-}
-
-fn is_this_machine(server: &Url) -> bool {
-    server.host_str().is_some_and(|host| {
-        let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-    })
-}
-
 async fn answer(request: RequestBuilder) -> Result<Response, ApiError> {
     accepted(request.send().await.map_err(|e| unanswered(&e))?).await
 }
@@ -275,44 +326,4 @@ async fn body<T: DeserializeOwned>(response: Response) -> Result<T, ApiError> {
         }
         ApiError::Unreachable(words(&e))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::net::SocketAddr;
-
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-
-    use super::*;
-
-    /// Answers one request, and gives its address.
-    async fn server() -> SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await.unwrap();
-        });
-        address
-    }
-
-    #[tokio::test]
-    async fn where_one_address_of_a_name_refuses_the_next_is_tried() {
-        let refused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let url = "http://several.example/".parse::<Url>().unwrap();
-        let addresses = [refused, refused, server().await];
-        let client = builder(&url).no_proxy().resolve_to_addrs("several.example", &addresses).build().unwrap();
-        assert_eq!(client.get(url).send().await.unwrap().text().await.unwrap(), "hi");
-    }
-
-    #[tokio::test]
-    async fn a_name_is_looked_up_as_the_system_does() {
-        let url = format!("http://localhost:{}/", server().await.port()).parse::<Url>().unwrap();
-        assert_eq!(client(&url).unwrap().get(url).send().await.unwrap().text().await.unwrap(), "hi");
-        let url = "http://nowhere.invalid/".parse::<Url>().unwrap();
-        let client = builder(&url).no_proxy().build().unwrap();
-        assert_eq!(words(&client.get(url).send().await.unwrap_err()), "name not found");
-    }
 }

@@ -14,6 +14,9 @@ const EARLY: Duration = Duration::from_secs(60);
 const CAP: Duration = Duration::from_secs(15);
 const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 
+/// Of waits that are no longer than this in all, where it is our own haste that they are for, nobody need know.
+const BRIEF: Duration = Duration::from_secs(5);
+
 /// No pause before another server is tried is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
@@ -40,6 +43,11 @@ impl Backoff {
         let wait = jitter + asked.unwrap_or_default().min(LONGEST_ASKED);
         self.waited = self.waited.saturating_add(wait);
         wait
+    }
+
+    /// Whether what was waited in all is 5 s at the most, in whole seconds.
+    pub(crate) fn is_brief(&self) -> bool {
+        self.waited.as_secs() <= BRIEF.as_secs()
     }
 
     /// The pause before another server is tried than the one that was lost, given a `chance` from 0 to 1 and what that one
@@ -89,6 +97,17 @@ mod tests {
         assert_eq!(Backoff::default().next_wait(0.0, asked), Duration::from_secs(2));
         assert_eq!(late().next_wait(1.0, asked), Duration::from_secs(17));
         assert_eq!(Backoff::default().next_wait(0.0, Some(Duration::MAX)), Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn some_seconds_in_all_are_brief() {
+        let mut backoff = Backoff::default();
+        backoff.next_wait(1.0, Some(Duration::from_secs(5)));
+        assert!(backoff.is_brief());
+        backoff.next_wait(1.0, None);
+        assert!(!backoff.is_brief());
+        backoff.reset();
+        assert!(backoff.is_brief());
     }
 
     #[test]

@@ -8,6 +8,9 @@ use reqwest::header::{HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use reqwest::{StatusCode, Url};
 use shared::error::{ErrorCode, Problem};
 
+/// Why there is a wait after [`ApiError::TooOften`], in a few words.
+pub(crate) const TOO_OFTEN: &str = "asked too often";
+
 /// Why a request came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
@@ -24,9 +27,20 @@ pub enum ApiError {
         /// When it asks to be asked again.
         retry_after: Option<Duration>,
     },
+    /// The server can do it, and we ask too often: ask the same one again when it says, for others count with it.
+    #[error("{detail}")]
+    TooOften {
+        /// The server's sentence.
+        detail: String,
+        /// When it asks to be asked again.
+        retry_after: Option<Duration>,
+    },
     /// The server does not take the token it gave a moment ago. Its sentence.
     #[error("{0}")]
     Token(String),
+    /// A closed server gives us no token. A sentence that says whom to ask.
+    #[error("{0}")]
+    Uninvited(String),
     /// What was asked was not even looked at: something else than a Duet server answers here, such as the login page of a
     /// hotel, or the server gives no token. A sentence that says what to do.
     #[error("{0}")]
@@ -41,7 +55,7 @@ impl ApiError {
     pub(crate) fn may_differ_elsewhere(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Busy { .. } | Self::Token(_) | Self::Unheard(_) => true,
-            Self::Refused(_) => false,
+            Self::TooOften { .. } | Self::Uninvited(_) | Self::Refused(_) => false,
         }
     }
 
@@ -49,7 +63,12 @@ impl ApiError {
     pub(crate) fn before_the_request(self) -> Self {
         match self {
             Self::Refused(sentence) => Self::Unheard(sentence),
-            Self::Unreachable(_) | Self::Busy { .. } | Self::Token(_) | Self::Unheard(_) => self,
+            Self::Unreachable(_)
+            | Self::Busy { .. }
+            | Self::TooOften { .. }
+            | Self::Token(_)
+            | Self::Uninvited(_)
+            | Self::Unheard(_) => self,
         }
     }
 }
@@ -60,12 +79,19 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, problem: Option<&
         Some(problem) => problem.detail.clone(),
         None => format!("the server answers {status}: is this the right --server?"),
     };
+    let retry_after = header(headers, RETRY_AFTER).and_then(|s| s.parse().ok()).map(Duration::from_secs);
     match status.as_u16() {
+        401 if problem.is_some_and(|problem| is_about_admission(problem.code)) => ApiError::Uninvited(sentence()),
         401 => ApiError::Token(sentence()),
+        // Proxies say it without a problem document. For too many connections another server may have room.
+        429 if problem.is_none_or(|problem| problem.code != ErrorCode::TooManyConnections) => {
+            let detail = problem.map_or_else(|| "the server was asked too often".to_owned(), |it| it.detail.clone());
+            ApiError::TooOften { detail, retry_after }
+        }
         408 | 429 | 500 | 502..=504 => ApiError::Busy {
             words: if status == 500 { "server error" } else { "server busy" }.to_owned(),
             detail: sentence(),
-            retry_after: header(headers, RETRY_AFTER).and_then(|s| s.parse().ok()).map(Duration::from_secs),
+            retry_after,
         },
         300..=399 => {
             let there = header(headers, LOCATION).unwrap_or("another address");
@@ -80,6 +106,19 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, problem: Option<&
     }
 }
 
+/// Whether it says that no token is given to whoever shows what we did, or nothing.
+fn is_about_admission(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::InviteRequired
+            | ErrorCode::IssuerKeyInvalid
+            | ErrorCode::InviteInvalid
+            | ErrorCode::InviteUsed
+            | ErrorCode::InviteExpired
+            | ErrorCode::RefreshInvalid
+    )
+}
+
 fn header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
@@ -91,6 +130,10 @@ pub(crate) fn unanswered(error: &reqwest::Error) -> ApiError {
             let host = host_and_port(url);
             ApiError::Unheard(format!("no TLS is spoken at {host}: try --server http://{host}"))
         }
+        Some(url) if is_from_a_stranger(error) => ApiError::Unheard(format!(
+            "nobody whom this machine trusts vouches for the certificate of {}: name the file of its authority with --ca FILE; or is it another server?",
+            host_and_port(url)
+        )),
         Some(_) | None => ApiError::Unreachable(words(error)),
     }
 }
@@ -100,6 +143,11 @@ fn speaks_no_tls(error: &(dyn Error + 'static)) -> bool {
     // rustls hides behind types of other crates.
     std::iter::successors(Some(error), |&error| error.source())
         .any(|error| error.to_string().contains("InvalidContentType"))
+}
+
+/// Whether the certificate is signed by nobody we know.
+fn is_from_a_stranger(error: &(dyn Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |&error| error.source()).any(|error| error.to_string().contains("UnknownIssuer"))
 }
 
 /// What has no route for a token is no Duet server.
@@ -176,6 +224,8 @@ mod tests {
         let sentence = || "a sentence".to_owned();
         let of = |code| problem(code, "a sentence");
         check(401, Some(&of(ErrorCode::TokenExpired)), &ApiError::Token(sentence()));
+        check(401, Some(&of(ErrorCode::TokenRevoked)), &ApiError::Token(sentence()));
+        check(401, Some(&of(ErrorCode::InviteRequired)), &ApiError::Uninvited(sentence()));
         check(422, Some(&of(ErrorCode::InvalidBody)), &ApiError::Refused(sentence()));
         check(413, Some(&of(ErrorCode::TooLarge)), &ApiError::Refused(sentence()));
         check(
@@ -184,8 +234,7 @@ mod tests {
             &ApiError::Unheard("the server answers 404 Not Found: is this the right --server?".to_owned()),
         );
         check(404, Some(&of(ErrorCode::NotFound)), &ApiError::Refused(sentence()));
-        for (status, words) in [(408, "server busy"), (429, "server busy"), (500, "server error"), (503, "server busy")]
-        {
+        for (status, words) in [(408, "server busy"), (500, "server error"), (503, "server busy")] {
             let busy = ApiError::Busy { words: words.to_owned(), detail: sentence(), retry_after: None };
             check(status, Some(&of(ErrorCode::Unavailable)), &busy);
         }
@@ -197,6 +246,21 @@ mod tests {
         let error = refusal(StatusCode::SERVICE_UNAVAILABLE, &headers, None);
         let ApiError::Busy { retry_after, .. } = error else { panic!("{error:?}") };
         assert_eq!(retry_after, Some(Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn what_was_asked_too_often_is_asked_of_the_same_server_again() {
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static("7"))]);
+        let of = |code| refusal(StatusCode::TOO_MANY_REQUESTS, &headers, Some(&problem(code, "a sentence")));
+        let retry_after = Some(Duration::from_secs(7));
+        let too_often = of(ErrorCode::TooManyRequests);
+        assert_eq!(too_often, ApiError::TooOften { detail: "a sentence".to_owned(), retry_after });
+        assert!(!too_often.may_differ_elsewhere());
+        let by_a_proxy = ApiError::TooOften { detail: "the server was asked too often".to_owned(), retry_after: None };
+        check(429, None, &by_a_proxy);
+
+        let crowded = of(ErrorCode::TooManyConnections);
+        assert!(matches!(crowded, ApiError::Busy { .. }) && crowded.may_differ_elsewhere(), "{crowded:?}");
     }
 
     #[test]

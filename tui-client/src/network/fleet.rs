@@ -168,6 +168,7 @@ mod tests {
             user: "alice".parse().unwrap(),
             email: "".parse().unwrap(),
             last: 0,
+            access: crate::network::Access::default(),
         };
         Fleet::new(&membership).unwrap()
     }

@@ -4,11 +4,13 @@
 //! happened by [`NetworkEvent`]s; nothing in the screen's code waits for it.
 //!
 //! Read in this order: this file, `connection` (the task), `feed` (which messages are new), `socket` (one connection),
-//! `posts` (messages on their way out), `receipts` (how far we have come), `questions` (pages and searches), `fleet` (several
-//! servers that are one), `lookup` (a name with several addresses), `api` (the HTTP routes).
+//! `posts` (messages on their way out), `receipts` (how far we have come), `questions` (pages and searches), `renewal` (of the token), `fleet` (several
+//! servers that are one), `lookup` (a name with several addresses), `client` (how it is connected), `api` (the HTTP
+//! routes).
 
 pub mod api;
 pub mod backoff;
+mod client;
 mod connection;
 pub mod error;
 mod feed;
@@ -18,6 +20,7 @@ mod plain;
 mod posts;
 mod questions;
 mod receipts;
+mod renewal;
 pub mod servers;
 mod sleep;
 mod socket;
@@ -25,7 +28,8 @@ mod token;
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use reqwest::{Certificate, Url};
 use shared::frames::{AttentionState, Gap, Presence, Receipt, Typing, TypingState, Welcome};
 use shared::message::{Message, Seq};
 use shared::names::{Email, MessageId, RoomId, Username};
@@ -33,6 +37,7 @@ use shared::rest::{HistoryPage, SearchPage, TokenRequest};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use crate::credentials::{Credentials, Member};
 use crate::network::connection::Connection;
 use crate::network::error::ApiError;
 use crate::network::fleet::Fleet;
@@ -58,6 +63,17 @@ pub struct Membership {
     pub email: Email,
     /// How many of the newest messages to ask for at first.
     pub last: u32,
+    /// What lets us in, and whom we trust.
+    pub access: Access,
+}
+
+/// What lets a client in, and whom it trusts.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    /// Of what we are a member.
+    pub credentials: Credentials,
+    /// Authorities that a server's certificate may be signed by, besides those of the system.
+    pub authorities: Vec<Certificate>,
 }
 
 /// What happened on the network.
@@ -87,7 +103,12 @@ pub enum NetworkEvent {
         reason: String,
         /// When the next attempt starts, by the wall clock.
         retry_at: Timestamp,
+        /// Whether a server of Duet was there, and has answered.
+        is_reached: bool,
     },
+    /// A server is there and does not let us in now. It is tried again by itself; what takes longer is told as
+    /// [`NetworkEvent::Lost`] as well.
+    NotLetIn(ApiError),
     /// The room holds two other users. Tried again only on [`Request::RetryNow`] or [`Request::WaitForSeat`].
     RoomFull,
     /// Who holds the seats of a room in which [`Request::WaitForSeat`] waits for one.
@@ -98,6 +119,11 @@ pub enum NetworkEvent {
     Posted(MessageId),
     /// Somebody answers, and a post is not taken now: a sentence. It is tried again.
     PostDelayed(String),
+    /// We post too often, and longer than some seconds are to be waited.
+    PostedTooOften {
+        /// When the post is tried again, by the wall clock.
+        retry_at: Timestamp,
+    },
     /// A post will never be accepted: a sentence that says why. Not told of one that is refused after the last request.
     PostRefused {
         /// Which.
@@ -178,6 +204,18 @@ impl Membership {
         Whose { server: self.servers.key(), room, user }
     }
 
+    /// Whether we were invited into this room.
+    #[must_use]
+    pub fn is_invited(&self) -> bool {
+        self.servers.iter().any(|server| self.access.credentials.has(&self.member(server)))
+    }
+
+    /// As what we are known to one of the servers, once we were invited.
+    #[must_use]
+    pub fn member(&self, server: &Url) -> Member {
+        Member { server: server.as_str().to_owned(), room: self.room.clone(), user: self.user.clone() }
+    }
+
     /// Who asks for a token, and for which room.
     pub(crate) fn token_request(&self) -> TokenRequest {
         TokenRequest { username: self.user.clone(), email: self.email.clone(), room_id: self.room.clone() }
@@ -201,6 +239,11 @@ pub fn start_with(membership: &Membership, attention: AttentionState) -> Result<
     let (requests, requests_in) = mpsc::channel(REQUESTS);
     let (events_out, events) = mpsc::channel(EVENTS);
     Ok(Network { requests, events, task: tokio::spawn(connection.run(requests_in, events_out)) })
+}
+
+/// When a wait that begins now ends, by the wall clock.
+fn end_of(wait: Duration) -> Timestamp {
+    Timestamp::now() + SignedDuration::try_from(wait).unwrap_or_default()
 }
 
 /// A new id for a message: a UUID of version 7, so that ids sort by time.

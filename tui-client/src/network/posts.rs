@@ -8,11 +8,11 @@ use futures_util::future::{BoxFuture, FutureExt, pending};
 use shared::names::MessageId;
 use tokio::time::{Instant, sleep_until};
 
-use crate::network::NetworkEvent;
 use crate::network::api::Api;
 use crate::network::backoff::Backoff;
 use crate::network::error::ApiError;
 use crate::network::fleet::{Fleet, Next};
+use crate::network::{NetworkEvent, end_of};
 
 /// The queue of posts. It is as long as the outbox lets it be, which keeps on disk what is in it.
 pub(crate) struct Posts {
@@ -107,7 +107,11 @@ impl Posts {
                 self.wait(retry_after);
                 return Some(NetworkEvent::PostDelayed(detail));
             }
-            Err(ApiError::Unheard(sentence)) => {
+            Err(ApiError::TooOften { retry_after, .. }) => {
+                let wait = self.wait(retry_after);
+                return (!self.backoff.is_brief()).then(|| NetworkEvent::PostedTooOften { retry_at: end_of(wait) });
+            }
+            Err(ApiError::Unheard(sentence) | ApiError::Uninvited(sentence)) => {
                 self.wait(None);
                 return Some(NetworkEvent::PostDelayed(sentence));
             }
@@ -117,7 +121,9 @@ impl Posts {
         None
     }
 
-    fn wait(&mut self, retry_after: Option<Duration>) {
-        self.try_at = Instant::now() + self.backoff.next_wait(rand::random(), retry_after);
+    fn wait(&mut self, retry_after: Option<Duration>) -> Duration {
+        let wait = self.backoff.next_wait(rand::random(), retry_after);
+        self.try_at = Instant::now() + wait;
+        wait
     }
 }

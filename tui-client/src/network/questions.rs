@@ -6,7 +6,7 @@ use shared::rest::MAX_FOUND;
 
 use crate::network::NetworkEvent;
 use crate::network::api::Range;
-use crate::network::error::ApiError;
+use crate::network::error::{ApiError, TOO_OFTEN};
 use crate::network::fleet::Fleet;
 
 /// How many older messages a page brings: some screens full.
@@ -63,7 +63,9 @@ fn in_few_words(error: ApiError) -> String {
         ApiError::Unreachable(words)
         | ApiError::Busy { words, .. }
         | ApiError::Token(words)
+        | ApiError::Uninvited(words)
         | ApiError::Unheard(words)
         | ApiError::Refused(words) => words,
+        ApiError::TooOften { .. } => TOO_OFTEN.to_owned(),
     }
 }

@@ -29,8 +29,8 @@ const DEAD_AFTER: Duration = Duration::from_secs(25);
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 /// Far above the longest message, far below what would hurt.
 const MAX_FRAME_BYTES: usize = 16 * 1024 * 1024;
-/// One page of messages; tungstenite's own default of 128 KiB is taken at once and kept.
-const BUFFER_BYTES: usize = 16 * 1024;
+/// Some messages: it is blanked before every read. tungstenite's own default of 128 KiB is taken at once and kept.
+const BUFFER_BYTES: usize = 4 * 1024;
 
 /// An open connection.
 #[derive(Debug)]

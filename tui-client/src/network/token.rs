@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
-/// A token this close to its end is not used any more: a request takes time, and clocks differ a little.
+/// A token this close to its end is not used any more: a request takes time, and clocks differ a little. Of one that lives for
+/// less than three times as long it is the last third.
 const MARGIN: SignedDuration = SignedDuration::from_secs(60);
 
 /// A JWT as the server gave it.
@@ -16,14 +17,15 @@ pub(crate) struct Token {
 
 #[derive(Deserialize)]
 struct Claims {
-    exp: i64,
+    exp: f64,
+    iat: Option<f64>,
 }
 
 impl Token {
     /// Takes a token that was received at `now`.
     pub(crate) fn new(text: String, now: Timestamp) -> Self {
         // A fresh token that seems to be over says that the clocks disagree. Then only a 401 tells when it ends.
-        let renew_at = expiry(&text).and_then(|exp| exp.checked_sub(MARGIN).ok()).filter(|at| *at > now);
+        let renew_at = renewal(&text, now).filter(|at| *at > now);
         Self { text, renew_at }
     }
 
@@ -42,11 +44,18 @@ impl std::fmt::Debug for Token {
     }
 }
 
-/// The claim `exp` (RFC 7519 §4.1.4). Not verified: the server does that, and the client only plans by it.
-fn expiry(token: &str) -> Option<Timestamp> {
+/// When to get another one, by the claims `exp` and `iat` (RFC 7519 §4.1). Not verified: the server does that, and the client
+/// only plans by them.
+fn renewal(token: &str, now: Timestamp) -> Option<Timestamp> {
     let claims = token.split('.').nth(1)?;
-    let claims: Claims = serde_json::from_slice(&base64url(claims)?).ok()?;
-    Timestamp::from_second(claims.exp).ok()
+    let Claims { exp, iat } = serde_json::from_slice(&base64url(claims)?).ok()?;
+    let expires_at = time(exp)?;
+    let issued_at = iat.and_then(time).unwrap_or(now);
+    expires_at.checked_sub(MARGIN.min(expires_at.duration_since(issued_at) / 3)).ok()
+}
+
+fn time(seconds: f64) -> Option<Timestamp> {
+    Timestamp::from_duration(SignedDuration::try_from_secs_f64(seconds).ok()?).ok()
 }
 
 /// Decodes base64url without padding (RFC 7515 §2).
@@ -89,6 +98,15 @@ mod tests {
         let token = Token::new(PYJWT.to_owned(), at(1_795_356_400));
         assert!(!token.is_stale(at(1_795_359_939)));
         assert!(token.is_stale(at(1_795_359_940)));
+    }
+
+    #[test]
+    fn a_token_with_a_short_life_is_renewed_in_its_last_third() {
+        // {"exp":1795360000,"iat":1795359910.5}
+        let token = "e30.eyJleHAiOjE3OTUzNjAwMDAsImlhdCI6MTc5NTM1OTkxMC41fQ.c2lnbmF0dXJl";
+        let token = Token::new(token.to_owned(), at(1_795_359_911));
+        assert!(!token.is_stale(at(1_795_359_970)));
+        assert!(token.is_stale(at(1_795_359_971)));
     }
 
     #[test]

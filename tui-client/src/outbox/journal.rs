@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use shared::names::MessageId;
 use uuid::Uuid;
 
+use crate::files::sync_folder;
 use crate::outbox::lines::{self, Contents, Held, Kept, Reading, Whose};
 
 /// What the names of these files end with.
@@ -174,7 +175,7 @@ impl Journal {
     fn sync(&mut self) -> io::Result<()> {
         self.file.0.sync_data()?;
         if !self.is_listed {
-            sync_folder(self.path.parent())?;
+            sync_folder(self.path.parent().unwrap_or(Path::new("")))?;
             self.is_listed = true;
         }
         Ok(())
@@ -221,11 +222,6 @@ impl Entry {
 enum Sync {
     Yes,
     No,
-}
-
-/// Makes the names in a folder outlive a power cut.
-pub(crate) fn sync_folder(folder: Option<&Path>) -> io::Result<()> {
-    folder.map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 #[cfg(test)]

@@ -11,14 +11,13 @@ mod journal;
 pub mod lines;
 
 use std::collections::BTreeMap;
-use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use shared::names::MessageId;
 
-use crate::outbox::journal::{Fate, Journal, SUFFIX, sync_folder};
+use crate::files::make_folder;
+use crate::outbox::journal::{Fate, Journal, SUFFIX};
 use crate::outbox::lines::{Held, Kept, Reading, Whose};
 
 /// The most messages of one client that wait. More than a person writes while a server is away.
@@ -27,8 +26,6 @@ pub const MAX_WAITING: usize = 1000;
 pub const MAX_WAITING_BYTES: usize = 16 * 1024 * 1024;
 /// The most files that are taken over at once: each is open as long as it is held.
 const MAX_FILES: usize = 64;
-/// How far up the folders are synced that were just made: `~`, `.local`, `state`, `duet`.
-const NEW_FOLDERS: usize = 5;
 
 /// The outbox of one user in one room, as one client holds it.
 #[derive(Debug)]
@@ -99,7 +96,7 @@ impl Outbox {
         }
         let folder = self.folder.as_deref().ok_or(OutboxError::NoFolder)?;
         if self.journals.last().is_none_or(Journal::is_removed) {
-            let made = make(folder).and_then(|()| Journal::create(folder));
+            let made = make_folder(folder).and_then(|()| Journal::create(folder));
             self.journals.push(made.map_err(|e| disk(folder, e))?);
         }
         let Some(journal) = self.journals.last_mut() else { return Err(OutboxError::NoFolder) };
@@ -206,21 +203,6 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     paths.retain(|path| path.extension().is_some_and(|extension| extension == SUFFIX));
     paths.sort();
     Ok(paths)
-}
-
-/// Makes the folder, for its owner alone, so that it outlives a power cut.
-pub(crate) fn make(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    folder.ancestors().skip(1).take(NEW_FOLDERS).try_for_each(|above| {
-        // Some of them may not be ours to read; those were there before.
-        match sync_folder(Some(above).filter(|above| !above.as_os_str().is_empty())) {
-            Err(e) if e.kind() != io::ErrorKind::PermissionDenied => Err(e),
-            Ok(()) | Err(_) => Ok(()),
-        }
-    })
 }
 
 fn disk(path: &Path, source: io::Error) -> OutboxError {

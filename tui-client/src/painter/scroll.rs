@@ -41,6 +41,9 @@ impl Scroll {
         };
         let moves = (1..=(last - first) / 2).flat_map(|by| [(by, Direction::Up), (by, Direction::Down)]);
         let scrolls = moves.filter_map(|(by, direction)| {
+            // A run that is long enough has one of these rows in it.
+            let least = MIN_ROWS_SPARED + by;
+            (first + least - 1..=last).step_by(least).find(|row| is_moved(*row, by, direction))?;
             let run = longest_run(first..last + 1, |row| is_moved(row, by, direction))?;
             let spared = run.clone().filter(is_changed).count();
             let rows = match direction {
@@ -99,7 +102,6 @@ fn longest_run(rows: Range<usize>, is_in: impl Fn(usize) -> bool) -> Option<Rang
 
 #[cfg(test)]
 mod tests {
-    use ratatui::buffer::Cell;
     use ratatui::layout::{Rect, Size};
     use ratatui::style::Style;
 
@@ -148,7 +150,7 @@ mod tests {
         let width = before[0].len();
         let columns = u16::try_from(width).unwrap();
         let seen: Vec<String> = terminal.screen().rows(0, columns).map(|row| format!("{row:width$}")).collect();
-        let kept: Vec<String> = shown.iter().map(|row| row.cells.content.iter().map(Cell::symbol).collect()).collect();
+        let kept: Vec<String> = shown.iter().map(|row| row.text()).collect();
         assert_eq!(seen, kept);
     }
 

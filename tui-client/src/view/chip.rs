@@ -38,14 +38,15 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, picture: &mut Pictu
     if !offers.is_empty() {
         return paint::runs(picture, area, 1, 0, &offers);
     }
-    let newest = way(state, Action::Newest);
+    let newest = || way(state, Action::Newest);
     let words = match (state.scroll, state.unseen, state.log.older) {
-        (Scroll::At(_), unseen @ 1.., _) => below(state, theme, area, unseen, &newest),
+        (Scroll::At(_), unseen @ 1.., _) => below(state, theme, area, unseen, &newest()),
         (_, _, Older::Asked) => vec![Run::new("fetching older messages…", theme.quiet())],
         (_, _, Older::Unknown | Older::None) if state.who_writes().is_some() => writing(state, theme, area),
         (_, _, Older::Unknown | Older::None) => match (state.unread_above(), state.scroll) {
             (Some(count), _) => above(state, theme, area, count),
             (None, Scroll::At(_)) => {
+                let newest = newest();
                 let forms = [format!("{newest} goes back to the newest message"), format!("{newest} to the newest")];
                 vec![Run::new(fitting(forms, area), theme.quiet())]
             }

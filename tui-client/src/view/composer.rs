@@ -45,9 +45,9 @@ pub(crate) fn hint(state: &State, theme: Theme, area: Rect, picture: &mut Pictur
         let hint = wrap::fitted(&hints, usize::from(area.width).saturating_sub(2));
         return paint::text(picture, area, 1, area.height.saturating_sub(1), &hint, theme.quiet());
     }
-    let hints = keys_to_begin_with(state).map(|hints| format!(" {}", hints.join(" · ")));
-    if let Some(hint) = hints.iter().find(|hint| wrap::columns(hint) < usize::from(area.width)) {
-        paint::text(picture, area, 0, area.height.saturating_sub(1), hint, theme.quiet());
+    let mut hints = keys_to_begin_with(state).into_iter().map(|hints| format!(" {}", hints.join(" · ")));
+    if let Some(hint) = hints.find(|hint| wrap::columns(hint) < usize::from(area.width)) {
+        paint::text(picture, area, 0, area.height.saturating_sub(1), &hint, theme.quiet());
     }
 }
 

@@ -1,15 +1,19 @@
 //! Pure. The conversation. Only what is in the window is laid out, whatever the length of the log.
 
+use std::collections::VecDeque;
+
 use jiff::civil::Date;
 use ratatui::layout::Rect;
 
 use crate::app::layout::{self, Columns, Shape};
 use crate::app::markup::Ink;
+use crate::app::outline::Outline;
 use crate::app::people::Peer;
 use crate::app::rows::{self, Block, Body, Message, Row};
 use crate::app::{State, seats, times, wrap};
+use crate::view::kept::{Kept, KeptMessage};
 use crate::view::paint;
-use crate::view::picture::Picture;
+use crate::view::picture::{Line, Picture};
 use crate::view::theme::Theme;
 
 pub(crate) fn paint(state: &State, theme: Theme, area: Rect, picture: &mut Picture) {
@@ -27,21 +31,94 @@ pub(crate) fn paint(state: &State, theme: Theme, area: Rect, picture: &mut Pictu
     if let Some([full, next]) = seats::sentences(state).filter(|_| state.log.is_empty()) {
         return paragraph(&[&full, "", &next], state, theme, area, picture);
     }
+    let mut kept = std::mem::take(picture.kept());
     let columns = layout::columns(state);
+    kept.fit(state, columns, theme);
     let window = usize::from(area.height);
-    let mut blocks = rows::blocks_in_window(state, &columns, window);
-    let hints = state.hints.over(&blocks);
-    blocks.iter_mut().for_each(|block| hints.write(block));
     let foot = state.foot();
-    let rows_there_are: usize = blocks.iter().map(Block::height).sum::<usize>().saturating_sub(foot.hidden);
+    let mut pieces = pieces_in_window(state, &columns, window + foot.hidden, &mut kept);
+    let hints = state.hints.over(pieces.iter().filter_map(Piece::block));
+    let rows_there_are: usize = pieces.iter().map(Piece::height).sum::<usize>().saturating_sub(foot.hidden);
     let mut above = rows_there_are.saturating_sub(window);
     let mut canvas = Canvas { state, theme, area, columns, picture, y: 0 };
-    for block in &blocks {
-        for row in above..block.height() {
-            canvas.block_row(block, row);
+    for piece in &mut pieces {
+        match piece {
+            Piece::Kept(message) => canvas.lines(message.lines()),
+            Piece::New(new) => {
+                let (Outline { text, facts }, block) = &mut **new;
+                hints.write(block);
+                let top = canvas.y;
+                (above..block.height()).for_each(|row| canvas.block_row(block, row));
+                // The row at the top of the window may tell more than it would elsewhere.
+                if top > 0
+                    && let Some(message) = KeptMessage::of(facts, text, block, canvas.lines_from(top))
+                {
+                    *piece = Piece::Kept(message);
+                }
+            }
         }
         above = 0;
     }
+    kept.replace(pieces.into_iter().rev().filter_map(Piece::kept));
+    *picture.kept() = kept;
+}
+
+/// An entry in the window.
+enum Piece<'a> {
+    /// It stands as it stood in the frame before.
+    Kept(KeptMessage),
+    /// It is to be painted.
+    New(Box<(Outline<'a>, Block<'a>)>),
+}
+
+impl<'a> Piece<'a> {
+    fn new(outline: Outline<'a>, state: &State, columns: &Columns) -> Self {
+        let block = rows::laid_out(outline.clone(), state, columns);
+        Self::New(Box::new((outline, block)))
+    }
+
+    fn height(&self) -> usize {
+        match self {
+            Self::Kept(message) => message.lines().len(),
+            Self::New(new) => new.1.height(),
+        }
+    }
+
+    fn block(&self) -> Option<&Block<'a>> {
+        match self {
+            Self::Kept(_) => None,
+            Self::New(new) => Some(&new.1),
+        }
+    }
+
+    fn kept(self) -> Option<KeptMessage> {
+        match self {
+            Self::Kept(message) => Some(message),
+            Self::New(_) => None,
+        }
+    }
+}
+
+/// What is in a window of so many rows at least in part, the oldest first.
+fn pieces_in_window<'a>(state: &'a State, columns: &Columns, window: usize, kept: &mut Kept) -> VecDeque<Piece<'a>> {
+    let mut pieces = VecDeque::with_capacity(window + 1);
+    let mut missing = window;
+    let mut top = None;
+    for outline in state.log.up_from(state.foot().slot).map_while(|slot| Outline::of(state, slot)) {
+        if missing == 0 {
+            break;
+        }
+        top = Some(outline.facts.slot);
+        let piece = kept.take(&outline).map_or_else(|| Piece::new(outline, state, columns), Piece::Kept);
+        missing = missing.saturating_sub(piece.height());
+        pieces.push_front(piece);
+    }
+    if let Some(first @ Piece::Kept(_)) = pieces.front_mut()
+        && let Some(outline) = top.and_then(|slot| Outline::of(state, slot))
+    {
+        *first = Piece::new(outline, state, columns);
+    }
+    pieces
 }
 
 /// Where the next row goes. Rows below the area are left out.
@@ -55,6 +132,20 @@ struct Canvas<'a> {
 }
 
 impl Canvas<'_> {
+    /// Paints rows as they stood before.
+    fn lines(&mut self, lines: &[Line]) {
+        for line in lines.iter().take(usize::from(self.area.height - self.y)) {
+            self.picture.set_line(self.area.y + self.y, line);
+            self.y += 1;
+        }
+    }
+
+    /// The rows that were painted from row `top` on.
+    fn lines_from(&mut self, top: u16) -> &[Line] {
+        let rows = usize::from(self.area.y + top)..usize::from(self.area.y + self.y);
+        self.picture.lines().get(rows).unwrap_or_default()
+    }
+
     /// Paints row `row` of a block.
     fn block_row(&mut self, block: &Block<'_>, row: usize) {
         if self.y >= self.area.height {
@@ -82,21 +173,27 @@ impl Canvas<'_> {
         }
         let row = row - usize::from(message.name_above);
         let Some(text_row) = message.rows.get(row) else {
-            let reason = message.reason.get(row - message.rows.len()).map(String::as_str).unwrap_or_default();
-            return self.text(self.columns.text, reason, self.theme.urgent());
+            let row = row - message.rows.len();
+            return match &message.more {
+                Some(more) if row == 0 => self.text(self.columns.text, more, self.theme.quiet()),
+                more => {
+                    let reason = message.reason.get(row - usize::from(more.is_some()));
+                    self.text(self.columns.text, reason.map(String::as_str).unwrap_or_default(), self.theme.urgent());
+                }
+            };
         };
         if self.columns.shape == Shape::Wide {
             if row == 0 {
-                let time = times::of_message(self.state, message.at);
+                let time = times::of_message(self.state, &message.post);
                 self.text(1, &time, self.theme.quiet());
             }
             // The row at the top of the window tells the name even where the run began above it.
-            if (row == 0 && message.opens_run) || self.y == 0 {
+            if (row == 0 && message.post.opens_run) || self.y == 0 {
                 self.name(" 14:02  ".len(), message);
             }
         }
         let end = self.text_row(message, text_row);
-        if let Some(mark) = message.mark.filter(|_| row + 1 == message.rows.len()) {
+        if let Some(mark) = message.post.mark.filter(|_| row + 1 == message.rows.len()) {
             self.mark(mark, end);
         }
     }
@@ -129,8 +226,8 @@ impl Canvas<'_> {
     }
 
     fn name(&mut self, x: usize, message: &Message<'_>) {
-        let name = wrap::fitted(&rows::name(&message.voice, &self.state.me), self.columns.name);
-        self.text(x, &name, self.theme.name(&message.voice));
+        let name = wrap::fitted(&rows::name(&message.post.voice, &self.state.me), self.columns.name);
+        self.text(x, &name, self.theme.name(&message.post.voice));
     }
 
     /// Puts a word at the right end of the row, if it does not touch the text that ends at column `end`.

@@ -6,6 +6,7 @@ mod chip;
 mod completion;
 mod composer;
 mod help;
+mod kept;
 mod messages;
 mod paint;
 pub mod picture;

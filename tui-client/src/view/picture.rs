@@ -12,6 +12,7 @@ use crate::app::layout::cells;
 use crate::app::preferences::Glyphs;
 use crate::app::{sanitize, wrap};
 use crate::view::ascii;
+use crate::view::kept::Kept;
 
 /// What is to be on the screen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct Picture {
     lines: Vec<Line>,
     glyphs: Glyphs,
     caret: Position,
+    /// What the frame before had, for the next one.
+    kept: Kept,
 }
 
 /// One row of it. Rows of the same texts look the same.
@@ -39,16 +42,35 @@ struct Span {
     columns: Range<u16>,
 }
 
+/// What stands in a column of a row of plain texts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Column<'a> {
+    byte: u8,
+    style: &'a Style,
+}
+
+/// How it looks where nothing stands.
+static BLANK: Style = Style::new();
+
+impl Column<'_> {
+    /// The same as a cell.
+    pub(crate) fn cell(&self) -> Cell {
+        let mut cell = Cell::EMPTY;
+        cell.set_char(char::from(self.byte)).set_style(*self.style);
+        cell
+    }
+}
+
 impl Picture {
     /// A blank one.
     #[must_use]
     pub fn new(size: Size) -> Self {
         let lines = (0..size.height).map(|_| Line::default()).collect();
-        Self { width: size.width, lines, glyphs: Glyphs::Unicode, caret: Position::ORIGIN }
+        Self { width: size.width, lines, glyphs: Glyphs::Unicode, caret: Position::ORIGIN, kept: Kept::default() }
     }
 
-    /// Makes it blank.
-    pub(crate) fn clear(&mut self) {
+    /// Makes it blank, for the next frame.
+    pub fn clear(&mut self) {
         self.lines.iter_mut().for_each(Line::clear);
         self.caret = Position::ORIGIN;
     }
@@ -71,6 +93,19 @@ impl Picture {
     /// What all of it is drawn with.
     pub(crate) fn glyphs(&self) -> Glyphs {
         self.glyphs
+    }
+
+    /// Puts a line in row `y` in place of what is there.
+    pub(crate) fn set_line(&mut self, y: u16, line: &Line) {
+        if let Some(row) = self.lines.get_mut(usize::from(y)) {
+            row.text.clone_from(&line.text);
+            row.spans.clone_from(&line.spans);
+        }
+    }
+
+    /// What the frame before had.
+    pub(crate) fn kept(&mut self) -> &mut Kept {
+        &mut self.kept
     }
 
     pub(crate) fn lines(&mut self) -> &mut [Line] {
@@ -114,6 +149,22 @@ impl Line {
         let print = words.iter().fold(0, |print, word| mix(print, u64::from_le_bytes(*word)));
         let print = rest.iter().fold(print, |print, byte| mix(print, u64::from(*byte)));
         self.spans.iter().fold(print, |print, span| mix(print, u64::from(span.columns.start)))
+    }
+
+    /// The columns of the row where all of its texts are such that each byte is one.
+    pub(crate) fn columns(&self, width: u16) -> Option<Vec<Column<'_>>> {
+        if !wrap::is_plain(&self.text) {
+            return None;
+        }
+        let mut row = vec![Column { byte: b' ', style: &BLANK }; usize::from(width)];
+        for Span { bytes, style, columns } in &self.spans {
+            let text = self.text.as_bytes().get(bytes.clone())?;
+            let room = row.get_mut(usize::from(columns.start)..usize::from(columns.end))?;
+            for (column, byte) in room.iter_mut().zip(text) {
+                *column = Column { byte: *byte, style };
+            }
+        }
+        Some(row)
     }
 
     /// Fills the cells of a row, which are blank. Nothing comes into them that is not harmless.

@@ -6,7 +6,7 @@ use crate::app::commands::Action;
 use crate::app::log::Voice;
 use crate::app::people::PeerPresence;
 use crate::app::preferences::Glyphs;
-use crate::app::times::{how_long, moment};
+use crate::app::times::{again, how_long, moment};
 use crate::app::{Connection, State, wrap};
 use crate::view::paint::{self, Run};
 use crate::view::picture::Picture;
@@ -83,11 +83,7 @@ fn connection(state: &State) -> Vec<String> {
             fullest_first.chain([format!("live{time}"), "live".to_owned()]).collect()
         }
         Connection::Lost { reason, retry_at } => {
-            let left = retry_at.duration_since(state.now).as_millis();
-            let again = match u64::try_from(left).unwrap_or(0).div_ceil(1000) {
-                0 => "again now".to_owned(),
-                seconds => format!("again in {seconds} s"),
-            };
+            let again = again(*retry_at, state.now);
             let key =
                 state.preferences.keymap.way(Action::Retry).map_or_else(String::new, |way| format!(" · {way} now"));
             vec![

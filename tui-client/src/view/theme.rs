@@ -14,7 +14,7 @@ use crate::app::markup::{Form, Ink, Kind, Role};
 use crate::app::preferences::{Preferences, ThemeName};
 
 /// The styles of one theme.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Theme {
     name: ThemeName,
     palette: Palette,

@@ -17,10 +17,12 @@ use tui_client::app::receipts::Focus;
 use tui_client::app::{Effect, Event};
 use tui_client::network::NetworkEvent;
 use tui_client::outbox::lines::{Held, Kept, Refused};
+use tui_client::view::picture::Picture;
+use tui_client::view::{view, view_client};
 
 use crate::corpus;
 use crate::rooms::House;
-use crate::stage::{Stage, message, name, time, welcome};
+use crate::stage::{Stage, message, name, show, time, welcome};
 
 fn texts() -> impl Strategy<Value = String> {
     let hostile = prop::sample::select(corpus::short());
@@ -62,7 +64,7 @@ fn keys() -> impl Strategy<Value = Event> {
 
 fn news() -> impl Strategy<Value = NetworkEvent> {
     let seq = 1_u64..60;
-    let who = prop::sample::select(vec!["alice", "bob", "carol", "-", "outside", "a\u{200b}\u{202e}b"]);
+    let who = prop::sample::select(vec!["alice", "bob", "carol", "-", "outside", "שם\u{331}\u{332}"]);
     let page = (seq.clone(), 0_u64..20).prop_map(|(start, count)| {
         let messages = (start..start + count).map(|seq| message(seq, "13:00", "bob", "older")).collect();
         NetworkEvent::Page(HistoryPage { room_id: "r".parse().unwrap(), epoch: "e".into(), head: Seq(60), messages })
@@ -74,11 +76,11 @@ fn news() -> impl Strategy<Value = NetworkEvent> {
         2 => page,
         1 => id.clone().prop_map(NetworkEvent::Posted),
         1 => (id, texts()).prop_map(|(id, reason)| NetworkEvent::PostRefused { id, reason }),
-        1 => texts().prop_map(|reason| NetworkEvent::Lost { reason, retry_at: time("15:00") }),
+        1 => texts().prop_map(|reason| NetworkEvent::Lost { reason, retry_at: time("15:00"), is_reached: false }),
         1 => texts().prop_map(NetworkEvent::Refused),
         1 => texts().prop_map(NetworkEvent::PageFailed),
         1 => Just(NetworkEvent::RoomFull),
-        1 => prop::sample::subsequence(vec!["bob", "a\u{200b}\u{202e}b", "carol"], 0..3)
+        1 => prop::sample::subsequence(vec!["bob", "שם\u{331}\u{332}", "carol"], 0..3)
             .prop_map(|users| NetworkEvent::SeatsTaken(users.into_iter().map(name).collect())),
         1 => Just(NetworkEvent::Connecting),
         2 => (prop::sample::select(vec!["alice", "bob", "carol"]), 0_u64..70, 0_u64..70).prop_map(|(who, delivered, read)| {
@@ -101,6 +103,7 @@ fn news() -> impl Strategy<Value = NetworkEvent> {
         }),
         1 => (texts(), texts()).prop_map(|(query, reason)| NetworkEvent::SearchFailed { query, reason }),
         1 => texts().prop_map(NetworkEvent::PostDelayed),
+        1 => Just(NetworkEvent::PostedTooOften { retry_at: time("14:01") }),
         1 => (0_u64..3_000).prop_map(|ms| NetworkEvent::RoundTrip(Duration::from_millis(ms))),
     ]
 }
@@ -153,13 +156,14 @@ proptest! {
     #[test]
     fn anything_may_happen_in_any_order_at_any_size(turns in prop::collection::vec(turns(), 1..60)) {
         let mut stage = Stage::opens(80, 24);
+        let mut frames = Frames::default();
         for turn in turns {
             stage = match turn {
                 Turn::Happens(event) => stage.happens(event),
                 Turn::Welcome(resume) => stage.welcome(60, &["alice", "bob"], resume),
             };
             if stage.effects.contains(&Effect::Draw) {
-                draw(&stage);
+                frames.draw(&mut stage.terminal(), stage.state.size, |picture| view(&stage.state, picture));
             }
         }
     }
@@ -209,6 +213,7 @@ proptest! {
     #[test]
     fn anything_may_happen_in_several_rooms(turns in prop::collection::vec(client_turns(), 1..60)) {
         let mut house = House::opens(80, 24, &["room1", "build", "ops"]);
+        let mut frames = Frames::default();
         let mut ever_open: Vec<RoomKey> = house.client.open_rooms().into_iter().map(|(key, _)| key).collect();
         for turn in turns {
             let room = |room: usize| ever_open[room % ever_open.len()];
@@ -224,7 +229,7 @@ proptest! {
                     house.happens(Event::Key(KeyEvent::new(code, KeyModifiers::NONE)))
                 }),
                 ClientTurn::Recall => {
-                    house.client.recall(vec!["old".parse().unwrap(), "a \u{202e} name".parse().unwrap()]);
+                    house.client.recall(vec!["old".parse().unwrap(), "שם a\u{331} name".parse().unwrap()]);
                     house
                 }
             };
@@ -238,16 +243,34 @@ proptest! {
             let Size { width, height } = client.shown().state.size;
             assert_eq!(Size::new(width, height + u16::from(client.has_bar())), client.size());
             drop(client.title());
-            check(&mut house.terminal(), client.size());
+            frames.draw(&mut house.terminal(), client.size(), |picture| view_client(client, picture));
         }
     }
 }
 
-fn draw(stage: &Stage) {
-    let size = stage.state.size;
-    let mut terminal = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
-    stage.draws_on(&mut terminal);
-    check(&mut terminal, size);
+/// Frames as a client paints them, each in the picture that the one before has left.
+#[derive(Default)]
+struct Frames {
+    before: Option<(Size, Picture)>,
+}
+
+impl Frames {
+    /// Checks what a terminal shows, and that it would show the same with such a picture.
+    fn draw(&mut self, terminal: &mut Terminal<TestBackend>, size: Size, view: impl FnOnce(&mut Picture)) {
+        check(terminal, size);
+        // Larger ones take long, and have nothing that smaller ones have not.
+        if size.area() > 90 * 30 {
+            return;
+        }
+        let (_, mut picture) =
+            self.before.take_if(|(before, _)| *before == size).unwrap_or_else(|| (size, Picture::new(size)));
+        picture.clear();
+        view(&mut picture);
+        let mut again = Terminal::new(TestBackend::new(size.width, size.height)).unwrap();
+        show(&mut again, &picture);
+        assert_eq!(again.backend(), terminal.backend());
+        self.before = Some((size, picture));
+    }
 }
 
 fn check(terminal: &mut Terminal<TestBackend>, Size { width, height }: Size) {

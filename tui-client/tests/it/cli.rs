@@ -1,11 +1,13 @@
 //! The program as scripts use it: arguments and standard input in; standard output, standard error and exit code out.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::io::AsyncWriteExt;
+use tokio::task::JoinHandle;
 
+use crate::programs::{self, begin_to_read, end, signal};
 use crate::scripted::{SOON, Scripted};
 
 pub(crate) fn command(server: &str, arguments: &[&str]) -> Command {
@@ -19,23 +21,12 @@ pub(crate) fn command(server: &str, arguments: &[&str]) -> Command {
 
 /// Runs the program with `input` on its standard input while the test plays the server.
 pub(crate) fn run(server: &Scripted, arguments: &[&str], input: &[u8]) -> JoinHandle<Output> {
-    let (mut command, input) = (command(&server.url(), arguments), input.to_vec());
-    spawn_blocking(move || {
-        let mut child = command.spawn().unwrap();
+    let (mut child, input) = (programs::spawn(command(&server.url(), arguments)), input.to_vec());
+    tokio::spawn(async move {
         // A program that reads nothing has closed it already.
-        let _ = child.stdin.take().unwrap().write_all(&input);
-        child.wait_with_output().unwrap()
+        let _ = child.stdin.take().unwrap().write_all(&input).await;
+        child.wait_with_output().await.unwrap()
     })
-}
-
-pub(crate) async fn end(program: JoinHandle<Output>) -> (i32, String, String) {
-    let output = tokio::time::timeout(SOON, program).await.expect("the program ends").unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().expect("an exit code"), text(output.stdout), text(output.stderr))
-}
-
-pub(crate) fn signal(child: &Child, name: &str) {
-    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
 }
 
 fn sent() -> Value {
@@ -99,12 +90,32 @@ async fn send_ends_with_4_and_the_servers_sentence_when_it_is_refused() {
 }
 
 #[tokio::test]
+async fn send_waits_as_long_as_the_server_asks_and_not_in_vain() {
+    let mut server = Scripted::start().await;
+    let program = run(&server, &["send", "room1", "hi", "--id", "key-1"], b"");
+    server.give_token("t1").await;
+    server.expect("POST /message").await.too_often(2);
+    assert!(!server.is_asked_within(Duration::from_millis(1700)).await);
+    let request = server.expect("POST /message").await;
+    assert_eq!(request.header("idempotency-key"), Some("key-1"));
+    request.ok(sent());
+    assert_eq!(end(program).await, (0, String::new(), String::new()));
+
+    let begun = Instant::now();
+    let program = run(&server, &["send", "room1", "hi", "--timeout", "8s"], b"");
+    server.give_token("t1").await;
+    server.expect("POST /message").await.too_often(60);
+    assert_eq!(end(program).await, (5, String::new(), "tui-client: posts come too fast\n".to_owned()));
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
 async fn send_ends_with_5_when_there_is_no_server() {
     let server = Scripted::start().await;
     let address = server.url();
     server.stop();
-    let mut command = command(&address, &["send", "room1", "hi", "--timeout", "300ms"]);
-    let output = spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let command = command(&address, &["send", "room1", "hi", "--timeout", "300ms"]);
+    let output = programs::run(command).await.unwrap();
     assert_eq!(output.status.code(), Some(5));
     let address = address.trim_start_matches("http://");
     let words = format!(
@@ -288,7 +299,7 @@ async fn what_is_no_longer_kept_is_told_before_what_is() {
             (&["--json"][..], r#"{"type":"gap","v":1,"room":"room1","from":1,"to":10}"#),
             (&[], "-- messages 1 to 10 are no longer kept --"),
         ] {
-            let mut child = command(&server.url(), &[arguments, style].concat()).spawn().unwrap();
+            let mut child = programs::spawn(command(&server.url(), &[arguments, style].concat()));
             server.give_token("t1").await;
             if arguments.first() == Some(&"tail") && !arguments.contains(&"--no-follow") {
                 let mut socket = server.let_in().await;
@@ -299,12 +310,9 @@ async fn what_is_no_longer_kept_is_told_before_what_is() {
             if arguments.contains(&"--last") {
                 server.expect("GET /rooms/room1/messages").await.ok(page(12, NOTHING));
             }
-            let out = child.stdout.take().unwrap();
-            let read = spawn_blocking(move || BufReader::new(out).lines().map_while(Result::ok).next());
-            assert_eq!(read.await.unwrap().as_deref(), Some(expected), "{arguments:?}");
-            // One that follows would go on.
-            _ = child.kill();
-            child.wait().unwrap();
+            // One that follows would go on, and is killed.
+            let line = programs::next(&mut programs::lines(&mut child)).await;
+            assert_eq!(line.as_deref(), Some(expected), "{arguments:?}");
         }
     }
 }
@@ -367,61 +375,44 @@ async fn an_address_with_a_slip_says_what_to_try() {
 #[tokio::test]
 async fn tail_follows_through_a_loss_and_ends_with_0_on_sigterm() {
     let mut server = Scripted::start().await;
-    let mut child = command(&server.url(), &["tail", "room1", "--json", "--last", "2"]).spawn().unwrap();
+    let mut child = programs::spawn(command(&server.url(), &["tail", "room1", "--json", "--last", "2"]));
     server.give_token("t1").await;
     let request = server.expect("GET /updates/room1").await;
     assert_eq!(request.line, "GET /updates/room1?last=2&attention=idle");
     let mut socket = request.upgrade(Some("duet.v1")).await;
     socket.welcome("recent", 1).await;
     socket.message(1, "one").await;
-    let mut out = BufReader::new(child.stdout.take().unwrap());
-    let read = |mut out: BufReader<std::process::ChildStdout>| async {
-        spawn_blocking(move || {
-            let mut line = String::new();
-            out.read_line(&mut line).unwrap();
-            (out, serde_json::from_str::<Value>(&line).unwrap())
-        })
-        .await
-        .unwrap()
-    };
-    let line;
-    (out, line) = read(out).await;
+    let mut lines = programs::lines(&mut child);
+    let mut read = async || serde_json::from_str::<Value>(&programs::next(&mut lines).await.unwrap()).unwrap();
+    let line = read().await;
     assert_eq!((&line["v"], &line["type"], &line["content"]), (&json!(1), &json!("message"), &json!("one")));
     drop(socket);
     let mut socket = server.let_in().await;
     socket.welcome("complete", 2).await;
     socket.message(1, "one").await;
     socket.message(2, "two").await;
-    let line;
-    (out, line) = read(out).await;
-    assert_eq!(line["content"], "two");
+    assert_eq!(read().await["content"], "two");
     signal(&child, "-TERM");
     // The server answers the close.
     while socket.next().await.is_some() {}
-    let status = spawn_blocking(move || {
-        let status = child.wait().unwrap();
-        let mut rest = String::new();
-        out.read_to_string(&mut rest).unwrap();
-        let mut err = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-        (status.code(), rest, err)
-    });
-    let (code, rest, err) = status.await.unwrap();
-    assert_eq!((code, rest.as_str()), (Some(0), ""));
+    assert_eq!(programs::next(&mut lines).await, None);
+    let output = programs::ended(child).await;
+    assert_eq!(output.status.code(), Some(0));
+    let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(err, "tui-client: no connection (connection broken), trying again\ntui-client: connected again\n");
 }
 
 #[tokio::test]
 async fn tail_ends_with_0_when_nobody_reads_it_any_more() {
     let mut server = Scripted::start().await;
-    let mut child = command(&server.url(), &["tail", "room1"]).spawn().unwrap();
+    let mut child = programs::spawn(command(&server.url(), &["tail", "room1"]));
     server.give_token("t1").await;
     let mut socket = server.let_in().await;
     socket.welcome("live", 0).await;
     // The room is silent; only the pipe can tell.
     drop(child.stdout.take());
     while socket.next().await.is_some() {}
-    let output = spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    let output = programs::ended(child).await;
     assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap()), (Some(0), String::new()));
 }
 
@@ -438,7 +429,7 @@ async fn tail_ends_with_3_when_the_room_is_full() {
 #[tokio::test]
 async fn tail_ends_on_a_signal_while_its_pipe_is_full() {
     let mut server = Scripted::start().await;
-    let mut child = command(&server.url(), &["tail", "room1"]).spawn().unwrap();
+    let mut child = programs::spawn(command(&server.url(), &["tail", "room1"]));
     server.give_token("t1").await;
     let mut socket = server.let_in().await;
     socket.welcome("live", 0).await;
@@ -449,15 +440,14 @@ async fn tail_ends_on_a_signal_while_its_pipe_is_full() {
     let reading = tokio::spawn(async move { while socket.next().await.is_some() {} });
     let _out = begin_to_read(&mut child).await;
     signal(&child, "-INT");
-    let status = tokio::time::timeout(SOON, spawn_blocking(move || child.wait().unwrap())).await;
-    assert_eq!(status.expect("it ends").unwrap().code(), Some(0));
+    assert_eq!(programs::ended(child).await.status.code(), Some(0));
     reading.await.unwrap();
 }
 
 #[tokio::test]
 async fn tail_ends_on_a_signal_while_its_pipe_is_full_of_what_was_said_before() {
     let mut server = Scripted::start().await;
-    let mut child = command(&server.url(), &["tail", "room1", "--after", "0"]).spawn().unwrap();
+    let mut child = programs::spawn(command(&server.url(), &["tail", "room1", "--after", "0"]));
     server.give_token("t1").await;
     let mut socket = server.let_in().await;
     socket.welcome("live", 4).await;
@@ -470,19 +460,5 @@ async fn tail_ends_on_a_signal_while_its_pipe_is_full_of_what_was_said_before() 
     let reading = tokio::spawn(async move { while socket.next().await.is_some() {} });
     let _out = begin_to_read(&mut child).await;
     signal(&child, "-TERM");
-    let status = tokio::time::timeout(SOON, reading).await;
-    // One that hears no signal would hold up the end of the test as well.
-    child.kill().unwrap();
-    status.expect("it leaves").unwrap();
-    spawn_blocking(move || child.wait().unwrap()).await.unwrap();
-}
-
-/// Reads so little that the writing of the rest has begun and cannot end.
-pub(crate) async fn begin_to_read(child: &mut Child) -> ChildStdout {
-    let mut out = child.stdout.take().unwrap();
-    let reading = spawn_blocking(move || {
-        out.read_exact(&mut [0; 10]).unwrap();
-        out
-    });
-    reading.await.unwrap()
+    tokio::time::timeout(SOON, reading).await.expect("it leaves").unwrap();
 }

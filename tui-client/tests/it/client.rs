@@ -39,6 +39,7 @@ impl Client {
             user: Username::new(user).unwrap(),
             email: Email::new("alice@example.com").unwrap(),
             last: 50,
+            access: tui_client::network::Access::default(),
         };
         Self(start(&membership).unwrap())
     }
@@ -51,7 +52,14 @@ impl Client {
     pub(crate) async fn next_within(&mut self, time: Duration) -> NetworkEvent {
         loop {
             let event = timeout(time, self.0.events.recv()).await.expect("an event").expect("the task runs");
-            if !matches!(event, NetworkEvent::Server(_) | NetworkEvent::Connecting | NetworkEvent::RoundTrip(_)) {
+            let is_aside = matches!(
+                event,
+                NetworkEvent::Server(_)
+                    | NetworkEvent::Connecting
+                    | NetworkEvent::NotLetIn(_)
+                    | NetworkEvent::RoundTrip(_)
+            );
+            if !is_aside {
                 return event;
             }
         }
@@ -66,6 +74,7 @@ impl Client {
             NetworkEvent::Refused(sentence) => format!("refused: {sentence}"),
             NetworkEvent::Posted(id) => format!("posted {id}"),
             NetworkEvent::PostDelayed(reason) => format!("posts wait: {reason}"),
+            NetworkEvent::PostedTooOften { .. } => "posted too often".to_owned(),
             NetworkEvent::PostRefused { id, reason } => format!("post {id} refused: {reason}"),
             NetworkEvent::Gap(gap) => format!("gap {}-{}", gap.from, gap.to),
             event @ (NetworkEvent::Server(_)
@@ -74,6 +83,7 @@ impl Client {
             | NetworkEvent::Presence(_)
             | NetworkEvent::Receipt(_)
             | NetworkEvent::RoomFull
+            | NetworkEvent::NotLetIn(_)
             | NetworkEvent::SeatsTaken(_)
             | NetworkEvent::Page(_)
             | NetworkEvent::PageFailed(_)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use crate::cli::command;
+use crate::programs;
 use crate::scripted::Scripted;
 use crate::tmux::Tmux;
 
@@ -143,7 +144,7 @@ async fn flags_win_over_the_environment_and_the_environment_over_the_file() {
         let mut command = home.command(&["token", "room1"]);
         command.args(flag.iter().flat_map(|name| ["--user", name])).env_remove("DUET_USER");
         command.envs(variable.map(|name| ("DUET_USER", name)));
-        let program = tokio::task::spawn_blocking(move || command.output().unwrap());
+        let program = programs::run(command);
         let request = server.expect("POST /generate-token").await;
         assert_eq!(request.body["username"], expected);
         assert_eq!(request.body["email"], "f@example.org");

@@ -1,4 +1,4 @@
-//! Texts that have done harm somewhere, or could: the files in `tests/corpus`.
+//! Texts that have done harm somewhere, or could: the files in `tests/hostile`.
 //!
 //! A line is a name, a colon and a text, in which `\u{9b}` stands for a character, `\e` for ESC, and `\{30:ab}` for thirty
 //! times `ab`.
@@ -6,11 +6,11 @@
 use std::str::Chars;
 
 const FILES: [&str; 5] = [
-    include_str!("../corpus/controls.txt"),
-    include_str!("../corpus/unicode.txt"),
-    include_str!("../corpus/sequences.txt"),
-    include_str!("../corpus/floods.txt"),
-    include_str!("../corpus/markdown.txt"),
+    include_str!("../hostile/controls.txt"),
+    include_str!("../hostile/unicode.txt"),
+    include_str!("../hostile/sequences.txt"),
+    include_str!("../hostile/floods.txt"),
+    include_str!("../hostile/markdown.txt"),
 ];
 
 /// All of them.

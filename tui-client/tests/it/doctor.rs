@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 
 use crate::cli::command;
 use crate::corpus::corpus;
 use crate::deeds::{Deeds, Place};
+use crate::programs;
 use crate::scripted::Scripted;
 use crate::tmux::Tmux;
 use crate::together::Server;
@@ -34,8 +35,7 @@ impl Home {
     }
 
     fn start(&self, server: &Scripted, arguments: &[&str]) -> JoinHandle<Output> {
-        let mut command = self.doctor(&server.url(), arguments);
-        spawn_blocking(move || command.output().unwrap())
+        programs::run(self.doctor(&server.url(), arguments))
     }
 }
 
@@ -170,6 +170,30 @@ async fn a_clock_that_is_off_and_a_server_that_is_not_ready_are_told_and_no_toke
         assert!(verdict == is && words.contains(part), "{verdicts:?}");
     }
     assert_eq!(verdicts.len(), expected.len());
+}
+
+#[tokio::test]
+async fn a_server_that_lets_nobody_in_now_says_nothing_of_websockets() {
+    let home = Home::new("limited");
+    for (code, status, retry_after, verdict, exit) in [
+        ("too_many_requests", 429, 1, "warn", 0),
+        ("too_many_requests", 429, 30, "warn", 0),
+        ("too_many_connections", 429, 30, "fail", 1),
+        ("unavailable", 503, 30, "fail", 1),
+    ] {
+        let mut server = Scripted::start().await;
+        let doctor = home.start(&server, &["room1"]);
+        server.expect("GET /readyz").await.ok(json!({}));
+        server.give_token("t1").await;
+        server.give_token("t2").await;
+        let problem = json!({"type": "", "title": "", "status": status, "detail": "a sentence", "code": code});
+        let request = server.expect("GET /updates/room1").await;
+        request.answer(status, &format!("retry-after: {retry_after}\r\n"), problem.to_string());
+        let output = doctor.await.unwrap();
+        let words = "the server does not let us in now: a sentence".to_owned();
+        assert_eq!(on(&output, "websocket"), (verdict.to_owned(), words), "{code} {retry_after}");
+        assert_eq!(output.status.code(), Some(exit), "{code}");
+    }
 }
 
 #[tokio::test]

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::{Value, json};
-use tokio::task::spawn_blocking;
 
-use crate::cli::{check_seqs, command, end, page, signal};
+use crate::cli::{check_seqs, command, page};
 use crate::corpus::corpus;
 use crate::deeds::{Deeds, Place};
+use crate::programs::{self, end, signal};
 use crate::scripted::Scripted;
 use crate::together::Server;
 
@@ -121,7 +121,7 @@ async fn to_standard_output_nothing_is_written_before_the_first_page_has_come() 
         let start = || {
             let mut command = command(&url, &arguments);
             command.current_dir(&folder.0);
-            spawn_blocking(move || command.output().unwrap())
+            programs::run(command)
         };
         let program = start();
         server.give_token("t1").await;
@@ -143,13 +143,13 @@ async fn to_standard_output_nothing_is_written_before_the_first_page_has_come() 
 #[tokio::test]
 async fn a_signal_leaves_nothing_behind() {
     let (mut server, folder) = (Scripted::start().await, Folder::new("signal"));
-    let child = command(&server.url(), &["export", "room1", "-o", &folder.file("room1.md")]).spawn().unwrap();
+    let child = programs::spawn(command(&server.url(), &["export", "room1", "-o", &folder.file("room1.md")]));
     server.give_token("t1").await;
     server.expect("GET /rooms/room1/messages").await.ok(page(700, 1..=500));
     server.expect("GET /rooms/room1/messages").await.hang();
     assert_eq!(folder.names().len(), 1);
     signal(&child, "-INT");
-    let output = spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    let output = programs::ended(child).await;
     assert_eq!((output.status.code(), folder.names().len()), (Some(130), 0));
 }
 

@@ -7,7 +7,7 @@ use crossterm::event::KeyCode;
 use shared::frames::{Activity, Reached, Receipt, Resume, Typing, TypingState};
 use shared::message::Seq;
 use shared::names::{MessageId, Username};
-use shared::rest::HistoryPage;
+use shared::rest::{HistoryPage, SearchPage};
 use tui_client::app::Event;
 use tui_client::app::notifications::Notification;
 use tui_client::app::preferences::Notifications;
@@ -18,9 +18,10 @@ use tui_client::outbox::lines::{Held, Kept, Refused};
 use tui_client::painter::Painter;
 use tui_client::view::view;
 
-use crate::cli::{command, end, run};
+use crate::cli::{command, run};
 use crate::corpus::{self, corpus};
 use crate::deeds::{Deeds, Place, expect_harmless};
+use crate::programs::end;
 use crate::scripted::Scripted;
 use crate::stage::{Stage, message, time};
 
@@ -38,12 +39,27 @@ const TEXTS: &[(&str, Way<str>)] = &[
     ("said long ago", |text| {
         Stage::joined(80, 24, 2).says(2, "14:02", "bob", "now").hears(older(text)).press(KeyCode::PageUp)
     }),
-    ("a loss", |text| wide().hears(NetworkEvent::Lost { reason: text.into(), retry_at: time("14:09") })),
+    ("a loss", |text| {
+        wide().hears(NetworkEvent::Lost { reason: text.into(), retry_at: time("14:09"), is_reached: true })
+    }),
     ("a refusal", |text| wide().hears(NetworkEvent::Refused(text.into()))),
     ("a page that failed", |text| wide().hears(NetworkEvent::PageFailed(text.into()))),
     ("a search that failed", |text| {
         wide().hears(NetworkEvent::SearchFailed { query: text.into(), reason: text.into() })
     }),
+    ("found by a search", |text| {
+        let messages = vec![message(1, "13:00", "bob", text)];
+        let page = SearchPage { room_id: "room1".parse().unwrap(), epoch: "e".into(), messages, earlier: None };
+        let stage = wide().says(1, "13:00", "bob", text).ctrl('f').types("a").rests();
+        stage.hears(NetworkEvent::Found { query: "a".into(), page })
+    }),
+    ("looked for in the room", |text| wide().ctrl('f').happens(Event::Paste(text.into()))),
+    ("a page of help that was pasted into", |text| {
+        Stage::joined(80, 24, 1).types("?").happens(Event::Paste(text.into()))
+    }),
+    ("selected", |text| said(80, 10, text).selects()),
+    ("opened", |text| said(80, 10, text).selects().types("f")),
+    ("quoted", |text| said(80, 10, text).selects().press(KeyCode::Enter)),
     ("a post that waits", |text| wide().sends("hello").hears(NetworkEvent::PostDelayed(text.into()))),
     ("a post refused", |text| {
         wide().sends("hello").hears(NetworkEvent::PostRefused { id: id("run-1"), reason: text.into() })
@@ -82,7 +98,7 @@ const NAMES: &[(&str, Way<Username>)] = &[
 ];
 
 /// The ways of a page of history to standard output.
-const LINES: &[&[&str]] = &[&["history", "room1", "--last", "500"]];
+const LINES: &[&[&str]] = &[&["history", "room1", "--last", "500"], &["tail", "room1", "--no-follow", "--last", "500"]];
 
 /// The ways of a text that was pasted into a command line that is not understood.
 const COMMAND_LINES: &[&[&str]] = &[
@@ -135,8 +151,12 @@ fn check(way: &str, text: &str, stage: &Stage) {
     terminal.process(&bytes);
     if text.is_ascii() {
         let seen: Vec<String> = terminal.screen().rows(0, size.width).map(|row| row.trim_end().to_owned()).collect();
-        let picture = stage.screen().replace('▏', "");
-        assert_eq!(seen, picture.lines().map(str::trim_end).collect::<Vec<_>>(), "{way}: {text:?}");
+        // The caret stands in a blank of its row, or between two characters.
+        let is_seen = ["", " "].iter().any(|caret| {
+            let picture = stage.screen().replace('▏', caret);
+            seen.iter().map(String::as_str).eq(picture.lines().map(str::trim_end))
+        });
+        assert!(is_seen, "{way}: {:?} is not seen as\n{}", beginning(text), stage.screen());
     }
     assert!(!terminal.screen().bracketed_paste() && !terminal.screen().alternate_screen(), "{way}: {text:?}");
 }

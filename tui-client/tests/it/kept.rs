@@ -4,9 +4,10 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 
 use crate::outbox::Folder;
+use crate::programs::{self, end};
 use crate::scripted::Scripted;
 use crate::tmux::{Tmux, pid, runs};
 use crate::together::{Server, say};
@@ -17,13 +18,7 @@ fn run(url: &str, state: &Path, arguments: &[&str]) -> JoinHandle<Output> {
     let mut command = Command::new(CLIENT);
     command.args(arguments).env("DUET_SERVER", url).env("DUET_USER", "alice").env("DUET_STATE_DIR", state);
     command.env("XDG_CONFIG_HOME", state).stdin(Stdio::null());
-    spawn_blocking(move || command.output().unwrap())
-}
-
-async fn end(program: JoinHandle<Output>) -> (i32, String, String) {
-    let output = program.await.unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().expect("an exit code"), text(output.stdout), text(output.stderr))
+    programs::run(command)
 }
 
 fn lines(out: &str) -> Vec<Value> {

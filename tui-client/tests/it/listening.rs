@@ -1,14 +1,14 @@
 //! `tail`, `wait` and `who`: what scripts hear of a room.
 
-use std::io::{BufRead, BufReader};
-use std::process::Child;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Child;
 
 use serde_json::{Value, json};
-use tokio::task::spawn_blocking;
 
-use crate::cli::{begin_to_read, command, end, page, run, signal};
+use crate::cli::{command, page, run};
 use crate::corpus::corpus;
 use crate::deeds::{Deeds, Place};
+use crate::programs::{self, begin_to_read, end, signal};
 use crate::scripted::{Scripted, ServerSocket};
 
 /// Waits for a frame that holds `word`.
@@ -38,19 +38,15 @@ pub(crate) async fn full_for_a_while(server: &mut Scripted) -> ServerSocket {
 }
 
 /// What a program prints, up to the line that holds `word`.
-async fn printed(child: &mut Child, word: &'static str) -> String {
-    let out = BufReader::new(child.stdout.take().unwrap());
-    let reading = spawn_blocking(move || {
-        let mut read = String::new();
-        for line in out.lines().map_while(Result::ok) {
-            read += &(line + "\n");
-            if read.contains(word) {
-                break;
-            }
+async fn printed(child: &mut Child, word: &str) -> String {
+    let (mut lines, mut read) = (programs::lines(child), String::new());
+    while let Some(line) = programs::next(&mut lines).await {
+        read += &(line + "\n");
+        if read.contains(word) {
+            break;
         }
-        read
-    });
-    reading.await.unwrap()
+    }
+    read
 }
 
 fn types(out: &str) -> Vec<String> {
@@ -61,7 +57,7 @@ fn types(out: &str) -> Vec<String> {
 #[tokio::test]
 async fn tail_says_that_nobody_sits_on_its_seat_and_tells_of_others_when_asked() {
     let mut server = Scripted::start().await;
-    let mut child = command(&server.url(), &["tail", "room1", "--json", "--presence"]).spawn().unwrap();
+    let mut child = programs::spawn(command(&server.url(), &["tail", "room1", "--json", "--presence"]));
     server.give_token("t1").await;
     let mut socket = server.let_in().await;
     socket.welcome("recent", 1).await;
@@ -78,14 +74,14 @@ async fn tail_says_that_nobody_sits_on_its_seat_and_tells_of_others_when_asked()
     let out = printed(&mut child, "two").await;
     signal(&child, "-INT");
     while socket.next().await.is_some() {}
-    assert_eq!(spawn_blocking(move || child.wait().unwrap().code()).await.unwrap(), Some(0));
+    assert_eq!(programs::ended(child).await.status.code(), Some(0));
     assert_eq!(types(&out), ["welcome", "presence", "message", "lost", "welcome", "message"], "{out}");
 }
 
 #[tokio::test]
 async fn tail_begins_where_it_is_told_and_misses_nothing_after_it() {
     let mut server = Scripted::start().await;
-    let mut child = command(&server.url(), &["tail", "room1", "--json", "--after", "2"]).spawn().unwrap();
+    let mut child = programs::spawn(command(&server.url(), &["tail", "room1", "--json", "--after", "2"]));
     server.give_token("t1").await;
     let request = server.expect("GET /updates/room1").await;
     assert_eq!(request.line, "GET /updates/room1?attention=idle");
@@ -98,15 +94,15 @@ async fn tail_begins_where_it_is_told_and_misses_nothing_after_it() {
     assert_eq!(request.line, "GET /rooms/room1/messages?limit=500&after=2");
     // The room has gone on, and what is beyond the welcome comes by the socket.
     request.ok(page(5, 3..=5));
-    let out = child.stdout.take().unwrap();
-    let read = spawn_blocking(move || {
-        let lines = BufReader::new(out).lines().map_while(Result::ok).take(3);
-        lines.map(|line| serde_json::from_str::<Value>(&line).unwrap()["seq"].as_u64().unwrap()).collect::<Vec<_>>()
-    });
-    assert_eq!(read.await.unwrap(), [3, 4, 5]);
+    let mut lines = programs::lines(&mut child);
+    for seq in 3..=5 {
+        let line: Value = serde_json::from_str(&programs::next(&mut lines).await.unwrap()).unwrap();
+        assert_eq!(line["seq"], seq);
+    }
+    drop(lines);
     // Nobody reads any more.
     while socket.next().await.is_some() {}
-    assert_eq!(spawn_blocking(move || child.wait().unwrap().code()).await.unwrap(), Some(0));
+    assert_eq!(programs::ended(child).await.status.code(), Some(0));
 }
 
 #[tokio::test]
@@ -208,12 +204,12 @@ async fn wait_ends_with_5_in_time_with_3_in_a_full_room_with_2_for_no_expression
     assert_eq!(code, 2);
     assert!(err.contains("it is no regular expression"), "{err}");
 
-    let child = command(&server.url(), &["wait", "room1", "--wait"]).spawn().unwrap();
+    let child = programs::spawn(command(&server.url(), &["wait", "room1", "--wait"]));
     let mut socket = full_for_a_while(&mut server).await;
     socket.welcome("live", 0).await;
     signal(&child, "-INT");
     while socket.next().await.is_some() {}
-    let output = spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    let output = programs::ended(child).await;
     assert_eq!(output.status.code(), Some(130));
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(err, "tui-client: room room1 holds two other users, waiting for a seat\n");
@@ -228,7 +224,7 @@ async fn who_tells_who_is_there_or_that_the_server_is_too_old_to_tell() {
     let program = {
         let mut command = command(&server.url(), &["who", "room1"]);
         command.env("TZ", "UTC");
-        spawn_blocking(move || command.output().unwrap())
+        programs::run(command)
     };
     server.give_token("t1").await;
     server.expect("GET /rooms/room1").await.ok(answer.clone());
@@ -278,7 +274,7 @@ async fn no_text_of_others_is_an_order_to_a_terminal() {
         out.push(end(program).await.1);
     }
     let arguments = ["tail", "room1", "--presence"];
-    let mut child = command(&server.url(), &arguments).spawn().unwrap();
+    let mut child = programs::spawn(command(&server.url(), &arguments));
     server.give_token("t1").await;
     let mut socket = server.let_in().await;
     socket.welcome("live", 0).await;
@@ -290,7 +286,7 @@ async fn no_text_of_others_is_an_order_to_a_terminal() {
     out.push(printed(&mut child, "bob  last").await);
     // Nobody reads any more.
     while socket.next().await.is_some() {}
-    assert_eq!(spawn_blocking(move || child.wait().unwrap().code()).await.unwrap(), Some(0));
+    assert_eq!(programs::ended(child).await.status.code(), Some(0));
     for out in out {
         assert!(out.len() > 100, "{out}");
         // Programs get every mark there is.
@@ -322,7 +318,7 @@ async fn a_bot_asks_waits_and_goes_on_beside_a_person() {
     };
     assert_eq!(run(&["who", "room1"]), (Some(0), String::new()));
     let waiting =
-        command(&url, &["wait", "room1", "--user", "ci", "--from", "bob", "--match", "^yes"]).spawn().unwrap();
+        programs::spawn(command(&url, &["wait", "room1", "--user", "ci", "--from", "bob", "--match", "^yes"]));
     // Once it holds its seat it has begun to listen.
     let until_in = |user: &str, state: &str| {
         let deadline = std::time::Instant::now() + crate::scripted::SOON;
@@ -340,7 +336,7 @@ async fn a_bot_asks_waits_and_goes_on_beside_a_person() {
     for (user, text) in [("alice", "yes, I am not bob"), ("bob", "what, yes?"), ("bob", "yes, go on")] {
         assert_eq!(run(&["send", "room1", text, "--user", user]).0, Some(0));
     }
-    let output = spawn_blocking(move || waiting.wait_with_output().unwrap()).await.unwrap();
+    let output = programs::ended(waiting).await;
     let out = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && out.ends_with(" bob  yes, go on\n"), "{out}");
     assert_eq!(run(&["who", "room1"]).1, "", "the seat is given back");
@@ -350,7 +346,7 @@ async fn a_bot_asks_waits_and_goes_on_beside_a_person() {
 #[tokio::test]
 async fn tail_prints_what_is_told_as_delivered_before_a_signal_ends_it() {
     let mut server = Scripted::start().await;
-    let mut child = command(&server.url(), &["tail", "room1", "--json"]).spawn().unwrap();
+    let mut child = programs::spawn(command(&server.url(), &["tail", "room1", "--json"]));
     server.give_token("t1").await;
     let mut socket = server.let_in().await;
     socket.welcome("live", 0).await;
@@ -365,8 +361,15 @@ async fn tail_prints_what_is_told_as_delivered_before_a_signal_ends_it() {
     }
     while !told(&mut socket, "delivered").await.contains("8") {}
     signal(&child, "-TERM");
-    let reading = spawn_blocking(move || BufReader::new(out).lines().map_while(Result::ok).count());
-    while socket.next().await.is_some() {}
-    assert_eq!(reading.await.unwrap(), 8);
-    assert_eq!(spawn_blocking(move || child.wait().unwrap().code()).await.unwrap(), Some(0));
+    let reading = async {
+        let mut lines = BufReader::new(out).lines();
+        let mut count = 0;
+        while programs::next(&mut lines).await.is_some() {
+            count += 1;
+        }
+        count
+    };
+    let leaving = async { while socket.next().await.is_some() {} };
+    assert_eq!(tokio::join!(reading, leaving).0, 8);
+    assert_eq!(programs::ended(child).await.status.code(), Some(0));
 }

@@ -3,7 +3,10 @@
 // Without it clippy holds the helpers of tests to the rules for code that runs.
 #![cfg(test)]
 
+use std::io::Write;
+
 mod anything;
+mod authorities;
 mod bench;
 mod broken;
 mod cli;
@@ -16,12 +19,15 @@ mod deeds;
 mod doctor;
 mod errands;
 mod exporting;
+mod fuzzed;
 mod hand;
 mod help;
 mod hostile;
+mod invited;
 mod kept;
 mod keyboard;
 mod listening;
+mod lookalikes;
 mod manual;
 mod markup;
 mod network;
@@ -32,6 +38,7 @@ mod pasting;
 mod pictures;
 mod plain;
 mod presence;
+mod programs;
 mod receipts;
 mod refused;
 mod report;
@@ -50,3 +57,8 @@ mod tmux;
 mod together;
 mod unread;
 mod writing;
+
+/// Says aloud that a test is skipped, and why: what is printed of a test that passes, nobody sees.
+fn skipped(why: &str) {
+    writeln!(std::io::stderr(), "skipped: {why}").unwrap();
+}

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use crate::cli::command;
+use crate::skipped;
 
 fn printed(arguments: &[&str]) -> Vec<u8> {
     let Output { status, stdout, stderr } = command("", arguments).output().unwrap();
@@ -28,7 +29,7 @@ fn fed(tool: &str, arguments: &[&str], input: &[u8]) -> Option<Output> {
 fn groff_reads_the_man_page_without_a_warning() {
     let page = printed(&["man"]);
     let Some(output) = fed("groff", &["-Tutf8", "-man", "-ww"], &page) else {
-        return println!("skipped: there is no groff");
+        return skipped("there is no groff");
     };
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     let text = String::from_utf8(output.stdout).unwrap();
@@ -42,7 +43,7 @@ fn shells_read_their_completions() {
         assert!(String::from_utf8_lossy(&script).contains("theme"), "{shell}");
     }
     let script = printed(&["completions", "bash"]);
-    let Some(output) = fed("bash", &["-n"], &script) else { return println!("skipped: there is no bash") };
+    let Some(output) = fed("bash", &["-n"], &script) else { return skipped("there is no bash") };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -60,7 +61,7 @@ fn bash_completes_what_follows_a_command() {
             words.last().unwrap()
         );
         let input = [script.as_slice(), ask.as_bytes()].concat();
-        let Some(output) = fed("bash", &["--norc"], &input) else { return println!("skipped: there is no bash") };
+        let Some(output) = fed("bash", &["--norc"], &input) else { return skipped("there is no bash") };
         assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), expected, "{typed}");
     }
 }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::frames::{AttentionState, SUBPROTOCOL};
 use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::Message;
 use tui_client::network::{NetworkEvent, Request};
 
 use crate::client::{Client, joined};
@@ -133,6 +134,56 @@ async fn a_token_that_is_refused_again_and_again_is_not_asked_for_in_a_loop() {
         server.expect("GET /updates/room1").await.problem(401, "token_invalid", "the signature is wrong");
     }
     assert_eq!(client.hear().await, "lost: token refused");
+}
+
+#[tokio::test]
+async fn a_closed_server_that_gives_no_token_is_not_asked_again_and_it_is_said_whom_to_ask() {
+    let mut server = Scripted::start().await;
+    let mut client = Client::join(&server.url());
+    server.expect("POST /generate-token").await.problem(401, "invite_required", "an invite is needed");
+    assert!(client.hear().await.starts_with("refused: alice is not invited into room1: ask somebody in the room"));
+    assert!(!server.is_asked_within(Duration::from_millis(300)).await, "trying again changes nothing");
+}
+
+#[tokio::test]
+async fn a_token_that_is_about_to_end_is_renewed_on_the_connection_and_nothing_is_told() {
+    let (mut server, mut client, mut socket) = joined().await;
+    socket.send(json!({"type": "token_expiring", "expires_in_ms": 1000})).await;
+    server.give_token("newer").await;
+    let frame = loop {
+        if let Some(Message::Text(text)) = socket.next().await
+            && text.contains("token")
+        {
+            break text;
+        }
+    };
+    assert_eq!(serde_json::from_str::<Value>(&frame).unwrap(), json!({"type": "token", "token": "newer"}));
+    socket.send(json!({"type": "token_accepted", "expires_in_ms": 3_600_000})).await;
+    socket.message(1, "one").await;
+    assert_eq!(client.hear().await, "1 one");
+    client.post("p1", "hello").await;
+    let request = server.expect("POST /message").await;
+    assert_eq!(request.header("authorization"), Some("Bearer newer"), "posts go on with it as well");
+    request.ok(json!({"status": "Message sent to room: room1"}));
+}
+
+#[tokio::test]
+async fn while_the_server_gives_no_new_token_it_is_asked_again() {
+    let (mut server, mut client, mut socket) = joined().await;
+    socket.send(json!({"type": "token_expiring", "expires_in_ms": 100})).await;
+    server.expect("POST /generate-token").await.problem(503, "unavailable", "not now");
+    server.give_token("newer").await;
+    socket.close(4002).await;
+    assert_eq!(client.hear().await, "lost: token expired");
+    assert_eq!(server.expect("GET /updates/room1").await.header("authorization"), Some("Bearer newer"));
+}
+
+#[tokio::test]
+async fn who_was_sent_away_for_good_does_not_come_back_by_itself() {
+    let (mut server, mut client, socket) = joined().await;
+    socket.close(4003).await;
+    assert!(client.hear().await.starts_with("refused: you may not be in this room any more"));
+    assert!(!server.is_asked_within(Duration::from_millis(300)).await, "trying again changes nothing");
 }
 
 #[tokio::test]
@@ -269,7 +320,7 @@ async fn a_server_that_says_when_to_come_back_is_heard() {
     socket.send(json!({"type": "bye", "reason": "the server restarts", "retry_after_ms": 700})).await;
     let now = Timestamp::now();
     socket.close(1012).await;
-    let NetworkEvent::Lost { reason, retry_at } = client.next().await else { panic!("not lost") };
+    let NetworkEvent::Lost { reason, retry_at, .. } = client.next().await else { panic!("not lost") };
     assert_eq!(reason, "server restarting");
     let wait = retry_at.duration_since(now).as_millis();
     assert!((700..1500).contains(&wait), "{wait}");

@@ -64,6 +64,15 @@ fn a_conversation() {
 }
 
 #[test]
+fn somebody_looks_like_us() {
+    check("lookalike", |width, height| {
+        let stage = Stage::joined(width, height, 0).says(1, "14:01", "bob", "see you");
+        let stage = stage.welcome(1, &["alice", "аlice"], shared::frames::Resume::Complete);
+        stage.says(2, "14:02", "аlice", "it is me").says(3, "14:03", "bоb", "and me").terminal()
+    });
+}
+
+#[test]
 fn words_are_looked_for() {
     check("search", |width, height| {
         let found = ["14:01", "14:03"].into_iter().zip([1, 3]).map(|(clock, seq)| message(seq, clock, "bob", "this"));

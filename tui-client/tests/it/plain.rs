@@ -1,16 +1,17 @@
 //! `join --plain`: lines in, lines out, and the outbox between.
 
-use std::io::{Read, Write};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 
 use serde_json::json;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 
-use crate::cli::{command, end};
+use crate::cli::command;
 use crate::corpus::corpus;
 use crate::deeds::{Deeds, Place};
+use crate::programs::{self, end};
 use crate::scripted::Scripted;
 use crate::tmux::Tmux;
 use crate::together::{Server, say};
@@ -31,11 +32,10 @@ impl State {
 
     /// Pipes `input` in while the test plays the server.
     fn pipe(&self, server: &Scripted, input: &[u8]) -> JoinHandle<std::process::Output> {
-        let (mut command, input) = (self.join(server, &["--last", "2"]), input.to_vec());
-        spawn_blocking(move || {
-            let mut child = command.spawn().unwrap();
-            child.stdin.take().unwrap().write_all(&input).unwrap();
-            child.wait_with_output().unwrap()
+        let (mut child, input) = (programs::spawn(self.join(server, &["--last", "2"])), input.to_vec());
+        tokio::spawn(async move {
+            child.stdin.take().unwrap().write_all(&input).await.unwrap();
+            child.wait_with_output().await.unwrap()
         })
     }
 
@@ -155,17 +155,16 @@ async fn quit_ends_as_the_end_of_the_input_does() {
 #[tokio::test]
 async fn what_a_killed_one_left_goes_out_once_with_its_own_id() {
     let (mut server, state) = (Scripted::start().await, State::new("killed"));
-    let mut child = state.join(&server, &[]).spawn().unwrap();
+    let mut child = programs::spawn(state.join(&server, &[]));
     let mut input = child.stdin.take().unwrap();
-    input.write_all(b"keep this\n").unwrap();
+    input.write_all(b"keep this\n").await.unwrap();
     server.give_token("t1").await;
     let mut socket = server.let_in().await;
     socket.welcome("live", 0).await;
     let request = server.expect("POST /message").await;
     let id = request.header("idempotency-key").unwrap().to_owned();
     request.hang();
-    child.kill().unwrap();
-    child.wait().unwrap();
+    child.kill().await.unwrap();
     drop((socket, input));
 
     let program = state.pipe(&server, b"");
@@ -192,12 +191,12 @@ async fn a_full_room_ends_it_with_3_or_is_waited_for() {
     assert_eq!((code, err.as_str()), (3, "tui-client: the room holds two other users\n"));
     assert_eq!(state.files(), 0);
 
-    let mut child = state.join(&server, &["--wait"]).spawn().unwrap();
+    let mut child = programs::spawn(state.join(&server, &["--wait"]));
     let mut socket = crate::listening::full_for_a_while(&mut server).await;
     socket.welcome("live", 0).await;
     drop(child.stdin.take());
     while socket.next().await.is_some() {}
-    let output = spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    let output = programs::ended(child).await;
     let out = String::from_utf8(output.stdout).unwrap();
     assert!(out.starts_with("-- the room holds two other users, waiting for a seat\n-- room1 as alice"), "{out}");
     assert_eq!(output.status.code(), Some(0));
@@ -207,24 +206,19 @@ async fn a_full_room_ends_it_with_3_or_is_waited_for() {
 async fn it_ends_with_the_signals_number_and_quietly_when_nobody_reads() {
     let (mut server, state) = (Scripted::start().await, State::new("ends"));
     for (name, code) in [("-INT", 130), ("-TERM", 143), ("", 0)] {
-        let mut child = state.join(&server, &[]).spawn().unwrap();
+        let mut child = programs::spawn(state.join(&server, &[]));
         server.give_token("t1").await;
         let mut socket = server.let_in().await;
         socket.welcome("live", 0).await;
-        let mut out = child.stdout.take().unwrap();
-        let out = spawn_blocking(move || {
-            out.read_exact(&mut [0; 10]).unwrap();
-            out
-        });
-        let out = out.await.unwrap();
+        let out = programs::begin_to_read(&mut child).await;
         if name.is_empty() {
             drop(out);
         } else {
-            crate::cli::signal(&child, name);
+            programs::signal(&child, name);
         }
         // The seat is given back properly.
         while socket.next().await.is_some() {}
-        let output = spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+        let output = programs::ended(child).await;
         assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(code), &b""[..]), "{name}");
     }
 }

@@ -16,6 +16,7 @@ use tui_client::app::receipts::Focus;
 use tui_client::network::{NetworkEvent, Request};
 
 use crate::client::{Client, joined};
+use crate::programs;
 use crate::scripted::{Scripted, ServerSocket};
 use crate::stage::{Stage, name};
 use crate::tmux::Tmux;
@@ -283,7 +284,7 @@ async fn tail_has_received_and_never_read() {
     let mut command = Command::new(CLIENT);
     command.env("XDG_CONFIG_HOME", "/nonexistent");
     command.args(["tail", "room1", "--user", "alice", "--server", &server.url()]).stdout(Stdio::null());
-    let mut child = command.spawn().unwrap();
+    let _child = programs::spawn(command);
     server.give_token("t1").await;
     let mut socket = server.let_in().await;
     socket.welcome("recent", 2).await;
@@ -294,8 +295,6 @@ async fn tail_has_received_and_never_read() {
         assert_eq!(last, "1 0");
         last = next_receipt(&mut socket).await;
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
 }
 
 #[tokio::test]

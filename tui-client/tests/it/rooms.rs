@@ -44,6 +44,7 @@ impl House {
             user: name("alice"),
             email: "".parse().unwrap(),
             last: 50,
+            access: tui_client::network::Access::default(),
         };
         let more: Vec<_> = more.iter().map(|room| room.parse().unwrap()).collect();
         let size = Size::new(width, height);
@@ -92,7 +93,7 @@ impl House {
     }
 
     fn loses(self, room: &str) -> Self {
-        self.hears(room, NetworkEvent::Lost { reason: "refused".into(), retry_at: time("15:00") })
+        self.hears(room, NetworkEvent::Lost { reason: "refused".into(), retry_at: time("15:00"), is_reached: false })
     }
 
     fn press(self, code: KeyCode) -> Self {
@@ -430,7 +431,7 @@ fn at_20_by_5_the_switcher_is_all_list() {
 
 #[test]
 fn the_name_of_a_room_that_is_known_is_completed() {
-    let known = ["room1", "ops", "office", "a room", "shop", "bad\u{200b}name"].map(|room| room.parse().unwrap());
+    let known = ["room1", "ops", "office", "a room", "shop", "\"bad\" name"].map(|room| room.parse().unwrap());
     let mut house = House::joined(80, 10, &["room1", "build"]).types("/join");
     assert!(!house.does(&Effect::Recall));
     house = house.types(" ");

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use crossterm::event::KeyCode;
 use shared::frames::{Presence, PresenceState, Resume};
-use tui_client::app::Event;
+use shared::names::MessageId;
 use tui_client::app::notifications::Notification;
 use tui_client::app::preferences::Notifications;
 use tui_client::app::receipts::Focus;
+use tui_client::app::{Effect, Event};
 use tui_client::network::{NetworkEvent, Request};
 
 use crate::stage::{Stage, name, time};
@@ -112,6 +113,28 @@ fn the_countdown_ticks_once_a_second_and_only_while_there_is_one() {
     assert_eq!(stage.state.next_tick(), None);
     let stage = stage.hears(NetworkEvent::Connecting).expect_text("connecting again…");
     assert_eq!(stage.welcome(1, &["alice", "bob"], Resume::Complete).state.next_tick(), None);
+}
+
+#[test]
+fn the_wait_of_what_was_sent_too_often_ticks_once_a_second_and_only_while_it_is_seen() {
+    let is_delayed =
+        |stage: Stage| stage.at("14:09:00.250").hears(NetworkEvent::PostedTooOften { retry_at: time("14:09:03") });
+    let joined = |width, height| Stage::joined(width, height, 1).sends("hello");
+    let stage = is_delayed(joined(80, 10)).expect_text("Still waiting: sent too often, trying again in 3 s.");
+    assert_eq!(stage.state.next_tick(), Some(time("14:09:01")));
+    let stage = stage.at("14:09:01").happens(Event::Tick).expect_text("trying again in 2 s.");
+    assert!(stage.state.is_in_trouble() && stage.effects.contains(&Effect::Draw));
+    assert_eq!(stage.state.next_tick(), Some(time("14:09:02")));
+    let stage = stage.at("14:09:03").happens(Event::Tick).expect_text("trying again now.");
+    assert_eq!(stage.state.next_tick(), None);
+    stage.hears(NetworkEvent::Posted(MessageId::new("run-1").unwrap())).expect_no_text("Still waiting");
+
+    let in_help = is_delayed(joined(80, 10).press(KeyCode::F(1)));
+    let with_one_row = is_delayed(joined(40, 5)).expect_text("Still waiting").expect_no_text("in 3 s");
+    let asked_whether_to_leave = is_delayed(joined(80, 10).ctrl('c')).expect_no_text("Still waiting");
+    for stage in [in_help, with_one_row, asked_whether_to_leave] {
+        assert_eq!(stage.state.next_tick(), None, "{}", stage.screen());
+    }
 }
 
 #[test]
@@ -302,6 +325,19 @@ fn a_refusal_is_a_sentence_and_harmless() {
 }
 
 #[test]
+fn a_long_refusal_is_all_there_where_there_is_nothing_else_to_be_seen() {
+    let sentence = "bob is not invited into room1: ask somebody in the room for an invite (tui-client invite), or whoever keeps \
+                    the server; or come under the name that was invited, with --user NAME";
+    let refused = || NetworkEvent::Refused(sentence.to_owned());
+    let whole = format!("{sentence}. Ctrl+R tries again.");
+    Stage::opens(40, 10).hears(refused()).expect_text(&whole).expect_row(8, " > ▏");
+    // What is written has its rows all the same.
+    Stage::opens(40, 10).hears(refused()).types(&"word ".repeat(60)).expect_text("not let in").expect_text("word ▏");
+    // Beside a conversation it has a third, and what was news goes for it.
+    Stage::joined(40, 10, 3).ctrl('r').expect_text("The connection is up.").hears(refused()).expect_text("bob is not");
+}
+
+#[test]
 fn a_round_trip_draws_only_what_a_person_would_notice() {
     let took = |stage: Stage, ms| stage.hears(NetworkEvent::RoundTrip(Duration::from_millis(ms)));
     let stage = took(Stage::joined(80, 10, 1), 2);
@@ -333,6 +369,10 @@ fn where_no_server_is_found_the_screen_names_the_address_and_a_way_on() {
         .lost("refused", "14:03")
         .expect_text("No server was reached at http://")
         .expect_text("Start one there with duet-server");
+    Stage::opens(80, 12)
+        .hears(NetworkEvent::Lost { reason: "asked too often".into(), retry_at: time("14:03"), is_reached: true })
+        .expect_text("no connection (asked too often)")
+        .expect_no_text("No server was reached");
 }
 
 #[test]
@@ -375,4 +415,18 @@ fn a_long_name_of_a_room_is_cut_before_the_people_and_the_connection_go() {
     stage.state.room = "a-room-".repeat(9);
     let stage = stage.expect_text("… alice · bob is here live");
     stage.happens(Event::Resized(ratatui::layout::Size::new(40, 8))).expect_text("… alice · bob is here live");
+}
+
+#[test]
+fn a_message_without_end_is_folded_until_it_is_opened() {
+    let lines: String = (1..=300).map(|n| format!("line {n}\n")).collect();
+    let stage = Stage::joined(80, 24, 1).says(1, "14:02", "bob", lines.trim()).says(2, "14:03", "-", "after");
+    let stage = stage.expect_text("line 200").expect_text("+100 lines · Alt+Up, then f").expect_text("after");
+    let stage = stage.selects().press(KeyCode::Up).types("f");
+    assert!(!stage.screen().contains("+100 lines"), "{}", stage.screen());
+    let stage = stage.press(KeyCode::Esc).press(KeyCode::End).expect_text("line 300");
+    // Ours are as long as we wrote them.
+    let ours = Stage::joined(80, 24, 1).says(1, "14:02", "alice", lines.trim());
+    ours.expect_text("line 300");
+    stage.selects().press(KeyCode::Up).types("f").press(KeyCode::Esc).press(KeyCode::End).expect_text("+100 lines");
 }

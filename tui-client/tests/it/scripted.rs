@@ -149,6 +149,13 @@ impl Exchange {
         self.answer(status, "content-type: application/problem+json\r\n", body.to_string());
     }
 
+    /// Says that it was asked too often, and when to ask again.
+    pub(crate) fn too_often(self, retry_after_seconds: u32) {
+        let detail = "posts come too fast";
+        let body = json!({"type": "", "title": "", "status": 429, "detail": detail, "code": "too_many_requests"});
+        self.answer(429, &format!("retry-after: {retry_after_seconds}\r\n"), body.to_string());
+    }
+
     pub(crate) fn answer(self, status: u16, headers: &str, body: String) {
         let _ = self.answer.send(Answer::Http { status, headers: headers.to_owned(), body });
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::select_all;
+use jiff::Timestamp;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
@@ -16,12 +17,13 @@ use shared::frames::Resume;
 use shared::message::Seq;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout};
 use tui_client::network::{NetworkEvent, Request};
 
-use crate::cli::{command, end, page};
+use crate::cli::{command, page};
 use crate::client::Client;
+use crate::programs::{self, end};
 use crate::scripted::{SOON, Scripted, ServerSocket};
 use crate::stage::Stage;
 use crate::together::Server;
@@ -66,6 +68,45 @@ async fn the_first_that_answers_is_taken_and_nothing_is_said_of_those_before() {
     there.give_token("t2").await;
     there.let_in().await.welcome("live", 0).await;
     assert_eq!(client.hear().await, "welcome Live");
+}
+
+#[tokio::test]
+async fn one_that_is_asked_too_often_is_asked_again_when_it_says_and_no_other_one() {
+    let (mut first, mut other) = (Scripted::start().await, Scripted::start().await);
+    let mut client = Client::join_one_of(&[first.url(), other.url()]);
+    first.expect("POST /generate-token").await.too_often(1);
+    assert!(!first.is_asked_within(Duration::from_millis(700)).await);
+    first.give_token("t1").await;
+    let mut socket = first.let_in().await;
+    socket.welcome("live", 0).await;
+    assert_eq!(client.hear().await, "welcome Live", "of a short wait nothing is said");
+
+    client.post("p1", "one").await;
+    client.post("p2", "two").await;
+    first.expect("POST /message").await.too_often(1);
+    assert!(!first.is_asked_within(Duration::from_millis(700)).await);
+    first.expect("POST /message").await.too_often(7);
+    let event = client.next().await;
+    let NetworkEvent::PostedTooOften { retry_at } = event else { panic!("{event:?}") };
+    let wait = retry_at.duration_since(Timestamp::now());
+    assert!((5..=8).contains(&wait.as_secs()), "7 s and up to one more, of which some may be past: {wait}");
+    client.ask(Request::RetryNow).await;
+    for key in ["p1", "p2"] {
+        let request = first.expect("POST /message").await;
+        assert_eq!(request.header("idempotency-key"), Some(key));
+        request.ok(accepted());
+        assert_eq!(client.hear().await, format!("posted {key}"));
+    }
+
+    drop(socket);
+    assert_eq!(client.hear().await, "lost: connection broken");
+    other.expect("GET /updates/room1").await.too_often(30);
+    let lost = client.next().await;
+    assert!(
+        matches!(&lost, NetworkEvent::Lost { reason, is_reached: true, .. } if reason == "asked too often"),
+        "{lost:?}"
+    );
+    assert!(!first.is_asked_within(Duration::from_millis(300)).await);
 }
 
 #[tokio::test]
@@ -325,8 +366,7 @@ impl Home {
     }
 
     fn start(&self, servers: &str, arguments: &[&str]) -> tokio::task::JoinHandle<std::process::Output> {
-        let mut command = self.command(servers, arguments);
-        spawn_blocking(move || command.output().unwrap())
+        programs::run(self.command(servers, arguments))
     }
 }
 

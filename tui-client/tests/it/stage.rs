@@ -47,6 +47,7 @@ impl Stage {
             user: name("alice"),
             email: "".parse().unwrap(),
             last: 50,
+            access: tui_client::network::Access::default(),
         };
         // Nobody goes idle but where a test is about that.
         let preferences = Preferences { idle_after: None, ..Preferences::default() };
@@ -97,7 +98,7 @@ impl Stage {
     }
 
     pub(crate) fn lost(self, reason: &str, retry_at: &str) -> Self {
-        self.hears(NetworkEvent::Lost { reason: reason.into(), retry_at: time(retry_at) })
+        self.hears(NetworkEvent::Lost { reason: reason.into(), retry_at: time(retry_at), is_reached: false })
     }
 
     pub(crate) fn press(self, code: KeyCode) -> Self {

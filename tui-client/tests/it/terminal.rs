@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::corpus::corpus;
 use crate::deeds::{Deeds, Place};
 use crate::scripted::{Scripted, ServerSocket};
+use crate::skipped;
 use crate::tmux::{Tmux, pid, runs};
 
 const CLIENT: &str = env!("CARGO_BIN_EXE_tui-client");
@@ -230,7 +231,7 @@ fn libfaketime() -> Option<PathBuf> {
 
 #[tokio::test]
 async fn after_a_sleep_of_the_machine_it_connects_anew_within_two_seconds() {
-    let Some(library) = libfaketime() else { return println!("skipped: there is no libfaketime; install faketime") };
+    let Some(library) = libfaketime() else { return skipped("there is no libfaketime; install faketime") };
     let mut server = Scripted::start().await;
     let tmux = Tmux::start().await;
     let clock = tmux.state.join("clock");

@@ -21,11 +21,16 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one with its history in `folder`. Port 0 takes a free port.
     pub(crate) fn start(listen: &str, folder: &Path) -> Self {
+        Self::start_with(listen, folder, &[])
+    }
+
+    fn start_with(listen: &str, folder: &Path, arguments: &[&str]) -> Self {
         let program = Path::new(CLIENT).with_file_name("duet-server");
         let mut child = Command::new(&program)
             .env_clear()
             .args(["--listen", listen, "--data-dir"])
             .arg(folder)
+            .args(arguments)
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|e| panic!("{}: {e}; build it with cargo build --workspace", program.display()));
@@ -38,9 +43,12 @@ impl Server {
     }
 
     pub(crate) fn fresh() -> Self {
-        static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        Self::start("127.0.0.1:0", &std::env::temp_dir().join(format!("duet-together-{}-{number}", std::process::id())))
+        Self::start("127.0.0.1:0", &fresh_folder())
+    }
+
+    /// One that lets nobody in who was not invited.
+    pub(crate) fn closed() -> Self {
+        Self::start_with("127.0.0.1:0", &fresh_folder(), &["--access", "closed"])
     }
 
     /// `kill -9`.
@@ -67,6 +75,12 @@ impl Drop for Server {
         // A folder that stays behind does no harm.
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+fn fresh_folder() -> PathBuf {
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    std::env::temp_dir().join(format!("duet-together-{}-{number}", std::process::id()))
 }
 
 pub(crate) fn say(tmux: &Tmux, text: &str) {

@@ -10,9 +10,10 @@ use lapin::{Channel, Confirmation};
 use tokio::time::sleep_until;
 
 use crate::broker::PublishError;
-use crate::broker::rabbitmq::publisher::{Answer, Post};
+use crate::broker::rabbitmq::nodes::Announcer;
+use crate::broker::rabbitmq::publisher::{Answer, Post, Queue};
 use crate::broker::rabbitmq::retained::{Number, Retained};
-use crate::broker::rabbitmq::{MESSAGES, connection};
+use crate::broker::rabbitmq::{MESSAGES, connection, wire};
 use crate::clock;
 
 /// How many confirms may be outstanding. lapin looks through all of them at each confirm of several, as we do, and
@@ -25,7 +26,7 @@ const CONFIRM_TIMEOUT: Duration = Duration::from_secs(5);
 /// What has been published on one channel and not been confirmed, in that order.
 pub(super) struct Confirms<'a> {
     channel: &'a Channel,
-    retained: &'a Retained,
+    queue: &'a Queue,
     posts: Vec<Outstanding<'a>>,
 }
 
@@ -63,8 +64,8 @@ enum Outcome {
 
 impl<'a> Confirms<'a> {
     /// Nothing yet.
-    pub(super) fn new(channel: &'a Channel, retained: &'a Retained) -> Self {
-        Self { channel, retained, posts: Vec::new() }
+    pub(super) fn new(channel: &'a Channel, queue: &'a Queue) -> Self {
+        Self { channel, queue, posts: Vec::new() }
     }
 
     /// How many more posts may be published.
@@ -80,11 +81,16 @@ impl<'a> Confirms<'a> {
     /// Publishes `post`, at the next [`Confirms::next`].
     pub(super) fn publish(&mut self, post: Post) {
         let Post { queue, properties, body, answer } = post;
-        let (channel, retained) = (self.channel, self.retained);
+        let (channel, retained) = (self.channel, &self.queue.retained);
         let answer = answer.map(|answer| {
             let number = (queue == MESSAGES).then(|| retained.hold(&properties, &body)).flatten();
             Waiting { answer, retained, number }
         });
+        // Now, for a node goes by another name after a while.
+        let properties = match self.queue.announcer.get().and_then(Announcer::own_name) {
+            Some(name) if queue == MESSAGES => wire::published_by(properties, name),
+            Some(_) | None => properties,
+        };
         let confirm = async move {
             // Mandatory: a message that finds no queue comes back instead of being dropped and confirmed.
             let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };

@@ -9,15 +9,17 @@ mod confirms;
 mod connection;
 mod dead;
 mod health;
+mod letters;
 pub mod nodes;
 mod publisher;
 mod retained;
 mod sharing;
 mod subscription;
 mod turn;
-mod wire;
+#[doc(hidden)] // public for fuzzing and nothing else
+pub mod wire;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +43,7 @@ pub use crate::broker::rabbitmq::turn::Peers;
 use crate::broker::rabbitmq::wire::Reader;
 use crate::broker::{Batch, BrokerState, Incoming, PublishError};
 use crate::clock;
+use crate::nodes::NodeId;
 
 /// The queue that carries messages in, shared with every other producer.
 const MESSAGES: &str = "messages";
@@ -55,8 +58,17 @@ const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct Settings {
     address: Address,
-    max_content_bytes: usize,
+    longest: Longest,
     peers: Peers,
+}
+
+/// The longest that is taken from the queue, in bytes of UTF-8.
+#[derive(Debug, Clone, Copy)]
+pub struct Longest {
+    /// Of contents.
+    pub content: usize,
+    /// Of names of rooms, where no seal vouches for the message.
+    pub room: usize,
 }
 
 /// Why RabbitMQ cannot be used with these settings: a sentence that says what to set, without the password.
@@ -76,6 +88,7 @@ pub struct RabbitMq {
     publisher: Publisher,
     tokens: Arc<Tokens>,
     health: Arc<Health>,
+    queue: Arc<Queue>,
 }
 
 /// The way out: the messages of the queue `messages`, in its order.
@@ -93,8 +106,8 @@ pub struct Deliveries {
 pub struct Receipt {
     channel: Arc<Channel>,
     last: DeliveryTag,
-    /// Those of the messages that have one.
-    ids: Vec<ShortString>,
+    /// Those of the messages that have one, by the node that says it has published them.
+    ids: BTreeMap<Option<NodeId>, Vec<ShortString>>,
     queue: Arc<Queue>,
 }
 
@@ -123,7 +136,7 @@ pub fn open(
     tasks: &TaskTracker,
     stop: CancellationToken,
 ) -> (RabbitMq, Deliveries) {
-    let Settings { address, max_content_bytes, peers } = settings;
+    let Settings { address, longest, peers } = settings;
     let health = Arc::new(Health::new(&address));
     let (posts, waiting) = mpsc::channel(WAITING_POSTS);
     let publisher = Publisher::new(posts);
@@ -132,20 +145,19 @@ pub fn open(
     tasks.spawn(publishing.run());
     // One, for there is at most one subscription that nobody reads yet.
     let (handed_over, subscriptions) = mpsc::channel(1);
-    tasks.spawn(Intake::new(address, peers, handed_over, queue, Arc::clone(&health), stop).run());
-    let reader = Reader::new(Arc::clone(&tokens), max_content_bytes);
+    tasks.spawn(Intake::new(address, peers, handed_over, Arc::clone(&queue), Arc::clone(&health), stop).run());
+    let reader = Reader::new(Arc::clone(&tokens), longest);
     let deliveries = Deliveries { subscriptions, current: None, taken: None, publisher: publisher.clone(), reader };
-    (RabbitMq { publisher, tokens, health }, deliveries)
+    (RabbitMq { publisher, tokens, health, queue }, deliveries)
 }
 
 impl Settings {
-    /// RabbitMQ at `url`, an AMQP URL, the longest content that is taken from the queue, in bytes of UTF-8, and who else may
-    /// take from it.
+    /// RabbitMQ at `url`, an AMQP URL, the longest that is taken from the queue, and who else may take from it.
     ///
     /// # Errors
     /// When `url` is not an AMQP URL.
-    pub fn new(url: &str, max_content_bytes: usize, peers: Peers) -> Result<Self, SettingsError> {
-        Ok(Self { address: url.parse()?, max_content_bytes, peers })
+    pub fn new(url: &str, longest: Longest, peers: Peers) -> Result<Self, SettingsError> {
+        Ok(Self { address: url.parse()?, longest, peers })
     }
 
     /// The same, where RabbitMQ's certificate may be signed by one of those in this file, besides those of the system.
@@ -256,7 +268,7 @@ impl Receipt {
     /// Acknowledges the batch, and with it all before. Where the connection is gone it does nothing: RabbitMQ delivers
     /// the messages again, with the same ids.
     pub async fn acknowledge(self) {
-        self.queue.retained.placed(&self.ids);
+        self.queue.placed(self.ids);
         let written = self.channel.basic_ack(self.last, BasicAckOptions { multiple: true });
         match timeout(ACKNOWLEDGE_TIMEOUT, written).await {
             Ok(Ok(())) => {}

@@ -3,13 +3,14 @@
 //! One task, for lapin mixes up the confirms of a channel that several tasks publish on. It publishes all that waits,
 //! one after the other without waiting for confirms, and answers each post when its own confirm comes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use lapin::options::ConfirmSelectOptions;
+use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Connection, Event};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{sleep, timeout};
@@ -19,8 +20,10 @@ use crate::broker::PublishError;
 use crate::broker::rabbitmq::confirms::{Confirms, answer};
 use crate::broker::rabbitmq::connection::{self, Address, Backoff, Line, LinkError};
 use crate::broker::rabbitmq::health::{Health, Link};
+use crate::broker::rabbitmq::nodes::Announcer;
 use crate::broker::rabbitmq::retained::{Message, Retained};
 use crate::broker::rabbitmq::{DEAD, MESSAGES};
+use crate::nodes::{NodeId, Word};
 
 /// How many posts may wait for the task: about as many as it publishes at one go. More wait in their own requests.
 pub(super) const WAITING_POSTS: usize = 1024;
@@ -62,9 +65,26 @@ pub(super) struct Publishing {
 pub(super) struct Queue {
     /// What went in and has not come out.
     pub(super) retained: Retained,
+    /// The way to the other nodes, where there are any: one of them may take out what went in here.
+    pub(super) announcer: OnceLock<Announcer>,
     /// Says that it had gone. Only the publishing declares it, for only so is the first that goes into the new one what
     /// the old one had.
     pub(super) had_gone: Notify,
+}
+
+impl Queue {
+    /// History has the messages with these ids, which these nodes say they have published: whoever it was may let go of them.
+    pub(super) fn placed(&self, ids: BTreeMap<Option<NodeId>, Vec<ShortString>>) {
+        let own_name = self.announcer.get().and_then(Announcer::own_name);
+        for (node, ids) in ids {
+            // A node may have gone by another name when it published them.
+            self.retained.placed(&ids);
+            if let (Some(announcer), Some(node)) = (self.announcer.get(), node.filter(|node| Some(*node) != own_name)) {
+                let ids = ids.into_iter().map(String::from).collect();
+                announcer.tell(vec![node], Word::Placed { ids });
+            }
+        }
+    }
 }
 
 impl Publisher {
@@ -109,7 +129,7 @@ impl Publishing {
                     backoff.reset();
                     self.health.ready(Link::Publishing);
                     let queue = Arc::clone(&self.queue);
-                    let mut confirms = Confirms::new(&channel, &queue.retained);
+                    let mut confirms = Confirms::new(&channel, &queue);
                     let Err(reason) = self.serve(&line.connection, &mut confirms).await else {
                         self.finish(&line.connection, &mut confirms).await;
                         return line.close().await;

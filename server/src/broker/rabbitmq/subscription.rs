@@ -3,6 +3,7 @@
 //! The task hands each subscription over to [`Deliveries`](super::Deliveries), which reads it without a task between,
 //! so that a batch is all that has arrived while the last one was being kept.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use futures_util::stream::ReadyChunks;
 use futures_util::{Stream, StreamExt};
 use lapin::message::Delivery;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
-use lapin::types::FieldTable;
+use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection, Consumer, Event};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
@@ -23,7 +24,8 @@ use crate::broker::rabbitmq::health::{Health, Link};
 use crate::broker::rabbitmq::publisher::Queue;
 use crate::broker::rabbitmq::sharing::{self, Sharing};
 use crate::broker::rabbitmq::turn::Turn;
-use crate::broker::rabbitmq::{MESSAGES, Peers, Receipt};
+use crate::broker::rabbitmq::{MESSAGES, Peers, Receipt, wire};
+use crate::nodes::NodeId;
 
 /// How many messages RabbitMQ sends ahead: twice a batch, so that the next one is here when the last one is kept.
 const PREFETCH: u16 = 512;
@@ -98,7 +100,12 @@ impl Subscription {
             // What is left of a broken connection comes again. Taken now, a message without an id would come twice.
             Some(last) if self.channel.status().connected() => {
                 let (channel, last) = (Arc::clone(&self.channel), last.delivery_tag);
-                let ids = deliveries.iter().filter_map(|delivery| delivery.properties.message_id().clone()).collect();
+                let mut ids: BTreeMap<Option<NodeId>, Vec<ShortString>> = BTreeMap::new();
+                for Delivery { properties, .. } in &deliveries {
+                    if let Some(id) = properties.message_id() {
+                        ids.entry(wire::publisher(properties)).or_default().push(id.clone());
+                    }
+                }
                 let receipt = Receipt { channel, last, ids, queue: Arc::clone(&self.queue) };
                 Ok((deliveries, receipt))
             }

@@ -12,7 +12,9 @@ use shared::rest::Post;
 use uuid::Uuid;
 
 use crate::access::tokens::Tokens;
+use crate::broker::rabbitmq::Longest;
 use crate::broker::{Incoming, PublishError};
+use crate::nodes::NodeId;
 
 const CONTENT_TYPE: &str = "application/json";
 const APP_ID: &str = concat!("duet-server/", env!("CARGO_PKG_VERSION"));
@@ -27,11 +29,14 @@ const SEAL: &str = "x-duet-seal";
 /// When the message was accepted, in milliseconds since 1970; the property `timestamp` only counts seconds.
 const SENT_AT: &str = "x-duet-sent-at";
 
+/// Which node has published the message, and waits to hear that it has its place.
+const NODE: &str = "x-duet-node";
+
 /// Puts a message into the form it travels in.
 ///
 /// # Errors
 /// When the sender cannot be sealed, which does not happen with the algorithm in use.
-pub(super) fn write(message: Incoming, tokens: &Tokens) -> Result<(BasicProperties, Vec<u8>), PublishError> {
+pub fn write(message: Incoming, tokens: &Tokens) -> Result<(BasicProperties, Vec<u8>), PublishError> {
     let not_written = |what: &str| PublishError::Unavailable(format!("the message cannot be put into its {what}"));
     let mut headers = FieldTable::default();
     headers.insert(SENT_AT.into(), AMQPValue::LongLongInt(message.sent_at.as_millisecond()));
@@ -52,11 +57,23 @@ pub(super) fn write(message: Incoming, tokens: &Tokens) -> Result<(BasicProperti
     Ok((properties, body))
 }
 
+/// Says which node publishes a message.
+pub(super) fn published_by(properties: BasicProperties, node: NodeId) -> BasicProperties {
+    let mut headers = properties.headers().clone().unwrap_or_default();
+    headers.insert(NODE.into(), AMQPValue::LongString(node.to_string().into()));
+    properties.with_headers(headers)
+}
+
+/// Which node has published a message, by what it says.
+pub(super) fn publisher(properties: &BasicProperties) -> Option<NodeId> {
+    text(properties, NODE)?.parse().ok()
+}
+
 /// Takes messages for what they are, from whoever they come.
 #[derive(Debug, Clone)]
-pub(super) struct Reader {
+pub struct Reader {
     tokens: Arc<Tokens>,
-    max_content_bytes: usize,
+    longest: Longest,
 }
 
 /// The body, with any further fields.
@@ -69,23 +86,23 @@ struct Body<'a> {
 }
 
 impl Reader {
-    /// Checks senders with `tokens`, and takes no content longer than `max_content_bytes` of UTF-8.
-    pub(super) fn new(tokens: Arc<Tokens>, max_content_bytes: usize) -> Self {
-        Self { tokens, max_content_bytes }
+    /// Checks senders with `tokens`, and takes nothing longer than `longest`.
+    pub fn new(tokens: Arc<Tokens>, longest: Longest) -> Self {
+        Self { tokens, longest }
     }
 
     /// Reads what came out of the queue at `now`.
     ///
     /// # Errors
     /// Why it is poison, in words that repeat nothing of the message.
-    pub(super) fn read(&self, properties: &BasicProperties, body: &[u8], now: Timestamp) -> Result<Incoming, String> {
+    pub fn read(&self, properties: &BasicProperties, body: &[u8], now: Timestamp) -> Result<Incoming, String> {
         // serde takes an array for a structure as well.
         if !body.trim_ascii_start().starts_with(b"{") {
             return Err("the body is not a JSON object".to_owned());
         }
         let Body { room_id, content } = serde_json::from_slice(body).map_err(|_| why_not_read(body).to_owned())?;
         let room = RoomId::new(room_id).map_err(|e| e.to_string())?;
-        let (bytes, max) = (content.len(), self.max_content_bytes);
+        let (bytes, max) = (content.len(), self.longest.content);
         if bytes > max {
             return Err(format!("content is {bytes} bytes long: at most {max} are allowed"));
         }
@@ -98,6 +115,10 @@ impl Reader {
             sent_at: sent_at(properties).map_or(now, |at| at.min(now)),
         };
         message.sender = self.sender(properties, &message);
+        // What is sealed a server has accepted, by a limit that it had.
+        if message.sender.is_none() {
+            message.room.at_most(self.longest.room).map_err(|e| e.to_string())?;
+        }
         Ok(message)
     }
 
@@ -149,7 +170,7 @@ mod tests {
     #[track_caller]
     fn read(properties: &BasicProperties, body: &str) -> Result<Incoming, String> {
         let tokens = Arc::new(Tokens::new(b"a-secret-key-of-at-least-thirty-two-bytes"));
-        Reader::new(tokens, 10).read(properties, body.as_bytes(), NOW.parse().unwrap())
+        Reader::new(tokens, Longest { content: 10, room: 5 }).read(properties, body.as_bytes(), NOW.parse().unwrap())
     }
 
     #[track_caller]
@@ -185,6 +206,25 @@ mod tests {
             read(&none, r#"{"room_id":"r","content":"\u00e9\u00e9\u00e9\u00e9\u00e9!"}"#).unwrap_err(),
             "content is 11 bytes long: at most 10 are allowed"
         );
+    }
+
+    #[test]
+    fn a_name_of_a_room_that_is_longer_than_may_be_is_poison_unless_a_server_has_accepted_it() {
+        let body = r#"{"room_id":"room12","content":"hi"}"#;
+        let poison = || Err("room_id is 6 bytes long: at most 5 are allowed".to_owned());
+        assert_eq!(read(&BasicProperties::default(), body), poison());
+        let accepted = Incoming {
+            room: RoomId::new("room12").unwrap(),
+            id: new_id(),
+            sender: Username::new("alice").ok(),
+            content: "hi".to_owned(),
+            sent_at: NOW.parse().unwrap(),
+        };
+        let by = |key| write(accepted.clone(), &Tokens::new(key)).unwrap();
+        let (properties, body) = by(b"a-secret-key-of-at-least-thirty-two-bytes");
+        let body = std::str::from_utf8(&body).unwrap();
+        assert_eq!(read(&properties, body), Ok(accepted.clone()));
+        assert_eq!(read(&by(b"the key of somebody else, of 32 bytes").0, body), poison());
     }
 
     #[test]

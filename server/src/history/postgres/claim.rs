@@ -1,8 +1,8 @@
 //! Being one of the nodes of a history: a lock that a connection of its own holds, by which nodes keep those out that they
 //! could not work with. It also is the first to notice when PostgreSQL goes away, and when it is back.
 
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 use tracing::{info, warn};
@@ -13,6 +13,9 @@ use crate::history::HistoryError;
 
 /// How often PostgreSQL is asked whether it is there.
 const ASK_EVERY: Duration = Duration::from_secs(1);
+
+/// How often it is tried while it is not.
+const TRY_AGAIN: Duration = Duration::from_millis(250);
 
 /// How long a start waits for the node before it, which may be about to end.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -41,7 +44,14 @@ pub(super) enum ClaimError {
 
 /// What the node knows about its claim.
 #[derive(Debug, Default)]
-pub(super) struct Claim(Mutex<Option<ClaimError>>);
+pub(super) struct Claim(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    trouble: Option<ClaimError>,
+    /// When PostgreSQL was asked what it has answered last.
+    answered_at: Option<Instant>,
+}
 
 impl Claim {
     /// Whether the history may be used now: where it is known that PostgreSQL does not answer, nobody waits for it once more.
@@ -58,7 +68,12 @@ impl Claim {
 
     /// Why the claim does not hold now.
     pub(super) fn trouble(&self) -> Option<ClaimError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.known().trouble.clone()
+    }
+
+    /// Whether this failed because PostgreSQL was away, and it has answered since.
+    pub(super) fn has_answered_since(&self, failed_at: Instant, error: &DatabaseError) -> bool {
+        error.is_absence() && self.known().answered_at > Some(failed_at)
     }
 
     /// Takes note of what was met at work: whoever comes next need not wait for a PostgreSQL that does not answer.
@@ -68,18 +83,19 @@ impl Claim {
         }
     }
 
-    fn set(&self, trouble: Option<ClaimError>) -> Option<ClaimError> {
-        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), trouble)
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lost(&self, error: &ClaimError) {
-        if self.set(Some(error.clone())).is_none() {
+        if self.known().trouble.replace(error.clone()).is_none() {
             warn!(%error, "this server does without its history until PostgreSQL answers");
         }
     }
 
-    fn held(&self) {
-        if self.set(None).is_some() {
+    fn held(&self, asked_at: Instant) {
+        let before = std::mem::replace(&mut *self.known(), Known { trouble: None, answered_at: Some(asked_at) });
+        if before.trouble.is_some() {
             info!("PostgreSQL answers again");
         }
     }
@@ -113,10 +129,11 @@ pub(super) async fn first(database: &Database, company: Company) -> Result<Held,
 /// Holds on to what is held, and takes it anew when it is lost, for ever.
 pub(super) async fn keep(database: Database, company: Company, mut held: Held, claim: Arc<Claim>) {
     loop {
-        sleep(ASK_EVERY).await;
+        sleep(if claim.trouble().is_none() { ASK_EVERY } else { TRY_AGAIN }).await;
+        let asked_at = clock::now().instant;
         match within(async { Ok(held.session.check_connection().await?) }).await {
             Ok(()) => {
-                claim.held();
+                claim.held(asked_at);
                 continue;
             }
             // To connect would take as long once more.
@@ -127,7 +144,7 @@ pub(super) async fn keep(database: Database, company: Company, mut held: Held, c
         match take(&database, company, Some(&held)).await {
             Ok(taken) => {
                 held = taken;
-                claim.held();
+                claim.held(asked_at);
             }
             Err(error) => claim.lost(&error),
         }

@@ -23,12 +23,24 @@ use crate::broker::Incoming;
 use crate::database::{Database, DatabaseError, Session};
 use crate::history::finds::Wanted;
 use crate::history::postgres::claim::{Claim, Company};
-use crate::history::trouble::Trouble;
+use crate::history::trouble::{Failure, Trouble};
 use crate::history::{Durability, Found, HistoryError, Page, Placed, Retention, Span};
 
 /// How many searches of a node run at once: fewer than it has connections, for they take longer than pages, and those who come in
 /// do not wait for them.
 const SEARCHES: usize = 3;
+
+/// Brings the tables of a database up to date, or makes them, for whoever needs them before the first server.
+///
+/// # Errors
+/// [`HistoryError::Open`] with what to do about it.
+pub async fn prepare(database: &Database) -> Result<(), HistoryError> {
+    let failed = |what: &dyn std::fmt::Display| {
+        HistoryError::Open(format!("cannot open the tables in {}: {what}", database.address()))
+    };
+    let session = database.apart().await.map_err(|e| failed(&e))?;
+    schema::migrate(&session).await.map(|_| ()).map_err(|e| failed(&e))
+}
 
 /// A handle to the history in a database.
 #[derive(Debug, Clone)]
@@ -44,9 +56,9 @@ struct Shared {
     claim: Arc<Claim>,
     searches: Semaphore,
     /// With the last commit of messages.
-    commits: Trouble,
+    commits: Trouble<DatabaseError>,
     /// With reads.
-    reads: Trouble,
+    reads: Trouble<DatabaseError>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -146,7 +158,12 @@ impl Postgres {
 
     pub(super) fn trouble(&self) -> Option<String> {
         let Shared { claim, commits, reads, .. } = &*self.shared;
-        claim.trouble().map(|trouble| trouble.to_string()).or_else(|| commits.recent()).or_else(|| reads.recent())
+        let failure = || {
+            let mut failures = [commits.recent(), reads.recent()].into_iter().flatten();
+            failures.find(|Failure { at, error }| !claim.has_answered_since(*at, error))
+        };
+        let trouble = claim.trouble().map(|trouble| trouble.to_string());
+        trouble.or_else(|| failure().map(|failure| failure.error.to_string()))
     }
 
     pub(super) async fn close(&self) {

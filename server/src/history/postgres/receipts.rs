@@ -29,12 +29,13 @@ pub(super) async fn read(session: &Session, room: &RoomId) -> Result<Vec<Receipt
     let statement = session.prepared(SELECT).await?;
     let limit = i64::try_from(MAX_RECEIPTS).unwrap_or(i64::MAX);
     let rows = session.query(&statement, &[&room.as_str(), &limit]).await?;
+    // None of a user whose name is none any more, by rules that came later.
     let receipt = |row: &tokio_postgres::Row| {
-        let user = Username::new(row.try_get::<_, String>(0)?).map_err(|e| DatabaseError::unreadable(&e))?;
+        let Ok(user) = Username::new(row.try_get::<_, String>(0)?) else { return Ok(None) };
         let [delivered, read] = [row.try_get::<_, i64>(1)?, row.try_get::<_, i64>(2)?].map(|at| Seq(at.unsigned_abs()));
-        Ok(Receipt { user, reached: Reached { delivered, read } })
+        Ok(Some(Receipt { user, reached: Reached { delivered, read } }))
     };
-    rows.iter().map(receipt).collect()
+    rows.iter().filter_map(|row| receipt(row).transpose()).collect()
 }
 
 /// Takes in what has risen, together. What rose not, and who is in a room that is not known, changes nothing.

@@ -5,14 +5,18 @@ use tokio_postgres::error::SqlState;
 use crate::database::{DatabaseError, Lock, Session};
 
 /// Step N takes schema N to schema N + 1 (`meta`, `schema`). Steps are added, never changed.
-const STEPS: &[&str] = &[include_str!("../migrations/postgres-1.sql"), include_str!("../migrations/postgres-2.sql")];
+const STEPS: &[&str] = &[
+    include_str!("../migrations/postgres-1.sql"),
+    include_str!("../migrations/postgres-2.sql"),
+    include_str!("../migrations/postgres-3.sql"),
+];
 
 /// The schema that this version writes.
-const KNOWN: i32 = 2;
+const KNOWN: i32 = 3;
 
 /// What is ours by its name since the first schema, and since later ones.
 const TABLES: &[&str] = &["meta", "rooms", "messages", "receipts", "search", "indexed"];
-const LATER_TABLES: &[&str] = &["nodes", "seats"];
+const LATER_TABLES: &[&str] = &["nodes", "seats", "invites", "refresh_tokens", "revocations"];
 
 /// Why a database cannot be used: a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]

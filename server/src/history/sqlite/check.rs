@@ -2,14 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use rusqlite::{Connection, OpenFlags, Transaction};
+use rusqlite::{Connection, Transaction};
 
+use crate::history::HistoryError;
 use crate::history::check::{Finding, NAMED, Report, Subject};
 use crate::history::sqlite::schema::{self, SchemaError};
-use crate::history::{HistoryError, trouble};
+use crate::sqlite;
 
 /// Looks at the history in this file, which may be in use or a backup. Makes and changes nothing.
 ///
@@ -26,7 +26,7 @@ pub fn check(path: &Path, subject: Subject) -> Result<Report, HistoryError> {
 
 /// Takes an error for a finding where it is about what stands in the file, rather than about how it is reached.
 fn take(error: SchemaError, report: &mut Report) -> Result<(), SchemaError> {
-    if !matches!(&error, SchemaError::Database(what) if trouble::is_damage(what)) {
+    if !matches!(&error, SchemaError::Database(what) if sqlite::is_damage(what)) {
         return Err(error);
     }
     report.findings.push(Finding::Damage(format!("the file cannot be read to its end: {error}")));
@@ -37,7 +37,7 @@ fn take(error: SchemaError, report: &mut Report) -> Result<(), SchemaError> {
 fn look(connection: &mut Connection, report: &mut Report) -> Result<(), SchemaError> {
     let transaction = connection.transaction()?;
     let version = schema::known_version(&transaction)?;
-    integrity(&transaction, report)?;
+    report.findings.extend(sqlite::damage(&transaction, NAMED)?.into_iter().map(Finding::Damage));
     counts(&transaction, report)?;
     places(&transaction, report)?;
     if version >= schema::WITH_RECEIPTS {
@@ -47,21 +47,9 @@ fn look(connection: &mut Connection, report: &mut Report) -> Result<(), SchemaEr
 }
 
 /// Reads in a history that a server may be at work on.
-///
-/// Beside a server the log is there, and is read as every reader does. Without, SQLite would make one, and is told
-/// instead that nobody writes. A server that starts just then makes that untrue, and `work` begins again.
-pub(super) fn read<T>(path: &Path, mut work: impl FnMut(&mut Connection) -> T) -> Result<T, HistoryError> {
+pub(super) fn read<T>(path: &Path, work: impl FnMut(&mut Connection) -> T) -> Result<T, HistoryError> {
     can_be_read(path).map_err(|why| HistoryError::Open(missing(&why, path, Subject::History)))?;
-    let log = schema::log_of(path);
-    loop {
-        let has_log = log.exists();
-        let opened = if has_log { schema::open_reader(path) } else { open_unused(path) };
-        let mut connection = opened.map_err(|e| HistoryError::Open(format!("cannot open {}: {e}", path.display())))?;
-        let result = work(&mut connection);
-        if has_log || !log.exists() {
-            return Ok(result);
-        }
-    }
+    sqlite::read(path, work).map_err(|e| HistoryError::Open(format!("cannot open {}: {e}", path.display())))
 }
 
 /// Asks the system, which says more about a file than SQLite does.
@@ -84,31 +72,6 @@ fn missing(why: &io::Error, path: &Path, subject: Subject) -> String {
         (ErrorKind::IsADirectory, _) => format!("{path} is a folder: name a file in it"),
         _ => format!("cannot read {path}: {why}"),
     }
-}
-
-fn open_unused(path: &Path) -> Result<Connection, rusqlite::Error> {
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-_.".contains(byte);
-    let encode = |byte: &u8| if is_plain(byte) { char::from(*byte).to_string() } else { format!("%{byte:02x}") };
-    let path: String = path.as_os_str().as_bytes().iter().map(encode).collect();
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-    Connection::open_with_flags(format!("file:{path}?immutable=1"), flags)
-}
-
-/// The database as SQLite sees it: its pages, its indexes, and rows that refer to others.
-fn integrity(transaction: &Transaction<'_>, report: &mut Report) -> Result<(), rusqlite::Error> {
-    let mut check = transaction.prepare(&format!("PRAGMA integrity_check({NAMED})"))?;
-    let said = check.query_map((), |row| row.get::<_, String>(0))?;
-    for what in said.filter(|what| !matches!(what, Ok(what) if what == "ok")) {
-        report.findings.push(Finding::Damage(format!("the file is damaged: {}", what?.replace('\n', "; "))));
-    }
-    let mut check =
-        transaction.prepare("SELECT \"table\", parent, count(*) FROM pragma_foreign_key_check GROUP BY 1, 2")?;
-    let strays = check.query_map((), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-    for stray in strays {
-        let (table, parent, count): (String, String, i64) = stray?;
-        report.findings.push(Finding::Damage(format!("{count} {table} belong to none of the {parent}")));
-    }
-    Ok(())
 }
 
 fn counts(transaction: &Transaction<'_>, report: &mut Report) -> Result<(), rusqlite::Error> {

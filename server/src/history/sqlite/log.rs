@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use tracing::{debug, warn};
 
 use crate::history::sqlite::schema;
+use crate::sqlite;
 
 /// How many pages of log call for a checkpoint (4 KiB each).
 const CHECKPOINT_PAGES: i64 = 4_000;
@@ -76,7 +77,7 @@ impl Log {
 fn begin_anew(connection: &Connection) -> Result<bool, rusqlite::Error> {
     connection.busy_timeout(PATIENCE)?;
     let result = checkpoint(connection, "RESTART");
-    connection.busy_timeout(schema::BUSY_TIMEOUT)?;
+    connection.busy_timeout(sqlite::BUSY_TIMEOUT)?;
     result
 }
 

@@ -55,9 +55,9 @@ struct Shared {
     readers: Readers,
     searches: Arc<Semaphore>,
     /// With the last commit of messages.
-    commits: Trouble,
+    commits: Trouble<HistoryError>,
     /// With reads.
-    reads: Trouble,
+    reads: Trouble<HistoryError>,
     damage: Arc<Damage>,
     /// Held as long as any handle lives.
     _lock: File,
@@ -160,7 +160,8 @@ impl Sqlite {
     }
 
     pub(super) fn trouble(&self) -> Option<String> {
-        self.shared.commits.recent().or_else(|| self.shared.reads.recent())
+        let Shared { commits, reads, .. } = &*self.shared;
+        commits.recent().or_else(|| reads.recent()).map(|failure| failure.error.to_string())
     }
 
     pub(super) async fn close(&self) {

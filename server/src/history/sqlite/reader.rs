@@ -8,8 +8,9 @@ use shared::message::{Message, Seq};
 use shared::names::RoomId;
 use tokio::sync::Semaphore;
 
-use crate::history::sqlite::{placing, schema};
+use crate::history::sqlite::placing;
 use crate::history::{HistoryError, MAX_PAGE_BYTES, Page, Span};
+use crate::sqlite;
 
 /// How many reads run at once. More wait; each takes well under a millisecond.
 const READERS: usize = 4;
@@ -35,7 +36,7 @@ impl Readers {
         let (path, idle) = (Arc::clone(&self.path), Arc::clone(&self.idle));
         let work = move || {
             let taken = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let mut connection = taken.map_or_else(|| schema::open_reader(&path), Ok)?;
+            let mut connection = taken.map_or_else(|| sqlite::open_reader(&path), Ok)?;
             let result = read(&mut connection)?;
             // Only a connection that did well is used again.
             idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);

@@ -5,15 +5,13 @@ use shared::frames::{MAX_RECEIPTS, Reached, Receipt};
 use shared::message::Seq;
 use shared::names::{RoomId, Username};
 
-use crate::history::sqlite::placing::unreadable;
-
 /// The receipts of a room, those who moved last first.
 pub(super) fn read(connection: &mut Connection, room: &RoomId) -> Result<Vec<Receipt>, rusqlite::Error> {
     let mut select = connection.prepare_cached(
         "SELECT user, delivered, read FROM receipts WHERE room = (SELECT id FROM rooms WHERE name = ?1)
          ORDER BY moved DESC",
     )?;
-    select.query_map([room.as_str()], receipt)?.take(MAX_RECEIPTS).collect()
+    select.query_map([room.as_str()], receipt)?.filter_map(Result::transpose).take(MAX_RECEIPTS).collect()
 }
 
 /// Takes in what has risen, in one transaction. What rose not, and who is in a room that is not known, changes nothing.
@@ -36,10 +34,11 @@ pub(super) fn keep(connection: &mut Connection, receipts: &[(RoomId, Receipt)]) 
     transaction.commit()
 }
 
-fn receipt(row: &rusqlite::Row<'_>) -> Result<Receipt, rusqlite::Error> {
+/// None of a user whose name is none any more, by rules that came later.
+fn receipt(row: &rusqlite::Row<'_>) -> Result<Option<Receipt>, rusqlite::Error> {
     let place = |column| Ok::<_, rusqlite::Error>(Seq(row.get::<_, i64>(column)?.unsigned_abs()));
-    let user = Username::new(row.get::<_, String>(0)?).map_err(|e| unreadable(0, e))?;
-    Ok(Receipt { user, reached: Reached { delivered: place(1)?, read: place(2)? } })
+    let Ok(user) = Username::new(row.get::<_, String>(0)?) else { return Ok(None) };
+    Ok(Some(Receipt { user, reached: Reached { delivered: place(1)?, read: place(2)? } }))
 }
 
 /// SQLite counts in i64; no room comes near its end.
@@ -98,6 +97,14 @@ mod tests {
         let kept: Vec<Receipt> = (1..=MAX_RECEIPTS + 2).map(|n| of(&format!("user{n}"), 1, 1)).collect();
         let last: Vec<Receipt> = kept.iter().rev().take(MAX_RECEIPTS).cloned().collect();
         check(&kept, &last);
+    }
+
+    #[test]
+    fn a_user_whose_name_is_none_any_more_is_passed_over() {
+        let mut connection = history();
+        keep(&mut connection, &[(room("room1"), of("bob", 2, 1))]).unwrap();
+        connection.execute("INSERT INTO receipts SELECT room, 'bob  ', 1, 1, 9 FROM receipts", ()).unwrap();
+        assert_eq!(read(&mut connection, &room("room1")).unwrap(), [of("bob", 2, 1)]);
     }
 
     #[test]

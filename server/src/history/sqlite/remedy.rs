@@ -7,7 +7,7 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 
 use crate::history::sqlite::schema::SchemaError;
-use crate::history::trouble;
+use crate::sqlite;
 
 /// The file that is written to see what the disk says, and removed again.
 const TRIAL: &str = "duet.trial";
@@ -32,7 +32,7 @@ pub(super) fn explain(error: &SchemaError, folder: &Path) -> String {
         | SchemaError::Emptied
         | SchemaError::Missing { .. } => return error.to_string(),
     };
-    if trouble::is_damage(what) {
+    if sqlite::is_damage(what) {
         return format!(
             "{error}; duet-server check says more and what to do, docs/operations.md how a backup is restored"
         );

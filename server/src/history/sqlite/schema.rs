@@ -4,13 +4,13 @@ use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension};
 use tracing::{info, warn};
 
 use crate::history::Durability;
 use crate::history::sqlite::log;
+use crate::sqlite::{BUSY_TIMEOUT, log_of};
 
 /// Step N takes schema N to schema N + 1 (`PRAGMA user_version`). Steps are added, never changed.
 pub(super) const STEPS: &[&str] = &[
@@ -30,9 +30,6 @@ pub(super) const WITH_RECEIPTS: u32 = 2;
 
 /// What `PRAGMA auto_vacuum` answers for a database that can shrink in steps.
 const INCREMENTAL: i64 = 2;
-
-/// How long a connection waits for a lock that another holds for a moment.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a database cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -105,13 +102,6 @@ fn create(path: &Path) -> Result<(), SchemaError> {
     Ok(())
 }
 
-/// The name of SQLite's log beside a database.
-pub(super) fn log_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-wal");
-    PathBuf::from(name)
-}
-
 /// Keeps us from reading, and above all from writing, what others have made.
 fn refuse_foreign(connection: &Connection) -> Result<(), SchemaError> {
     let select = "SELECT count(*), count(*) FILTER (WHERE name IN ('meta', 'rooms', 'messages')) FROM sqlite_schema
@@ -119,14 +109,6 @@ fn refuse_foreign(connection: &Connection) -> Result<(), SchemaError> {
     let (all, ours): (u32, u32) = connection.query_row(select, (), |row| Ok((row.get(0)?, row.get(1)?)))?;
     let is_ours = ours == 3 && version(connection)? > 0;
     if all == 0 || is_ours { Ok(()) } else { Err(SchemaError::Foreign) }
-}
-
-/// Opens the database for reading.
-pub(super) fn open_reader(path: &Path) -> Result<Connection, rusqlite::Error> {
-    let connection =
-        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    Ok(connection)
 }
 
 /// Opens the database to move what was committed from the log into it.

@@ -18,13 +18,13 @@ use shared::message::Seq;
 use shared::names::Username;
 
 use crate::nodes::{NodeId, View};
+use crate::rooms::input::{Compared, Input, Join, Leaving, Page, SeatAnswer, Start};
+use crate::rooms::output::{Entry, Frame, Output};
 use crate::rooms::simulation::began;
 use crate::rooms::simulation_nodes::database::{Database, Done, LEASE};
 use crate::rooms::simulation_nodes::steps::{Step, step};
 use crate::rooms::simulation_steps::{EPOCH, message, pick, room, user};
-use crate::rooms::{
-    Compared, Entry, Frame, Input, Join, Judge, Leaving, Now, Output, Page, Rooms, SeatAnswer, SessionId, Start, Voice,
-};
+use crate::rooms::{Judge, Now, Rooms, SessionId, Voice};
 use crate::seats::desk::{Desk, Errand, Wish};
 
 const NODES: usize = 3;
@@ -56,6 +56,8 @@ struct Session {
     user: u8,
     voice: Voice,
     asked: Start,
+    /// How many messages there were when it came.
+    known: Seq,
     is_in: bool,
     seen: Seq,
     people: BTreeMap<Username, PresenceState>,
@@ -188,6 +190,7 @@ impl World {
             user: who,
             voice,
             asked: asked.clone(),
+            known: self.database.head,
             is_in: false,
             seen: Seq::START,
             people: BTreeMap::new(),
@@ -410,7 +413,7 @@ impl World {
         let session = self.sessions.get_mut(&id).unwrap();
         assert!(!std::mem::replace(&mut session.is_in, true), "let in twice");
         assert!(entry.occupants.contains(&user(session.user)) && entry.occupants.len() <= 2);
-        assert!(entry.head <= self.database.head);
+        assert!(entry.head <= self.database.head && entry.head >= session.known, "{id:?} was told of {:?}", entry.head);
         session.people = entry.occupants.iter().map(|user| (user.clone(), PresenceState::Here)).collect();
         session.people.extend(entry.idle.iter().map(|idle| (idle.user.clone(), PresenceState::Idle)));
         session.receipts = entry.receipts.iter().map(|receipt| (receipt.user.clone(), receipt.reached)).collect();

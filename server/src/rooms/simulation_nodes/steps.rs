@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::rooms::{Leaving, Voice};
+use crate::rooms::Voice;
+use crate::rooms::input::Leaving;
 
 /// Something that happens.
 #[derive(Debug, Clone)]

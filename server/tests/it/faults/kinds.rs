@@ -135,13 +135,16 @@ impl Kind {
         )
     }
 
+    /// Whether what is posted while it lasts is measured too.
+    pub(crate) fn is_measured_from_its_beginning(self) -> bool {
+        matches!(self, Self::KillIntake | Self::RestartAll)
+    }
+
     /// Whether it can be done there.
     pub(crate) fn is_of(self, plan: &Plan, can_fill_disk: bool) -> bool {
         let carrier = plan.carrier;
         match self {
             _ if self.is_of_nodes() => plan.nodes > 1,
-            // What other nodes have published comes back in whatever order they bring it.
-            Self::DeleteQueue if plan.nodes > 1 => false,
             Self::KillServer | Self::StopServer => !plan.server_lives,
             Self::FillDisk => can_fill_disk && !plan.server_lives && plan.nodes == 1,
             Self::HalfOpenClient => plan.length > 3 * HALF_OPEN_LIMIT,
@@ -343,7 +346,8 @@ async fn fill_disk(world: &World, length: Duration) -> Result<At, String> {
 
 /// Deletes the queue when it holds nothing of other producers: what they had confirmed in it is lost with it, and
 /// nobody but RabbitMQ knows of it. What Duet has published itself is Duet's to bring back; until then others wait, for
-/// one who publishes as soon as there is a queue again comes before it.
+/// one who publishes as soon as there is a queue again comes before it. Of several nodes each brings back its own, and does not
+/// wait for the others.
 async fn delete_queue(broker: &Broker, world: &World) -> Result<At, String> {
     let _nobody_produces = world.people.producing.write().await;
     let heard = async {
@@ -354,6 +358,9 @@ async fn delete_queue(broker: &Broker, world: &World) -> Result<At, String> {
     timeout(Duration::from_secs(10), heard).await.map_err(|_| "what producers had published did not arrive")?;
     let amqp = broker.vhost.amqp().await;
     amqp.delete("messages").await;
+    if world.nodes.len() > 1 {
+        world.recorder.with(|checker, _| checker.queue_is_deleted());
+    }
     let deleted = healed(world, Kind::DeleteQueue);
     world.recover(deleted).await?;
     Ok(deleted)

@@ -121,7 +121,11 @@ impl Listening {
                 Event::Told(listener, user, reached)
             }
             ServerFrame::Gap(gap) => Event::Gap(listener, gap.from.0, gap.to.0),
-            ServerFrame::Bye(_) | ServerFrame::Typing(_) | ServerFrame::Unknown => return None,
+            ServerFrame::Bye(_)
+            | ServerFrame::Typing(_)
+            | ServerFrame::TokenExpiring(_)
+            | ServerFrame::TokenAccepted(_)
+            | ServerFrame::Unknown => return None,
         })
     }
 

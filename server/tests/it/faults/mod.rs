@@ -47,6 +47,7 @@ fn short(seed: u64, faults: usize) -> Plan {
         rate: 120,
         longest_pause: 0.3,
         longest_fault: 0.7,
+        only: String::new(),
         server_lives: false,
         length: Duration::from_secs(90),
         faults,

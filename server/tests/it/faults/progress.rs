@@ -32,6 +32,14 @@ impl Progress {
         *before = (before.0 + faults, before.1 + accepted);
     }
 
+    /// Says something else, where there is anybody to say it to.
+    pub(crate) fn say(&self, text: &str) {
+        if self.length.is_some() {
+            // Nobody misses a line that cannot be written.
+            let _ = writeln!(stderr(), "\n{text}");
+        }
+    }
+
     pub(crate) fn show(&self, faults: usize, recorder: &Recorder) {
         let Some(length) = self.length else { return };
         let mut shown = self.shown.lock().unwrap();

@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) longest_pause: f64,
     /// How long something that lasts is broken, in seconds, at the most.
     pub(crate) longest_fault: f64,
+    /// Only faults whose names have this in them.
+    pub(crate) only: String,
     /// Nothing is done that takes a new server, so that one that lives for long is seen too.
     pub(crate) server_lives: bool,
     /// It ends then at the latest.
@@ -68,6 +70,8 @@ const REPEATS: Duration = Duration::from_millis(500);
 const RECEIPTS_LIMIT: Duration = Duration::from_secs(10);
 /// How many connections share the producers' part.
 const PRODUCERS: u16 = 4;
+/// Where people would notice: the story of such a message is told.
+const SLOW: Duration = Duration::from_secs(2);
 /// Every so often two faults overlap.
 const TWO_OF: f64 = 0.2;
 
@@ -169,6 +173,8 @@ async fn break_things(
     let mut rng = StdRng::seed_from_u64(plan.seed);
     let can_fill = world.disk.can_be_full();
     let kinds: Vec<_> = KINDS.iter().map(|row| row.0).filter(|kind| kind.is_of(plan, can_fill)).collect();
+    let kinds: Vec<_> = kinds.into_iter().filter(|kind| kind.name().contains(&plan.only)).collect();
+    assert!(!kinds.is_empty(), "no fault that can be done here has `{}` in its name", plan.only);
     // Each once before any comes again.
     let mut first = kinds.clone();
     first.shuffle(&mut rng);
@@ -191,6 +197,9 @@ async fn break_things(
         let healed = inject(world, kind, second, &mut rng).await?;
         let recovery = world.recover(healed).await?;
         world.recorder.with(|checker, now| checker.settle(now, healed));
+        if recovery.slowest > SLOW && second.is_none() && kind.is_measured_from_its_beginning() {
+            progress.say(&world.recorder.with(|checker, _| checker.tell_slowest()));
+        }
         outcome.faults += 1 + usize::from(second.is_some());
         for kind in [Some(kind), second].into_iter().flatten() {
             let measured = Some(recovery).filter(|_| second.is_none() && kind != Kind::HalfOpenClient);

@@ -57,6 +57,7 @@ pub(crate) async fn soak() {
             rate: setting("RATE").unwrap_or(1500),
             longest_pause: 1.5,
             longest_fault: 7.0,
+            only: std::env::var("DUET_SOAK_ONLY").unwrap_or_default(),
             server_lives,
             length: length.mul_f64(part),
             faults: part_of(faults.or(limited.then_some(0))),

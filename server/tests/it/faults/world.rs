@@ -98,7 +98,6 @@ impl World {
             .map(|number| Node::new(number, plan, disk.path(), broker.as_ref(), base.as_ref()))
             .collect();
         let recorder = Arc::new(Recorder::new(plan.rooms));
-        recorder.with(|checker, _| checker.heads_may_trail = plan.nodes > 1);
         let ways = nodes.iter().map(|node| node.way).collect();
         let people = Arc::new(People::new(Arc::clone(&recorder), plan.rooms, ways));
         let longest_fault = plan.longest_fault;

@@ -7,16 +7,22 @@ use crate::support::{postgres, rabbitmq};
 
 /// Tells the story to a fresh server on the embedded broker and SQLite, to one on RabbitMQ, and to one on RabbitMQ and PostgreSQL.
 pub(crate) async fn on_each_broker(story: impl AsyncFn(Client)) {
+    on_each_broker_with(&[], story).await;
+}
+
+/// The same with further arguments.
+pub(crate) async fn on_each_broker_with(arguments: &[&str], story: impl AsyncFn(Client)) {
+    let tell = async |more: &[&str]| tell(&story, &[arguments, more].concat()).await;
     println!("on the embedded broker and SQLite");
-    tell(&story, &[]).await;
+    tell(&[]).await;
 
     println!("on RabbitMQ and SQLite");
     let Some(vhost) = rabbitmq::vhost().await else { return };
-    tell(&story, &["--amqp-url", vhost.url()]).await;
+    tell(&["--amqp-url", vhost.url()]).await;
 
     println!("on RabbitMQ and PostgreSQL");
     let (Some(vhost), Some(database)) = (rabbitmq::vhost().await, postgres::database().await) else { return };
-    tell(&story, &["--amqp-url", vhost.url(), "--database-url", database.url()]).await;
+    tell(&["--amqp-url", vhost.url(), "--database-url", database.url()]).await;
 }
 
 async fn tell(story: &impl AsyncFn(Client), arguments: &[&str]) {

@@ -127,9 +127,13 @@ impl Client {
 
     /// Connects a `duet.v1` client and takes its welcome.
     pub(crate) async fn enter(&self, user: &str, room: &str, query: &str) -> (Socket, shared::frames::Welcome) {
-        let token = self.token(user, room).await;
+        self.enter_with(&self.token(user, room).await, room, query).await
+    }
+
+    /// The same with a token that is at hand.
+    pub(crate) async fn enter_with(&self, token: &str, room: &str, query: &str) -> (Socket, shared::frames::Welcome) {
         let path = format!("/updates/{room}{query}");
-        let mut socket = self.connect(&path, Some(&token), Some("duet.v1")).await.unwrap();
+        let mut socket = self.connect(&path, Some(token), Some("duet.v1")).await.unwrap();
         match socket.frame().await {
             ServerFrame::Welcome(welcome) => (socket, welcome),
             other => panic!("expected a welcome, got {other:?}"),

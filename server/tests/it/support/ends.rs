@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use server::access::tokens::Tokens;
-use server::broker::rabbitmq::{self, Deliveries, Peers, RabbitMq, Settings};
+use server::broker::rabbitmq::{self, Deliveries, Longest, Peers, RabbitMq, Settings};
 use server::broker::{BrokerState, Incoming, PublishError};
 use shared::names::{MessageId, RoomId};
 use tokio_util::sync::CancellationToken;
@@ -13,8 +13,8 @@ use tokio_util::task::TaskTracker;
 use crate::support::server::SECRET;
 use crate::support::soon;
 
-/// The longest content that is taken from the queue.
-pub(crate) const MAX_CONTENT_BYTES: usize = 1000;
+/// The longest that is taken from the queue.
+pub(crate) const LONGEST: Longest = Longest { content: 1000, room: 32 };
 
 /// What counts as at once.
 const AT_ONCE: Duration = Duration::from_millis(500);
@@ -31,7 +31,7 @@ pub(crate) struct Ends {
 impl Ends {
     pub(crate) fn open(url: &str) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let settings = Settings::new(url, MAX_CONTENT_BYTES, Peers::Nobody).unwrap();
+        let settings = Settings::new(url, LONGEST, Peers::Nobody).unwrap();
         let (broker, deliveries) =
             rabbitmq::open(settings, Arc::new(Tokens::new(SECRET.as_bytes())), &tasks, stop.clone());
         Self { broker, deliveries, tasks, stop }

@@ -77,6 +77,13 @@ impl Process {
         self.child.id()
     }
 
+    /// Its memory, in KiB: `VmRSS` now, `VmHWM` at the most (proc(5)).
+    pub(crate) fn resident_kib(&self, which: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(which)).unwrap();
+        line.trim_matches([':', ' ', '\t', 'k', 'B']).parse().unwrap()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let done = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
         assert!(done.success());

@@ -123,9 +123,25 @@ impl Vhost {
         host.split_once(':').map_or(5672, |(_, port)| port.parse().unwrap())
     }
 
+    /// Makes a user who may do this within the vhost: what it may configure, write and read. Returns what it connects with.
+    pub(crate) async fn user(&self, name: &str, permissions: &[String; 3]) -> String {
+        let user = format!("{name}-{}", self.name);
+        self.tell(&format!("/users/{user}"), &json!({"password": "duet", "tags": ""})).await;
+        let [configure, write, read] = permissions;
+        let permissions = json!({"configure": configure, "write": write, "read": read});
+        self.tell(&format!("/permissions/{}/{user}", self.name), &permissions).await;
+        self.url.replacen("guest:guest", &format!("{user}:duet"), 1)
+    }
+
     /// What the management API says of a queue.
     pub(crate) async fn queue(&self, queue: &str) -> Value {
         self.api(Method::GET, &format!("/queues/{}/{queue}", self.name)).await
+    }
+
+    /// The names of all queues, as far as the management page knows them yet.
+    pub(crate) async fn queues(&self) -> Vec<String> {
+        let queues = self.api(Method::GET, &format!("/queues/{}", self.name)).await;
+        queues.as_array().unwrap().iter().map(|queue| queue["name"].as_str().unwrap().to_owned()).collect()
     }
 
     /// Closes the connection of this name, as an operator can.
@@ -148,6 +164,11 @@ impl Vhost {
 
     pub(crate) async fn amqp(&self) -> Amqp {
         Amqp::connect(&self.url).await
+    }
+
+    async fn tell(&self, path: &str, body: &Value) {
+        let response = soon(reqwest::Client::new().put(format!("{}{path}", self.api)).json(body).send()).await.unwrap();
+        assert!(response.status().is_success(), "{path}: {}", response.status());
     }
 
     async fn api(&self, method: Method, path: &str) -> Value {
@@ -222,8 +243,13 @@ impl Amqp {
 
     /// Publishes to `messages`.
     pub(crate) async fn publish(&self, body: &[u8], properties: BasicProperties) {
+        self.publish_to("messages", body, properties).await;
+    }
+
+    /// Publishes to a queue that is there.
+    pub(crate) async fn publish_to(&self, queue: &str, body: &[u8], properties: BasicProperties) {
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
-        let publish = self.channel.basic_publish("".into(), "messages".into(), options, body, properties);
+        let publish = self.channel.basic_publish("".into(), queue.into(), options, body, properties);
         let confirmation = soon(async { publish.await.unwrap().await.unwrap() }).await;
         assert!(confirmation.is_ack() && confirmation.take_message().is_none(), "there is no queue");
     }

@@ -6,8 +6,7 @@ use std::time::Duration;
 use clap::Parser;
 use server::config::Settings;
 use server::departure::Stop;
-use server::node;
-use tokio::net::TcpListener;
+use server::{listener, node};
 use tokio::task::JoinHandle;
 
 use crate::support::{Folder, soon};
@@ -30,12 +29,14 @@ impl Server {
     }
 
     /// With further arguments.
+    #[expect(clippy::unused_async, reason = "it needs a runtime, as what is started besides")]
     pub(crate) async fn start(folder: &Folder, arguments: &[&str]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = listener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
         let address = listener.local_addr().unwrap();
         let data = folder.path().to_str().unwrap();
-        let fixed = ["duet-server", "--secret-key", SECRET, "--durability", "relaxed", "--data-dir", data];
-        let mut settings = Settings::try_parse_from([&fixed, arguments].concat()).unwrap();
+        let fixed = ["duet-server", "--durability", "relaxed", "--data-dir", data];
+        let key: &[&str] = if arguments.contains(&"--secret-key") { &[] } else { &["--secret-key", SECRET] };
+        let mut settings = Settings::try_parse_from([&fixed, key, arguments].concat()).unwrap();
         if !arguments.contains(&"--drain") {
             // Nobody waits for people who are not there.
             settings.drain = Some(Duration::ZERO);

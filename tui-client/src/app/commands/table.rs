@@ -99,6 +99,7 @@ const SELECTED: &[Command] = &[
     ),
     selected("copy-link", &[plain(KeyCode::Char('l'))], "copy its last link; again for the one before", Deed::CopyLink),
     selected("open-selected", &[plain(KeyCode::Char('o'))], "open its link", Deed::Open),
+    selected("fold", &[plain(KeyCode::Char('f'))], "show all of a long one, or fold it", Deed::Fold),
     selected("quote", &[plain(KeyCode::Enter)], "quote it in what you write", Deed::Quote),
     selected(
         "unselect",

@@ -59,6 +59,8 @@ pub enum Deed {
     CopyLink,
     /// Open its link.
     Open,
+    /// Show all of it where it is long, or its beginning alone again.
+    Fold,
     /// Quote it in the draft.
     Quote,
     /// Have nothing in hand.
@@ -121,6 +123,7 @@ pub(crate) fn act(state: &mut State, deed: Deed, effects: &mut Vec<Effect>) {
         Deed::CopyCode => copying::copy_code(state, effects),
         Deed::CopyLink => copying::copy_link(state, effects),
         Deed::Open => opening::open_of_selected(state),
+        Deed::Fold => fold(state),
         Deed::Quote => quote(state),
         Deed::Release => state.hand = Hand::Free,
     }
@@ -143,6 +146,14 @@ fn select(state: &mut State, direction: Direction, effects: &mut Vec<Effect>) {
     if direction == Direction::Up && state.is_near_the_top() {
         state.fetch_older(effects);
     }
+}
+
+fn fold(state: &mut State) {
+    let Some(slot) = state.selected() else { return };
+    if !state.unfolded.remove(&slot) {
+        state.unfolded.insert(slot);
+    }
+    state.bring_into_view(slot);
 }
 
 fn quote(state: &mut State) {

@@ -189,7 +189,10 @@ impl<'a> Markup<'a> {
 /// Whether nothing in it can be a mark or a link.
 fn is_plain(source: &str) -> bool {
     let may_mark = |byte| matches!(byte, b'*' | b'_' | b'`' | b'~' | b'>');
-    !source.bytes().any(may_mark) && !may_link(source)
+    // To its end, whatever is found: the compiler then looks at many bytes at once.
+    let (marks, colons) =
+        source.bytes().fold((false, false), |(marks, colons), byte| (marks | may_mark(byte), colons | (byte == b':')));
+    !(marks || colons && may_link(source))
 }
 
 /// Whether a link may be in it, bare or with a text of its own.

@@ -2,7 +2,8 @@
 //!
 //! Understands what servers answer to these few requests, which is a length and a body; anything else is an error.
 
-use std::io::{Error, ErrorKind, Result};
+use std::fmt;
+use std::io::{Error, ErrorKind, Result, Write};
 
 use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,6 +14,16 @@ const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// More than any answer to a post, so that one read is enough.
 const READ_BYTES: usize = 4096;
+
+/// What is shown for a request: a token, or the issuer key.
+#[derive(Clone)]
+pub(crate) struct Bearer(pub(crate) String);
+
+impl fmt::Debug for Bearer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
 
 /// A kept connection.
 #[derive(Debug)]
@@ -38,12 +49,17 @@ impl Http {
         Ok(Self { address: address.to_owned(), stream, out: vec![], answer: Vec::with_capacity(READ_BYTES) })
     }
 
-    /// Posts `body` to `path`. The status and the body of the answer.
+    /// Posts `body` to `path`, with what is to be shown for it. The status and the body of the answer.
     ///
     /// # Errors
     /// When there is no answer, or none that can be read. Then nobody knows whether the server took the request.
-    pub(crate) async fn post(&mut self, path: &str, body: &impl Serialize) -> Result<(u16, &[u8])> {
-        self.write_request(path, body)?;
+    pub(crate) async fn post(
+        &mut self,
+        path: &str,
+        bearer: Option<&Bearer>,
+        body: &impl Serialize,
+    ) -> Result<(u16, &[u8])> {
+        self.write_request(path, bearer, body)?;
         if self.is_closed() {
             // Servers close connections that were quiet for long. Nothing was sent yet, so this repeats nothing.
             self.stream = connect(&self.address).await?;
@@ -68,14 +84,18 @@ impl Http {
         }
     }
 
-    fn write_request(&mut self, path: &str, body: &impl Serialize) -> Result<()> {
+    fn write_request(&mut self, path: &str, bearer: Option<&Bearer>, body: &impl Serialize) -> Result<()> {
         let body = serde_json::to_vec(body)?;
         let (address, length) = (&self.address, body.len());
-        let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
-        );
         self.out.clear();
-        self.out.extend_from_slice(head.as_bytes());
+        write!(
+            self.out,
+            "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n"
+        )?;
+        if let Some(Bearer(secret)) = bearer {
+            write!(self.out, "authorization: Bearer {secret}\r\n")?;
+        }
+        self.out.extend_from_slice(b"\r\n");
         self.out.extend_from_slice(&body);
         Ok(())
     }

@@ -26,6 +26,7 @@ use reqwest::Url;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::cli::bench::book::Share;
+use crate::cli::bench::http::Bearer;
 use crate::cli::bench::plan::{Load, Plan, Times, plain_address};
 use crate::cli::bench::plot::Ink;
 use crate::cli::bench::progress::{Progress, Watch};
@@ -41,6 +42,9 @@ use crate::config::{DEFAULT_SERVER, server};
 /// Between the moment everything is connected and the first message.
 const SETTLE: Duration = Duration::from_millis(500);
 
+/// Not a flag: others on this machine could read it.
+const ISSUER_KEY: &str = "DUET_ISSUER_KEY";
+
 const NOTES: &str = "\
 Examples:
   tui-client bench --rate 300                  latency at a load that people make
@@ -50,6 +54,7 @@ Examples:
 With --rate a server that stands still for a second shows it in the percentiles, for each message counts from when it was \
 due. With --closed the senders stand still as well and few messages show it: judge latency by --rate.
 The rooms are new ones. Loss, repeats and order count over the whole run, as the listeners see them.
+A closed server gives tokens for DUET_ISSUER_KEY.
 
 Exit codes:
   0  clean
@@ -65,7 +70,7 @@ Exit codes:
 #[command(allow_negative_numbers = true)]
 #[command(group(ArgGroup::new("load").args(["rate", "closed", "idle"]).required(true).multiple(true)))]
 pub(crate) struct Bench {
-    /// The server's address, http only; of several the first is measured
+    /// The server's address, http only; of several that are one the people of a room are at different ones
     #[arg(short, long, env = "DUET_SERVER", value_name = "URL", default_value = DEFAULT_SERVER, value_parser = server,
         value_delimiter = ',')]
     server: Vec<Url>,
@@ -163,9 +168,8 @@ impl Bench {
     }
 
     fn plan(&self) -> Result<Plan, String> {
-        let server = self.server.first().ok_or("name the --server")?;
         Plan {
-            address: plain_address(server)?,
+            addresses: self.server.iter().map(plain_address).collect::<Result<_, _>>()?,
             run: format!("{:08x}", rand::random::<u32>()),
             load: match (self.rate, self.closed) {
                 (Some(rate), _) => Load::Rate(rate),
@@ -178,6 +182,7 @@ impl Bench {
             warmup: self.warmup,
             duration: self.duration,
             threads: self.threads,
+            issuer_key: std::env::var(ISSUER_KEY).ok().filter(|key| !key.is_empty()).map(Bearer),
         }
         .checked()
     }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::Url;
 
+use crate::cli::bench::http::Bearer;
 use crate::cli::bench::ledger::{LISTENERS, Stamp};
 
 /// The most bytes a message is given. Servers take 64 KiB unless they are told to take more.
@@ -23,8 +24,8 @@ pub(crate) enum Load {
 /// The whole of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    /// `host:port`, for the socket and the `Host` header.
-    pub(crate) address: String,
+    /// `host:port`, for the socket and the `Host` header, of one server or of several that are one.
+    pub(crate) addresses: Vec<String>,
     /// Makes the rooms of this run its own.
     pub(crate) run: String,
     pub(crate) load: Load,
@@ -34,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) warmup: Duration,
     pub(crate) duration: Duration,
     pub(crate) threads: u32,
+    /// What a closed server asks for before it gives tokens.
+    pub(crate) issuer_key: Option<Bearer>,
 }
 
 /// When things happen.
@@ -48,6 +51,12 @@ pub(crate) struct Times {
 }
 
 impl Plan {
+    /// Where the `number`th of several goes: they take turns, so that those of a room are at different servers.
+    pub(crate) fn address(&self, number: u32) -> &str {
+        let turn = (number as usize).checked_rem(self.addresses.len());
+        turn.and_then(|turn| self.addresses.get(turn)).map_or("", String::as_str)
+    }
+
     /// Checks that the plan can be carried out.
     ///
     /// # Errors
@@ -129,8 +138,8 @@ mod tests {
 
     fn plan(load: Load, rooms: u32, threads: u32) -> Plan {
         let (warmup, duration) = (Duration::ZERO, Duration::from_secs(1));
-        let (address, run) = (String::new(), "r".to_owned());
-        Plan { address, run, load, rooms, idle: 0, size: 128, warmup, duration, threads }
+        let (addresses, run) = (vec![String::new()], "r".to_owned());
+        Plan { addresses, run, load, rooms, idle: 0, size: 128, warmup, duration, threads, issuer_key: None }
     }
 
     #[test]

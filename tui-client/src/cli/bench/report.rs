@@ -90,6 +90,7 @@ pub(crate) struct Report {
 struct Percentiles {
     p50: f64,
     p90: f64,
+    p95: f64,
     p99: f64,
     p999: f64,
     max: f64,
@@ -295,6 +296,7 @@ fn percentiles(times: &Histogram<u64>) -> Option<Percentiles> {
     (!times.is_empty()).then(|| Percentiles {
         p50: at(0.5),
         p90: at(0.9),
+        p95: at(0.95),
         p99: at(0.99),
         p999: at(0.999),
         max: rounded(float(times.max()) / 1000.0),
@@ -325,9 +327,20 @@ mod tests {
     use super::*;
 
     fn plan(idle: u32) -> Plan {
-        let (address, run, second) = (String::new(), "r".to_owned(), Duration::from_secs(1));
+        let (addresses, run, second) = (vec![String::new()], "r".to_owned(), Duration::from_secs(1));
         let load = Load::Rate(300.0);
-        Plan { address, run, load, rooms: 50, idle, size: 128, warmup: second, duration: second, threads: 1 }
+        Plan {
+            addresses,
+            run,
+            load,
+            rooms: 50,
+            idle,
+            size: 128,
+            warmup: second,
+            duration: second,
+            threads: 1,
+            issuer_key: None,
+        }
     }
 
     /// A server that grew by so much while 100 connections of listeners and 100 idle ones were opened.

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use crate::cli::bench::book::Book;
-use crate::cli::bench::http::Http;
+use crate::cli::bench::http::{Bearer, Http};
 use crate::cli::bench::plan::{Plan, Times};
 
 /// After a failure, so that a server that is away is not asked a million times.
@@ -29,18 +29,23 @@ pub(crate) struct Sender {
     pub(crate) room: u32,
     room_id: RoomId,
     number: u32,
+    token: Bearer,
+}
+
+/// In which room a sender sends, and as whom.
+pub(crate) struct Place {
+    pub(crate) room: u32,
+    pub(crate) room_id: RoomId,
+    pub(crate) number: u32,
+    pub(crate) token: Bearer,
 }
 
 impl Sender {
-    pub(crate) async fn connect(
-        plan: &Plan,
-        book: Rc<RefCell<Book>>,
-        room: u32,
-        room_id: RoomId,
-        number: u32,
-    ) -> std::io::Result<Self> {
-        let http = Some(Http::connect(&plan.address).await?);
-        Ok(Self { address: plan.address.clone(), http, book, room, room_id, number })
+    pub(crate) async fn connect(plan: &Plan, book: Rc<RefCell<Book>>, place: Place) -> std::io::Result<Self> {
+        let Place { room, room_id, number, token } = place;
+        let address = plan.address(room + number).to_owned();
+        let http = Some(Http::connect(&address).await?);
+        Ok(Self { address, http, book, room, room_id, number, token })
     }
 
     /// Sends a message when the last one was answered.
@@ -88,7 +93,7 @@ impl Sender {
             Some(http) => http,
             absent @ None => absent.insert(Http::connect(&self.address).await.map_err(|e| e.kind())?),
         };
-        let (status, _) = http.post("/message", post).await.map_err(|e| e.kind())?;
+        let (status, _) = http.post("/message", Some(&self.token), post).await.map_err(|e| e.kind())?;
         Ok(status)
     }
 

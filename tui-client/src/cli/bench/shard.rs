@@ -23,12 +23,12 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use crate::cli::bench::book::{Book, Share};
-use crate::cli::bench::http::{Http, connect};
+use crate::cli::bench::http::{Bearer, Http, connect};
 use crate::cli::bench::ledger::LISTENERS;
 use crate::cli::bench::pace::Dues;
 use crate::cli::bench::plan::{Plan, Times};
 use crate::cli::bench::progress::Progress;
-use crate::cli::bench::sender::Sender;
+use crate::cli::bench::sender::{Place, Sender};
 use crate::cli::exit::{Exit, Failure};
 
 /// One connection may take this long to open.
@@ -126,7 +126,7 @@ impl Work {
         going: oneshot::Receiver<(Times, Dues)>,
     ) -> Result<Share, Failure> {
         let mut listeners = JoinSet::new();
-        let senders = self.connect(&mut listeners).await.map_err(|e| e.failure(&self.plan.address))?;
+        let senders = self.connect(&mut listeners).await.map_err(|e| e.failure(&self.plan.addresses.join(", ")))?;
         // Both ends are only gone when the whole bench is.
         _ = is_ready.send(());
         let Ok((times, mut dues)) = going.await else { return Ok(Share::default()) };
@@ -166,38 +166,53 @@ impl Work {
 
     /// Connects the listeners, the idle ones, and the senders.
     async fn connect(&self, listeners: &mut JoinSet<()>) -> Result<Vec<Sender>, SetupError> {
-        let mut http = in_time(Http::connect(&self.plan.address)).await?;
+        let mut http = in_time(Http::connect(self.plan.address(0))).await?;
         let mut senders = vec![];
         for room in self.plan.rooms_of(self.number) {
             let room_id = RoomId::new(self.plan.room(room))?;
             for listener in 0..LISTENERS {
-                let stream = in_time(self.join(&mut http, &room_id, listener)).await?;
+                let address = self.plan.address(room + listener);
+                let token = in_time(self.token(&mut http, &room_id, listener)).await?;
+                let stream = in_time(self.join(&token, address, &room_id)).await?;
                 listeners.spawn_local(listen(stream, Rc::clone(&self.book), room, listener));
             }
             for number in 0..self.plan.senders_in(room) {
-                let book = Rc::clone(&self.book);
-                senders.push(in_time(Sender::connect(&self.plan, book, room, room_id.clone(), number)).await?);
+                let token = in_time(self.token(&mut http, &room_id, number % LISTENERS)).await?;
+                let (book, room_id) = (Rc::clone(&self.book), room_id.clone());
+                let place = Place { room, room_id, number, token };
+                senders.push(in_time(Sender::connect(&self.plan, book, place)).await?);
             }
         }
         for idle in (0..self.plan.idle).filter(|idle| idle % self.plan.threads == self.number) {
             let room_id = RoomId::new(self.plan.idle_room(idle))?;
-            let stream = in_time(self.join(&mut http, &room_id, idle % LISTENERS)).await?;
+            let address = self.plan.address(idle);
+            let token = in_time(self.token(&mut http, &room_id, idle % LISTENERS)).await?;
+            let stream = in_time(self.join(&token, address, &room_id)).await?;
             listeners.spawn_local(stay(stream, Rc::clone(&self.book)));
         }
         Ok(senders)
     }
 
-    /// One WebSocket without a subprotocol, as a client of the first system opens it.
-    async fn join(&self, http: &mut Http, room: &RoomId, seat: u32) -> Result<WebSocketStream<TcpStream>, SetupError> {
+    /// A token of one of the users of a room.
+    async fn token(&self, http: &mut Http, room: &RoomId, seat: u32) -> Result<Bearer, SetupError> {
         let username = Username::new(format!("listener-{seat}"))?;
         let request = TokenRequest { username, email: Email::new("bench@example.com")?, room_id: room.clone() };
-        let token = match http.post("/generate-token", &request).await? {
-            (200, body) => serde_json::from_slice::<TokenAnswer>(body).map_err(std::io::Error::from)?.token,
-            (status, _) => return Err(SetupError::Status(status)),
-        };
-        let address = &self.plan.address;
+        match http.post("/generate-token", self.plan.issuer_key.as_ref(), &request).await? {
+            (200, body) => Ok(Bearer(serde_json::from_slice::<TokenAnswer>(body).map_err(std::io::Error::from)?.token)),
+            (401, _) => Err(SetupError::Closed),
+            (status, _) => Err(SetupError::Status(status)),
+        }
+    }
+
+    /// One WebSocket without a subprotocol, as a client of the first system opens it.
+    async fn join(
+        &self,
+        token: &Bearer,
+        address: &str,
+        room: &RoomId,
+    ) -> Result<WebSocketStream<TcpStream>, SetupError> {
         let mut request = format!("ws://{address}/updates/{room}").into_client_request()?;
-        let bearer = HeaderValue::try_from(format!("Bearer {token}")).map_err(tungstenite::http::Error::from)?;
+        let bearer = HeaderValue::try_from(format!("Bearer {}", token.0)).map_err(tungstenite::http::Error::from)?;
         request.headers_mut().insert("authorization", bearer);
         let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES).write_buffer_size(0);
         let (stream, _) = client_async_with_config(request, connect(address).await?, Some(config)).await?;
@@ -262,6 +277,8 @@ pub(crate) enum SetupError {
     Http(#[from] tungstenite::http::Error),
     #[error("asking for a token: the server answers {0}")]
     Status(u16),
+    #[error("the server is closed: set DUET_ISSUER_KEY to its issuer key")]
+    Closed,
     #[error("{0}")]
     Name(#[from] NameError),
 }
@@ -270,7 +287,7 @@ impl SetupError {
     fn failure(&self, address: &str) -> Failure {
         let exit = match self {
             Self::Io(_) | Self::Silent => Exit::NoConnection,
-            Self::WebSocket(_) | Self::Http(_) | Self::Status(_) => Exit::Refused,
+            Self::WebSocket(_) | Self::Http(_) | Self::Status(_) | Self::Closed => Exit::Refused,
             Self::Name(_) => Exit::Unexpected,
         };
         Failure::new(exit, format!("connecting to {address}: {self}"))

@@ -19,7 +19,7 @@ use crate::cli::ends::until_a_signal;
 use crate::cli::exit::{self, Exit, Failure};
 use crate::cli::lines::written;
 use crate::cli::schema::{Line, VERSION, Verdict, json};
-use crate::config::{self, Person, StateDir};
+use crate::config::{self, Person};
 
 #[derive(Debug, Args)]
 #[command(after_help = exit::help())]
@@ -38,9 +38,6 @@ pub(crate) struct Doctor {
 
     #[command(flatten)]
     person: Person,
-
-    #[command(flatten)]
-    state: StateDir,
 }
 
 impl Doctor {
@@ -49,7 +46,7 @@ impl Doctor {
         let mut report = Report { is_json: self.json, warnings: 0, failures: 0, is_read: true };
         terminal::look(&mut report)?;
         let config = files::configuration(&self.person.file, &mut report)?;
-        files::outbox(&self.state, &mut report)?;
+        files::outbox(&self.person.state, &mut report)?;
         let room = self.room.map_or_else(a_room_of_its_own, Ok)?;
         match self.person.resolve(config, room, 0) {
             Err(error) => report.say("user", Verdict::Fail, &error.to_string())?,

@@ -13,7 +13,7 @@ use crate::cli::ends::leave;
 use crate::cli::exit::Failure;
 use crate::cli::schema::Verdict::{Fail, Ok as Fine, Warn};
 use crate::network::api::{Api, Range, Readiness};
-use crate::network::error::host_and_port;
+use crate::network::error::{ApiError, host_and_port};
 use crate::network::{Membership, Network, NetworkEvent, Request, new_message_id, start_with};
 
 /// How long each step may take.
@@ -168,6 +168,10 @@ async fn come_in(
         NetworkEvent::Welcomed(_) => Some(Ok(())),
         NetworkEvent::RoomFull => Some(Err((Warn, "the room holds two other users: WebSockets work".to_owned()))),
         NetworkEvent::Refused(sentence) => Some(Err((Fail, format!("the server refuses: {sentence}")))),
+        NetworkEvent::NotLetIn(error) => {
+            let verdict = if matches!(error, ApiError::TooOften { .. }) { Warn } else { Fail };
+            Some(Err((verdict, format!("the server does not let us in now: {error}"))))
+        }
         NetworkEvent::Lost { reason, .. } => {
             let words =
                 format!("it breaks off ({reason}): does something between here and the server stop WebSockets?");
@@ -200,6 +204,7 @@ async fn come_in(
     let back = next(network, |event| match event {
         NetworkEvent::Message(message) if message.id == id => Some(Ok(())),
         NetworkEvent::PostRefused { reason, .. } | NetworkEvent::PostDelayed(reason) => Some(Err(reason)),
+        NetworkEvent::PostedTooOften { .. } => Some(Err("sent too often".to_owned())),
         _ => None,
     });
     match back.await {

@@ -1,7 +1,7 @@
 //! Pure. What a line means that is typed into `join --plain`: a message, a part of one, or a command.
 
 use crate::app::update::size_in_words;
-use crate::cli::lines::{person, state_in_words};
+use crate::cli::lines::state_in_words;
 use crate::cli::plain::conversation::{Conversation, Deed, Link, Typist};
 
 /// What `/help` says, a line each.
@@ -73,7 +73,7 @@ impl Conversation {
         if self.others.is_empty() {
             return format!("nobody else is here; somebody joins with: {}", self.invitation);
         }
-        let others = self.others.iter().map(|(name, state)| format!("{} {}", person(name), state_in_words(*state)));
+        let others = self.others.iter().map(|(name, state)| format!("{} {}", self.name(name), state_in_words(*state)));
         others.collect::<Vec<_>>().join(", ")
     }
 

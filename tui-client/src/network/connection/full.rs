@@ -43,8 +43,9 @@ impl Connection {
                     self.tell_lost(words, ask_at - now);
                 }
             }
+            Err(ApiError::TooOften { retry_after, .. }) => self.slow_down(retry_after),
             // One that cannot tell is asked by trying to get in.
-            Err(ApiError::Unheard(_) | ApiError::Refused(_)) => {
+            Err(ApiError::Unheard(_) | ApiError::Uninvited(_) | ApiError::Refused(_)) => {
                 self.link = Link::Waiting { until: seat.try_at(ask_at), may_hurry: false };
             }
         }

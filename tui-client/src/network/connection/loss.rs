@@ -2,24 +2,29 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use shared::frames::{Bye, CloseCode};
 use tokio::time::Instant;
 
-use crate::network::NetworkEvent;
 use crate::network::backoff::Backoff;
 use crate::network::connection::Connection;
 use crate::network::connection::link::Link;
+use crate::network::error::TOO_OFTEN;
 use crate::network::fleet::Next;
+use crate::network::{NetworkEvent, end_of};
 
 /// A connection that lived this long was a good one: the next loss is a new one, not the same again.
 const GOOD_AFTER: Duration = Duration::from_secs(5);
+
+/// Said when the server has closed for good.
+const REVOKED: &str = "you may not be in this room any more: ask for a new invite";
 
 impl Connection {
     pub(super) fn closed(&mut self, code: u16) {
         match code {
             1001 | 1012 => self.end(Some("server restarting"), String::new()),
             1013 => self.end(Some("connection too slow"), String::new()),
+            code if code == CloseCode::TokenExpired as u16 => self.end(Some("token expired"), String::new()),
+            code if code == CloseCode::Revoked as u16 => self.park(NetworkEvent::Refused(REVOKED.to_owned())),
             code if CloseCode::may_reconnect(code) => self.end(None, format!("closed by the server, code {code}")),
             _ => self.park(NetworkEvent::RoomFull),
         }
@@ -59,6 +64,19 @@ impl Connection {
         self.tell_lost(reason, wait);
     }
 
+    /// The server is there and was asked too often: the same one is asked again, and only a long wait is told.
+    pub(super) fn slow_down(&mut self, retry_after: Option<Duration>) {
+        let wait = self.backoff.next_wait(rand::random(), retry_after);
+        let until = Instant::now() + wait;
+        self.link = match self.seat {
+            Some(_) => Link::Seatless(until),
+            None => Link::Waiting { until, may_hurry: false },
+        };
+        if !self.backoff.is_brief() {
+            self.tell_lost(TOO_OFTEN.to_owned(), wait);
+        }
+    }
+
     /// Tries another server at once; after a pause where this one was lost and not only tried. Of that nothing is told: there
     /// was no connection before.
     fn go_elsewhere(&mut self, reason: String, pause: Option<Duration>) {
@@ -70,8 +88,7 @@ impl Connection {
     }
 
     pub(super) fn tell_lost(&mut self, reason: String, wait: Duration) {
-        let retry_at = Timestamp::now() + SignedDuration::try_from(wait).unwrap_or_default();
-        self.tell(NetworkEvent::Lost { reason, retry_at });
+        self.tell(NetworkEvent::Lost { reason, retry_at: end_of(wait), is_reached: self.is_reached });
     }
 
     pub(super) fn park(&mut self, event: NetworkEvent) {

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::future::FutureExt;
-use shared::frames::{Activity, Attention, AttentionState, Bye, ClientFrame, ServerFrame};
+use shared::frames::{Activity, Attention, AttentionState, Bye, ClientFrame, NewToken, ServerFrame};
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
@@ -26,6 +26,7 @@ use crate::network::fleet::Fleet;
 use crate::network::posts::Posts;
 use crate::network::questions::Questions;
 use crate::network::receipts::Receipts;
+use crate::network::renewal::Renewal;
 use crate::network::sleep::{LOOK_EVERY, Moment};
 use crate::network::socket::{Socket, SocketEvent};
 use crate::network::{NetworkEvent, Request};
@@ -41,11 +42,14 @@ pub(crate) struct Connection {
     link: Link,
     feed: Feed,
     backoff: Backoff,
+    /// Whether a server has answered the last attempt.
+    is_reached: bool,
     welcomed_at: Option<Instant>,
     bye: Option<Bye>,
     posts: Posts,
     receipts: Receipts,
     questions: Questions,
+    renewal: Renewal,
     attention: AttentionState,
     /// What the attention was when the connection was asked for.
     opened_with: AttentionState,
@@ -63,10 +67,12 @@ impl Connection {
             link: Link::Parked,
             feed: Feed::default(),
             backoff: Backoff::default(),
+            is_reached: false,
             welcomed_at: None,
             bye: None,
             receipts: Receipts::new(Instant::now()),
             questions: Questions::default(),
+            renewal: Renewal::default(),
             attention,
             opened_with: attention,
             seat: None,
@@ -96,6 +102,7 @@ impl Connection {
                 },
                 event = self.posts.next() => self.posted(event),
                 event = self.questions.next() => self.tell(event),
+                token = self.renewal.next() => self.say(&ClientFrame::Token(NewToken { token })),
                 () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
                     // First the screen, in whose thread this is: a message is seen the time of a system call earlier.
                     yield_now().await;
@@ -191,6 +198,7 @@ impl Connection {
 
     fn connect(&mut self) {
         self.bye = None;
+        self.renewal.stop();
         let api = self.servers.api();
         if self.servers.are_several() {
             self.tell(NetworkEvent::Server(api.address()));
@@ -214,6 +222,12 @@ impl Connection {
     }
 
     fn step(&mut self, event: LinkEvent) {
+        if let LinkEvent::Opened(opened) = &event {
+            self.is_reached = !matches!(opened, Err(ApiError::Unreachable(_) | ApiError::Unheard(_)));
+        }
+        if let LinkEvent::Opened(Err(error @ (ApiError::Busy { .. } | ApiError::TooOften { .. }))) = &event {
+            self.tell(NetworkEvent::NotLetIn(error.clone()));
+        }
         match event {
             LinkEvent::Due => self.connect(),
             LinkEvent::SeatDue => self.ask_for_seat(),
@@ -221,13 +235,14 @@ impl Connection {
             LinkEvent::Opened(Ok(socket)) => self.link = Link::Open(socket),
             LinkEvent::Opened(Err(ApiError::Unreachable(words))) => self.lose(words, None),
             LinkEvent::Opened(Err(ApiError::Busy { words, retry_after, .. })) => self.lose(words, retry_after),
+            LinkEvent::Opened(Err(ApiError::TooOften { retry_after, .. })) => self.slow_down(retry_after),
             LinkEvent::Opened(Err(ApiError::Token(_))) => self.lose("token refused".to_owned(), None),
             LinkEvent::Opened(Err(ApiError::Unheard(_))) if self.servers.are_several() => {
                 self.lose("no Duet server".to_owned(), None);
             }
-            LinkEvent::Opened(Err(ApiError::Unheard(sentence) | ApiError::Refused(sentence))) => {
-                self.park(NetworkEvent::Refused(sentence))
-            }
+            LinkEvent::Opened(Err(
+                ApiError::Unheard(sentence) | ApiError::Uninvited(sentence) | ApiError::Refused(sentence),
+            )) => self.park(NetworkEvent::Refused(sentence)),
             LinkEvent::Heard(SocketEvent::Frame(frame)) => self.hear(frame),
             LinkEvent::Heard(SocketEvent::RoundTrip(time)) => self.tell(NetworkEvent::RoundTrip(time)),
             LinkEvent::Heard(SocketEvent::Closed(code)) => self.closed(code),
@@ -267,7 +282,10 @@ impl Connection {
             ServerFrame::Receipt(receipt) => self.tell(NetworkEvent::Receipt(receipt)),
             ServerFrame::Typing(typing) => self.tell(NetworkEvent::Typing(typing)),
             ServerFrame::Bye(bye) => self.bye = Some(bye),
-            ServerFrame::Unknown => {}
+            ServerFrame::TokenExpiring(remaining) => {
+                self.renewal.begin(self.servers.api(), Duration::from_millis(remaining.expires_in_ms));
+            }
+            ServerFrame::TokenAccepted(_) | ServerFrame::Unknown => {}
         }
     }
 }

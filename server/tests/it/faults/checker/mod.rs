@@ -66,6 +66,8 @@ struct Post {
     accepted: At,
     /// Its place, 0 until it has one.
     place: u32,
+    /// It lay in a queue that was deleted, or may have.
+    was_in_a_deleted_queue: bool,
 }
 
 /// A place of a room, as whoever heard of it first was told.
@@ -105,8 +107,6 @@ pub(crate) struct Checker {
     pub(crate) counts: Counts,
     pub(crate) violations: Vec<Violation>,
     fresh: Fresh,
-    /// A node may not have heard yet what another one has delivered.
-    pub(crate) heads_may_trail: bool,
 }
 
 /// How much there was.
@@ -125,14 +125,20 @@ pub(crate) struct Counts {
 }
 
 /// Whether messages that were posted after some moment get through.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Fresh {
     since: At,
     first: Option<At>,
     /// By listener.
     heard: Vec<bool>,
-    /// The longest that one took from its first post to a listener, in microseconds.
-    slowest: u64,
+    /// The one that took the longest from its first post to a listener, and how long, in microseconds.
+    slowest: (u64, Number),
+}
+
+impl Fresh {
+    fn since(since: At, listeners: usize) -> Self {
+        Self { since, first: None, heard: vec![false; listeners], slowest: (0, Number(0)) }
+    }
 }
 
 impl Checker {
@@ -147,14 +153,13 @@ impl Checker {
             notes: Vec::new(),
             counts: Counts::default(),
             violations: Vec::new(),
-            fresh: Fresh { heard: vec![false; listeners], ..Fresh::default() },
-            heads_may_trail: false,
+            fresh: Fresh::since(At::default(), listeners),
         }
     }
 
     /// A message is posted for the first time.
     pub(crate) fn begin(&mut self, at: At, room: Room, author: Author) -> Number {
-        self.posts.push(Post { room, author, began: at, accepted: At::NEVER, place: 0 });
+        self.posts.push(Post { room, author, began: at, accepted: At::NEVER, place: 0, was_in_a_deleted_queue: false });
         Number(self.posts.len() as u32 - 1)
     }
 
@@ -191,7 +196,7 @@ impl Checker {
 
     /// From now on [`Checker::fresh`] asks for messages posted after this moment.
     pub(crate) fn expect_fresh(&mut self, since: At) {
-        self.fresh = Fresh { since, heard: vec![false; self.duets.len()], ..Fresh::default() };
+        self.fresh = Fresh::since(since, self.duets.len());
     }
 
     /// When the first message posted after the moment was heard, and the listeners that resume and have not heard one.
@@ -202,7 +207,24 @@ impl Checker {
 
     /// The longest that a message posted after that moment took from its first post to a listener.
     pub(crate) fn slowest(&self) -> Duration {
-        Duration::from_micros(self.fresh.slowest)
+        Duration::from_micros(self.fresh.slowest.0)
+    }
+
+    /// The story of that message.
+    pub(crate) fn tell_slowest(&self) -> String {
+        let (took, number) = self.fresh.slowest;
+        let post = &self.posts[number.0 as usize];
+        let what = format!("message {} took {:.2} s", number.0, self.slowest().as_secs_f64());
+        let at = At(post.began.0 + took);
+        self.tell(&Violation { at, wrong: Wrong::Unwell, room: Some(post.room), message: Some(number), what })
+    }
+
+    /// The queue that all nodes publish to has been deleted. What was in it each of them brings back by itself, and others may post
+    /// meanwhile.
+    pub(crate) fn queue_is_deleted(&mut self) {
+        for post in self.posts.iter_mut().filter(|post| post.place == 0) {
+            post.was_in_a_deleted_queue = true;
+        }
     }
 
     /// Everything was healed since `before`, and newer messages went through: what was accepted before it and is not

@@ -1,0 +1,242 @@
+//! What is kept of invites, refresh tokens and revocations: the same in SQLite and in PostgreSQL, and for several at once.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use server::access::codes::{Code, Digest};
+use server::access::invites::{Admission, Attempt, Invite, MAX_PENDING, Member, Refusal, Revocation, later};
+use server::access::store::Store;
+use server::database::Database;
+use server::history::Retention;
+use shared::names::{RoomId, Username};
+
+use crate::support::histories::{Place, in_each_place};
+use crate::support::kept;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Opens the store that is there, or makes one.
+async fn open(place: &Place) -> Store {
+    let Some(database) = &place.database else { return Store::open(place.folder.path()).unwrap() };
+    kept::close(place.open(Retention::default()).await).await;
+    Store::share(&Database::open(database.url().parse().unwrap()).await.unwrap())
+}
+
+fn now() -> Timestamp {
+    "2026-11-22T14:02:00Z".parse().unwrap()
+}
+
+fn member(room: &str, user: &str) -> Member {
+    Member { room: RoomId::new(room).unwrap(), user: Username::new(user).unwrap() }
+}
+
+/// Invites somebody for a day, from [`now`] on.
+async fn invite(store: &Store, room: &str, user: &str) -> (Invite, Digest) {
+    let Member { room, user } = member(room, user);
+    let code = Code::invite().unwrap().digest();
+    let id = server::access::codes::invite_id().unwrap();
+    let creator = Some(Username::new("alice").unwrap());
+    let invite = Invite { id, room, user, creator, made_at: now(), expires_at: later(now(), DAY) };
+    assert!(store.add(invite.clone(), code).await.unwrap());
+    (invite, code)
+}
+
+/// Somebody who has written this key down redeems an invite.
+fn attempt(room: &str, user: &str, key: &str) -> Attempt {
+    let Member { room, user } = member(room, user);
+    Attempt { room, user, refresh: Digest::of(key), now: now(), member_until: later(now(), 90 * DAY) }
+}
+
+/// All that are remembered.
+async fn revocations(store: &Store) -> Vec<Revocation> {
+    store.revocations(None).await.unwrap().unwrap().1
+}
+
+#[tokio::test]
+async fn an_invite_is_exchanged_once_and_the_member_stays() {
+    in_each_place(async |place: &Place| {
+        let store = open(place).await;
+        let (invite, code) = invite(&store, "room1", "bob").await;
+        assert_eq!(store.pending(&invite.room, now()).await.unwrap(), std::slice::from_ref(&invite));
+        let bobs = attempt("room1", "bob", "bob's");
+        assert_eq!(store.redeem(code, attempt("room1", "eve", "x")).await.unwrap(), Err(Refusal::WrongUser));
+        assert_eq!(store.redeem(code, bobs.clone()).await.unwrap(), Ok(Admission::First));
+        assert_eq!(store.redeem(code, bobs.clone()).await.unwrap(), Ok(Admission::Again), "a lost answer");
+        let thief = attempt("room1", "bob", "a thief's");
+        assert_eq!(store.redeem(code, thief).await.unwrap(), Err(Refusal::Used));
+        assert!(store.pending(&invite.room, now()).await.unwrap().is_empty());
+        assert!(!store.withdraw(&invite.room, &invite.id).await.unwrap(), "what was used cannot be withdrawn");
+
+        // The next time is beyond the 90 days from the first, and within those from the second.
+        for days in [80, 160] {
+            let when = later(now(), days * DAY);
+            let found = store.refresh(bobs.refresh, when, later(when, 90 * DAY)).await.unwrap();
+            assert_eq!(found, Some(member("room1", "bob")), "{days}");
+        }
+        let late = later(now(), 251 * DAY);
+        assert_eq!(store.refresh(bobs.refresh, late, late).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn of_those_who_redeem_at_once_one_is_the_first() {
+    in_each_place(async |place: &Place| {
+        let store = open(place).await;
+        let (_, code) = invite(&store, "room1", "bob").await;
+        let keys: Vec<String> = (0..8).map(|n| format!("key {n}")).collect();
+        let all = keys.iter().map(|key| store.redeem(code, attempt("room1", "bob", key)));
+        let answers = futures_util::future::try_join_all(all).await.unwrap();
+        assert_eq!(answers.iter().filter(|it| **it == Ok(Admission::First)).count(), 1, "{answers:?}");
+        assert_eq!(answers.iter().filter(|it| **it == Err(Refusal::Used)).count(), 7, "{answers:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_revocation_takes_all_a_user_of_a_room_had_and_nothing_else() {
+    in_each_place(async |place: &Place| {
+        let store = open(place).await;
+        let (bob, [used, pending]) = (member("room1", "bob"), ["room1", "room1"]);
+        let used = invite(&store, used, "bob").await.1;
+        let pending = invite(&store, pending, "bob").await.1;
+        let alices = invite(&store, "room1", "alice").await.1;
+        let elsewhere = invite(&store, "room2", "bob").await.1;
+        store.redeem(used, attempt("room1", "bob", "bob's")).await.unwrap().unwrap();
+        assert!(revocations(&store).await.is_empty());
+
+        let before = Timestamp::now();
+        store.revoke(&bob).await.unwrap();
+        store.revoke(&bob).await.unwrap();
+        assert_eq!(store.refresh(Digest::of("bob's"), now(), now()).await.unwrap(), None);
+        for code in [used, pending] {
+            let answer = store.redeem(code, attempt("room1", "bob", "bob's")).await.unwrap();
+            assert_eq!(answer, Err(Refusal::Invalid));
+        }
+        store.redeem(alices, attempt("room1", "alice", "alice's")).await.unwrap().unwrap();
+        store.redeem(elsewhere, attempt("room2", "bob", "bob's elsewhere")).await.unwrap().unwrap();
+        let revoked = revocations(&store).await;
+        assert_eq!(revoked.iter().map(|it| &it.member).collect::<Vec<_>>(), [&bob]);
+        assert!(revoked[0].at >= later(before, Duration::ZERO).round(jiff::Unit::Millisecond).unwrap());
+        // It is remembered as long as a token may live that was made before.
+        store.forget(later(Timestamp::now(), DAY / 2)).await.unwrap();
+        assert_eq!(revocations(&store).await.len(), 1);
+        store.forget(later(Timestamp::now(), 2 * DAY)).await.unwrap();
+        assert!(revocations(&store).await.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_over_is_said_for_a_day_and_then_forgotten() {
+    in_each_place(async |place: &Place| {
+        let store = open(place).await;
+        let (invite, code) = invite(&store, "room1", "bob").await;
+        let late = |days: u32| Attempt { now: later(now(), days * DAY), ..attempt("room1", "bob", "bob's") };
+        assert!(store.pending(&invite.room, late(1).now).await.unwrap().is_empty());
+        store.forget(later(now(), DAY)).await.unwrap();
+        assert_eq!(store.redeem(code, late(1)).await.unwrap(), Err(Refusal::Expired));
+        store.forget(later(now(), 2 * DAY)).await.unwrap();
+        assert_eq!(store.redeem(code, late(2)).await.unwrap(), Err(Refusal::Invalid));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_room_has_only_so_many_invites_pending() {
+    in_each_place(async |place: &Place| {
+        let store = open(place).await;
+        let (first, _) = invite(&store, "room1", "bob").await;
+        for _ in 1..MAX_PENDING {
+            invite(&store, "room1", "bob").await;
+        }
+        let more = Invite { id: "more".to_owned(), ..first.clone() };
+        assert!(!store.add(more.clone(), Digest::of("more")).await.unwrap());
+        assert!(store.withdraw(&first.room, &first.id).await.unwrap());
+        assert!(!store.withdraw(&first.room, &first.id).await.unwrap(), "it is gone already");
+        assert!(store.add(more, Digest::of("more")).await.unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_processes_write_at_once_and_see_each_other() {
+    in_each_place(async |place: &Place| {
+        let (server, command_line) = (open(place).await, open(place).await);
+        let each = |store: &Store, room: &'static str| {
+            let store = store.clone();
+            async move {
+                for _ in 0..20 {
+                    invite(&store, room, "bob").await;
+                }
+            }
+        };
+        tokio::join!(each(&server, "room1"), each(&command_line, "room1"));
+        assert_eq!(server.pending(&member("room1", "bob").room, now()).await.unwrap().len(), 40);
+        command_line.revoke(&member("room1", "bob")).await.unwrap();
+        assert_eq!(revocations(&server).await.len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn revocations_are_read_when_they_have_changed_whoever_has_changed_them() {
+    in_each_place(async |place: &Place| {
+        let (server, command_line) = (open(place).await, open(place).await);
+        let (mut known, none) = server.revocations(None).await.unwrap().unwrap();
+        assert!(none.is_empty());
+        assert_eq!(server.revocations(Some(&known)).await.unwrap(), None);
+        let (bob, carol) = (member("room1", "bob"), member("room1", "carol"));
+        for (revoker, revoked, count) in [(&command_line, &bob, 1), (&server, &carol, 2), (&command_line, &bob, 2)] {
+            // Of the same millisecond it would be the same revocation.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+            revoker.revoke(revoked).await.unwrap();
+            let (version, revocations) = server.revocations(Some(&known)).await.unwrap().unwrap();
+            assert_eq!(revocations.len(), count);
+            known = version;
+            assert_eq!(server.revocations(Some(&known)).await.unwrap(), None);
+        }
+        command_line.forget(later(Timestamp::now(), 2 * DAY)).await.unwrap();
+        assert!(server.revocations(Some(&known)).await.unwrap().unwrap().1.is_empty());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_only_reads_waits_for_nobody_who_writes() {
+    let folder = crate::support::Folder::new();
+    let store = Store::open(folder.path()).unwrap();
+    let (invite, _) = invite(&store, "room1", "bob").await;
+    let mut writer = rusqlite::Connection::open(folder.path().join(server::access::store::FILE)).unwrap();
+    let writing = writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
+    writing.execute_batch("DELETE FROM invites").unwrap();
+    assert_eq!(store.pending(&invite.room, now()).await.unwrap(), [invite]);
+    assert!(revocations(&store).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_file_of_another_program_or_a_later_version_is_left_as_it_is() {
+    let folder = crate::support::Folder::new();
+    let path = folder.path().join(server::access::store::FILE);
+    let foreign = rusqlite::Connection::open(&path).unwrap();
+    foreign.execute_batch("CREATE TABLE theirs (x)").unwrap();
+    let said = Store::open(folder.path()).unwrap_err().to_string();
+    assert!(said.contains("another program's database"), "{said}");
+    drop(foreign);
+    std::fs::remove_file(&path).unwrap();
+    Store::open(folder.path()).unwrap().close().await;
+    rusqlite::Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
+    let said = Store::open(folder.path()).unwrap_err().to_string();
+    assert!(said.contains("a later duet-server (schema 99"), "{said}");
+}
+
+#[tokio::test]
+async fn the_file_is_for_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = crate::support::Folder::new();
+    let _store = Store::open(folder.path()).unwrap();
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let (name, mode) = file.map(|it| (it.file_name(), it.metadata().unwrap().permissions().mode())).unwrap();
+        assert_eq!(mode & 0o777, 0o600, "{name:?}");
+    }
+}

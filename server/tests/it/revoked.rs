@@ -1,0 +1,120 @@
+//! Somebody who may not be in a room any more: out at once, on every node, and not back by what they had.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use server::access::invites::Member;
+use server::access::store::Store;
+
+use crate::support::Folder;
+use crate::support::client::Client;
+use crate::support::server::{SECRET, Server};
+use crate::support::{postgres, rabbitmq};
+
+fn bob() -> Member {
+    Member { room: "room1".parse().unwrap(), user: "bob".parse().unwrap() }
+}
+
+/// Of those who were sent away nobody is left after that.
+const GONE_WITHIN: Duration = Duration::from_secs(4);
+
+#[tokio::test]
+async fn who_is_sent_away_by_another_process_is_closed_with_4003_and_only_new_tokens_let_them_in() {
+    let folder = Folder::new();
+    let server = Server::embedded(&folder).await;
+    let client = Client::of(server.address);
+    let old = client.token("bob", "room1").await;
+    let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
+    let ageless = json!({ "username": "bob", "room_id": "room1", "exp": jiff::Timestamp::now().as_second() + 600 });
+    let ageless = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &ageless, &key).unwrap();
+    let (mut alice, _) = client.enter("alice", "room1", "").await;
+    let (mut of_v1, _) = client.enter_with(&old, "room1", "").await;
+    let mut plain = client.connect("/updates/room1", Some(&ageless), None).await.unwrap();
+    let (mut elsewhere, _) = client.enter("bob", "room2", "").await;
+
+    let store = Store::open(folder.path()).unwrap();
+    store.revoke(&bob()).await.unwrap();
+    let begin = Instant::now();
+    assert_eq!(of_v1.close_code().await, 4003);
+    assert_eq!(plain.close_code().await, 4003);
+    assert!(begin.elapsed() < GONE_WITHIN);
+
+    for token in [&old, &ageless] {
+        let refused = client.get_with("/rooms/room1", token).await;
+        assert_eq!((refused.status.as_u16(), refused.json()["code"].as_str()), (401, Some("token_revoked")));
+        assert_eq!(client.connect("/updates/room1", Some(token), None).await.unwrap_err().status(), 401);
+    }
+    // The seat is free, and the others noticed nothing else.
+    let (_carol, _) = client.enter("carol", "room1", "").await;
+    client.post("room1", "hi").await;
+    client.post("room2", "hi").await;
+    loop {
+        if let shared::frames::ServerFrame::Message(message) = alice.frame().await {
+            assert_eq!(message.content, "hi");
+            break;
+        }
+    }
+    assert_eq!(elsewhere.message().await.content, "hi");
+    // A token made after it is as good as any.
+    drop(_carol);
+    let new = client.token("bob", "room1").await;
+    assert_eq!(client.get_with("/rooms/room1", &new).await.status, 200);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn who_was_sent_away_before_a_start_is_gone_from_the_first_request_on() {
+    let folder = Folder::new();
+    let server = Server::embedded(&folder).await;
+    let token = Client::of(server.address).token("bob", "room1").await;
+    server.stop().await;
+    let store = Store::open(folder.path()).unwrap();
+    store.revoke(&bob()).await.unwrap();
+    store.close().await;
+    for _ in 0..10 {
+        let server = Server::embedded(&folder).await;
+        assert_eq!(Client::of(server.address).get_with("/rooms/room1", &token).await.status, 401);
+        server.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_was_renewed_since_is_not_closed() {
+    let folder = Folder::new();
+    let server = Server::embedded(&folder).await;
+    let client = Client::of(server.address);
+    let (mut old, _) = client.enter("bob", "room1", "").await;
+    let store = Store::open(folder.path()).unwrap();
+    store.revoke(&bob()).await.unwrap();
+    // Made after it, and here before the server knows of it.
+    let (mut new, _) = client.enter("bob", "room1", "").await;
+    assert_eq!(old.close_code().await, 4003);
+    client.post("room1", "hi").await;
+    assert_eq!(new.message().await.content, "hi");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn who_is_sent_away_on_one_node_is_gone_on_all() {
+    let (Some(vhost), Some(database)) = (rabbitmq::vhost().await, postgres::database().await) else { return };
+    let arguments = ["--amqp-url", vhost.url(), "--database-url", database.url()];
+    let (folder, another) = (Folder::new(), Folder::new());
+    let nodes = [Server::start(&folder, &arguments).await, Server::start(&another, &arguments).await];
+    let mut sockets = vec![];
+    for node in &nodes {
+        let client = Client::of(node.address);
+        client.ready().await;
+        sockets.push(client.enter("bob", "room1", "").await.0);
+    }
+    let begin = Instant::now();
+    let database = server::database::Database::open(database.url().parse().unwrap()).await.unwrap();
+    Store::share(&database).revoke(&bob()).await.unwrap();
+    for socket in &mut sockets {
+        assert_eq!(socket.close_code().await, 4003);
+    }
+    assert!(begin.elapsed() < GONE_WITHIN);
+    database.close().await;
+    for node in nodes {
+        node.stop().await;
+    }
+}
