@@ -3,6 +3,7 @@ import datetime
 import os
 import pathlib
 import platform
+import re
 import statistics
 import subprocess
 
@@ -97,3 +98,11 @@ def figures(rounds, memory, plan):
 
 def build(seconds):
     return f"\n## The build\n\n- cold debug build of everything: {seconds:.0f} s (at most 180)\n"
+
+
+def put(text, section):
+    """The figures with this section in the place of the one before of its title."""
+    title = "\n".join(section.split("\n", 2)[:2])
+    text = re.sub(re.escape(title) + r"\n.*?(?=\n## |\Z)", "", text, flags=re.DOTALL)
+    before, build, after = text.partition("\n## The build\n")
+    return before + section + build + after
