@@ -125,7 +125,7 @@ async fn readers_that_stand_still_cost_what_may_wait_for_them_and_then_hear_ever
         still_plain.push(client.listen("bob", room).await);
     }
     flood_each(&client, &rooms).await;
-    let grown = server.resident_kib("VmHWM") - before;
+    let grown = server.resident_kib("VmHWM").saturating_sub(before);
     let each = grown / STILL as u64;
     println!("{STILL} readers that stand still: {grown} KiB more at the most, {each} KiB each");
     let stalled = metrics::value(&operator.get("/metrics").await.body, "duet_sessions_stalled_total");

@@ -77,7 +77,7 @@ impl Process {
         self.child.id()
     }
 
-    /// Its memory, in KiB: `VmRSS` now, `VmHWM` at the most (proc(5)).
+    /// Its memory, in KiB: `VmRSS` now, `VmHWM` at the most. Neither is exact, and the second may be less than it was (proc(5)).
     pub(crate) fn resident_kib(&self, which: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(which)).unwrap();
