@@ -101,8 +101,8 @@ def build(seconds):
 
 
 def put(text, section):
-    """The figures with this section in the place of the one before of its title."""
+    """The figures with this section in the place of the one of its title, or before the build, or at the end."""
     title = "\n".join(section.split("\n", 2)[:2])
-    text = re.sub(re.escape(title) + r"\n.*?(?=\n## |\Z)", "", text, flags=re.DOTALL)
-    before, build, after = text.partition("\n## The build\n")
-    return before + section + build + after
+    old = re.search(re.escape(title) + r"\n.*?(?=\n## |\Z)", text, flags=re.DOTALL)
+    begin, end = old.span() if old else [len(text.partition("\n## The build\n")[0])] * 2
+    return text[:begin] + section + text[end:]
