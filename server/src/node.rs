@@ -15,7 +15,7 @@ use crate::access::gate::Gate;
 use crate::access::invites::MEMBER_FOR;
 use crate::access::issuer::IssuerKey;
 use crate::access::marks;
-use crate::access::store::{Store, StoreError};
+use crate::access::store::{Store, StoreError, Version};
 use crate::access::tokens::{Rules, Tokens};
 use crate::broker::rabbitmq::Peers;
 use crate::broker::rabbitmq::nodes::{Announcer, Heard};
@@ -94,14 +94,9 @@ pub async fn run(settings: Settings, listener: TcpListener, stop: Stop) -> Resul
     let folder = settings.data_folder()?;
     let (tokens, gate) = access(&settings, &folder)?;
     let gate = Arc::new(gate);
-    let opening = open_history(&settings, &folder);
+    let opening = open(&settings, &folder, &gate);
     let Some(opened) = stop.asked.run_until_cancelled(opening).await else { return Ok(()) };
-    let (history, database) = opened?;
-    let store = match &database {
-        Some(database) => Store::share(database),
-        None => Store::open(&folder)?,
-    };
-    let revoked = revoking::begin(&store, &gate).await?;
+    let Opened { history, database, store, revoked } = opened?;
 
     let broker_tasks = TaskTracker::new();
     let stop_broker = CancellationToken::new();
@@ -212,6 +207,26 @@ fn access(settings: &Settings, folder: &Path) -> Result<(Arc<Tokens>, Gate), Nod
     let issuer = settings.access.issuer_key(&key)?.map(|key| IssuerKey::new(key.expose())).transpose();
     let issuer = issuer.map_err(|e| ConfigError::new(format!("DUET_ISSUER_KEY cannot be used: {e}")))?;
     Ok((Arc::clone(&tokens), Gate::new(access, tokens, issuer, settings.limits.lengths())))
+}
+
+/// What there is before anybody comes.
+struct Opened {
+    history: History,
+    /// Where both are in PostgreSQL.
+    database: Option<Database>,
+    store: Store,
+    /// Up to where it is known who may not come in any more.
+    revoked: Option<Version>,
+}
+
+async fn open(settings: &Settings, folder: &Path, gate: &Gate) -> Result<Opened, NodeError> {
+    let (history, database) = open_history(settings, folder).await?;
+    let store = match &database {
+        Some(database) => Store::share(database),
+        None => Store::open(folder)?,
+    };
+    let revoked = revoking::begin(&store, gate).await?;
+    Ok(Opened { history, database, store, revoked })
 }
 
 /// Opens the history, and where it is in PostgreSQL the database, which waits some seconds for that to be there.

@@ -25,10 +25,10 @@ def refused(duet, room, headers):
     return refusal.value.response.status_code
 
 
-def may_enter(duet, room, user):
+def may_enter(duet, room, user, patience=0.3):
     with duet.updates(room, user=user) as socket:
         try:
-            socket.recv(timeout=0.3)
+            socket.recv(timeout=patience)
         except TimeoutError:
             return True
         except ConnectionClosed as end:
@@ -97,7 +97,7 @@ def test_a_seat_is_free_when_the_last_connection_has_ended(duet, room, ending):
         duet.updates(room, user="user2"),
     ):
         for leaving in (first, second):
-            assert not may_enter(duet, room, "user3")
+            assert not may_enter(duet, room, "user3", patience=SHORTLY)
             leaving.close() if ending == "closed" else leaving.socket.shutdown(SHUT_RDWR)
         until(lambda: may_enter(duet, room, "user3"))
 

@@ -91,7 +91,7 @@ async fn enter(client: &Client, talk: &Talk, user: &str, ear: &mut Ear) -> Optio
     let token = client.try_token(user, room).await?;
     let query = ear.at.as_ref().map(|(epoch, seen)| format!("?after={}&epoch={epoch}", seen.0)).unwrap_or_default();
     let mut socket = client.try_connect(&format!("/updates/{room}{query}"), &token).await?;
-    let first = socket.text_or_close().await.ok()?;
+    let first = socket.text_or_gone().await?;
     let ServerFrame::Welcome(welcome) = serde_json::from_str(&first).unwrap() else { return None };
     match &ear.at {
         Some((_, seen)) => {

@@ -62,7 +62,7 @@ async fn wander(clients: Vec<Client>, room: u64, user: u64, end: Instant, well: 
 async fn come(client: &Client, room: &str, user: &str) -> Option<Socket> {
     let token = client.try_token(user, room).await?;
     let mut socket = client.try_connect(&format!("/updates/{room}"), &token).await?;
-    let first = tokio::time::timeout(Duration::from_secs(2), socket.text_or_close()).await.ok()?.ok()?;
+    let first = tokio::time::timeout(Duration::from_secs(2), socket.text_or_gone()).await.ok()??;
     matches!(serde_json::from_str(&first).unwrap(), ServerFrame::Welcome(_)).then_some(socket)
 }
 

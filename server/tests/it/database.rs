@@ -65,7 +65,8 @@ async fn however_much_is_asked_at_once_there_are_ten_connections_and_all_is_answ
     for _ in 0..60 {
         let pool = pool.clone();
         tasks.spawn(async move {
-            let select = "SELECT count(*) FROM pg_stat_activity, pg_sleep(0.05) WHERE datname = current_database()";
+            let select = "SELECT count(*) FROM pg_stat_activity, pg_sleep(0.3)
+                          WHERE datname = current_database() AND backend_type = 'client backend'";
             pool.run(async |session| Ok(session.query_one(select, &[]).await?.try_get::<_, i64>(0)?)).await.unwrap()
         });
     }

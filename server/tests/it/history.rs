@@ -132,7 +132,7 @@ async fn a_long_read_holds_no_append_up_and_the_log_shrinks_when_it_is_over() {
     let read = reader.transaction().unwrap();
     let count = |read: &rusqlite::Connection| read.query_row("SELECT count(*) FROM messages", (), |row| row.get(0));
     assert_eq!(count(&read), Ok(10));
-    let mut longest = Duration::ZERO;
+    let (begin, mut longest) = (Instant::now(), Duration::ZERO);
     for n in 11.. {
         let began = Instant::now();
         kept::append(&history, kept::incoming("room1", n, "x".repeat(60_000), kept::now())).await;
@@ -141,7 +141,8 @@ async fn a_long_read_holds_no_append_up_and_the_log_shrinks_when_it_is_over() {
             break;
         }
     }
-    assert!(longest < Duration::from_secs(1), "{longest:?}");
+    let took = begin.elapsed();
+    assert!(longest < Duration::from_secs(1).max(took / 4), "{longest:?} of {took:?}");
     assert_eq!(count(&read), Ok(10));
     drop(read);
     soon(async {

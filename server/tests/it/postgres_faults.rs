@@ -180,7 +180,8 @@ async fn a_node_whose_connection_is_ended_takes_its_place_again_and_one_whose_pl
     let take = "SELECT pg_advisory_lock(classid::int, 2) FROM (SELECT 1148544372 AS classid) AS ours";
     let rival = database.client().await;
     let waiting = tokio::spawn(async move { rival.execute(take, &[]).await.map(|_| rival) });
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let waits = holder.replace("AND granted", "AND NOT granted");
+    soon(async { while eyes.query(&waits, &[]).await.unwrap().is_empty() {} }).await;
     eyes.execute(&end, &[]).await.unwrap();
     let rival = soon(waiting).await.unwrap().unwrap();
     until_not_ready(&client, "another duet-server works on this database").await;
@@ -228,12 +229,17 @@ async fn a_batch_of_six_statements_takes_two_trips_to_postgresql_and_back() {
     // The first prepares the statements.
     fill(&history, "room1", 1, 5, 0, now()).await;
     relay.all(Fate::Slow(ONE_WAY));
-    for (first, name) in [(6, "room1"), (1, "room2"), (6, "room2")] {
-        let began = Instant::now();
-        fill(&history, name, first, 20, 0, now()).await;
-        let trips = began.elapsed().as_secs_f64() / (2.0 * ONE_WAY.as_secs_f64());
-        // What goes out in two writes is delayed twice by the relay.
-        assert!((2.0..4.0).contains(&trips), "{trips}");
+    // New rooms, and one that there is.
+    for names in [["room2", "room3", "room4"], ["room1"; 3]] {
+        let mut trips = Vec::new();
+        for (name, first) in names.into_iter().zip([6, 26, 46]) {
+            let began = Instant::now();
+            fill(&history, name, first, 20, 0, now()).await;
+            trips.push(began.elapsed().as_secs_f64() / (2.0 * ONE_WAY.as_secs_f64()));
+        }
+        // What goes out in two writes is delayed twice by the relay, and other tests run beside it.
+        let least = trips.iter().copied().fold(f64::MAX, f64::min);
+        assert!((2.0..4.0).contains(&least), "{trips:?}");
     }
     relay.all(Fate::Flows);
     close(history).await;

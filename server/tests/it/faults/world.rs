@@ -262,7 +262,7 @@ impl World {
 fn end(mut process: Process, signal: &str, mut said: Vec<String>) -> (std::process::ExitStatus, Vec<String>) {
     process.signal(signal);
     let status = process.wait(STOP_LIMIT);
-    said.extend(process.log());
+    said.extend(process.rest_of_log());
     (status, said)
 }
 

@@ -16,8 +16,8 @@ use crate::support::soon;
 /// The longest that is taken from the queue.
 pub(crate) const LONGEST: Longest = Longest { content: 1000, room: 32 };
 
-/// What counts as at once.
-const AT_ONCE: Duration = Duration::from_millis(500);
+/// What counts as at once: less than the time that a confirm is waited for.
+const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// Both ends, as a node makes them.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long anything may take that is expected to happen.
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// Long enough to believe that nothing comes.
 pub(crate) const A_WHILE: Duration = Duration::from_millis(150);

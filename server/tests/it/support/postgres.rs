@@ -3,10 +3,11 @@
 use std::sync::OnceLock;
 
 use tokio::sync::MutexGuard;
+use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls};
 
 use crate::support::service::{Kept, Kind, Service};
-use crate::support::soon;
+use crate::support::{SOON, soon};
 
 const KIND: Kind = Kind {
     script: "postgres",
@@ -88,13 +89,13 @@ impl Drop for Database {
         let (beside, drop) = (self.beside.clone(), format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
         let remove = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async {
-                // One that stays behind does no harm; PostgreSQL may be down.
+            // One that stays behind does no harm; PostgreSQL may be down, or stand still.
+            let _ = runtime.block_on(timeout(SOON, async {
                 if let Ok((client, connection)) = tokio_postgres::connect(&beside, NoTls).await {
                     tokio::spawn(connection);
                     let _ = client.batch_execute(&drop).await;
                 }
-            });
+            }));
         };
         std::thread::spawn(remove).join().unwrap();
     }

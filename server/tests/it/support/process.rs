@@ -111,6 +111,11 @@ impl Process {
     pub(crate) fn log(&self) -> Vec<String> {
         self.said.take().into_iter().chain(self.lines.try_iter()).collect()
     }
+
+    /// What it has logged since the last time, to its last line. It must have ended.
+    pub(crate) fn rest_of_log(self) -> Vec<String> {
+        self.said.take().into_iter().chain(self.lines.iter()).collect()
+    }
 }
 
 /// Ends it in good order and gives what it has logged.
@@ -118,7 +123,7 @@ pub(crate) async fn log_of(mut server: Process) -> String {
     server.signal("TERM");
     let end = move || {
         server.wait(SOON);
-        server.log().join("\n")
+        server.rest_of_log().join("\n")
     };
     tokio::task::spawn_blocking(end).await.unwrap()
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::sync::MutexGuard;
 
 use crate::support::service::{Kept, Kind, Service, run};
-use crate::support::soon;
+use crate::support::{SOON, soon};
 
 const KIND: Kind =
     Kind { script: "rabbitmq", exports: &["AMQP_URL", "DUET_TEST_RABBITMQ_API"], process: "broker.pid", options: &[] };
@@ -185,8 +185,9 @@ impl Drop for Vhost {
         let url = format!("{}/vhosts/{}", self.api, self.name);
         let remove = || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            // One that stays behind does no harm; the broker may be down.
-            let _ = runtime.block_on(reqwest::Client::new().delete(url).send());
+            // One that stays behind does no harm; the broker may be down, or stand still.
+            let client = reqwest::Client::builder().timeout(SOON).build().unwrap();
+            let _ = runtime.block_on(client.delete(url).send());
         };
         std::thread::spawn(remove).join().unwrap();
     }
