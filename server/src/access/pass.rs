@@ -38,6 +38,12 @@ impl Pass {
         self.term.as_ref().map(Term::next)
     }
 
+    /// When the connection is to end, if ever.
+    #[must_use]
+    pub fn over_at(&self) -> Option<Instant> {
+        self.term.as_ref().map(Term::over_at)
+    }
+
     /// What is to be done now.
     pub fn due(&mut self, now: Instant) -> Due {
         self.term.as_mut().map_or(Due::Nothing, |term| term.due(now))

@@ -65,6 +65,12 @@ impl Term {
         self.say_at.unwrap_or(self.over_at)
     }
 
+    /// When the connection is to end.
+    #[must_use]
+    pub fn over_at(&self) -> Instant {
+        self.over_at
+    }
+
     /// How long the token holds.
     #[must_use]
     pub fn left(&self, now: Instant) -> Duration {

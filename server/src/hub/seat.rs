@@ -154,9 +154,12 @@ impl Seat {
     /// loses none.
     ///
     /// # Errors
-    /// When no more come.
+    /// When no more come; at once for who may not be in the room any more.
     pub async fn next_frames(&self) -> Result<VecDeque<Utf8Bytes>, Cut> {
         loop {
+            if self.queue.lock().cut == Some(Cut::Revoked) {
+                return Err(Cut::Revoked);
+            }
             let frames = self.frames_now();
             if !frames.is_empty() {
                 return Ok(frames);
@@ -179,6 +182,25 @@ impl Seat {
         let mut waiting = self.queue.lock();
         waiting.bytes_under_way = std::mem::take(&mut waiting.bytes);
         std::mem::take(&mut waiting.frames)
+    }
+
+    /// Takes frames back that were not written, as the next ones.
+    pub fn put_back(&self, mut frames: VecDeque<Utf8Bytes>) {
+        let mut waiting = self.queue.lock();
+        waiting.bytes_under_way = 0;
+        waiting.bytes += frames.iter().map(|frame| frame.len()).sum::<usize>();
+        frames.append(&mut waiting.frames);
+        waiting.frames = frames;
+    }
+
+    /// Waits until no more frames come, whatever is there.
+    pub async fn cut(&self) -> Cut {
+        loop {
+            if let Some(why) = self.queue.lock().cut {
+                return why;
+            }
+            self.queue.filled.notified().await;
+        }
     }
 
     /// The session holds a token that was made then.

@@ -1,19 +1,20 @@
 //! One WebSocket: frames out, pings, and the ways in which it ends.
 
+mod goodbye;
 mod pulse;
 
 use std::collections::VecDeque;
 use std::error::Error;
-use std::ops::Range;
-use std::pin::pin;
+use std::future::pending;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
 use futures_util::SinkExt;
-use shared::frames::{Bye, ClientFrame, CloseCode, Remaining, ServerFrame};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use shared::frames::{ClientFrame, CloseCode, Remaining, ServerFrame};
+use tokio::time::{MissedTickBehavior, interval, sleep_until, timeout};
 use tokio_tungstenite::tungstenite;
 use tracing::debug;
 
@@ -26,54 +27,16 @@ use crate::hub::seat::{Cut, Seat};
 use crate::limits::allowance::Allowance;
 use crate::metrics::Metrics;
 use crate::rooms::Voice;
+use crate::session::goodbye::{CLOSE_TIMEOUT, ELSEWHERE, EXPIRED, Goodbye, RESTARTING, REVOKED, UNREADABLE, close};
 use crate::session::pulse::Pulse;
 
 /// How often a ping goes out (RFC 6455 §5.5.2). A peer that has said nothing, not even a pong, when the next one is due
 /// counts as gone.
 const PING_EVERY: Duration = Duration::from_secs(10);
 
-/// How long a peer may take to answer our close (RFC 6455 §7.1.1).
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-
 /// The longest frame that is looked into, in bytes. A token whose names are as long as they may be, with every character
 /// written as an escape, takes half of it.
 const MAX_FRAME_BYTES: usize = 4096;
-
-/// What is said to a peer at the end.
-struct Goodbye<T> {
-    code: CloseCode,
-    reason: &'static str,
-    /// When to come back, in milliseconds, if at all.
-    retry_after_ms: T,
-}
-
-/// One whose time is yet to be drawn: spread, so that they do not come at once.
-type Undrawn = Goodbye<Range<u64>>;
-
-/// Said when the server goes away.
-const RESTARTING: &str = "the server is restarting";
-
-/// Said when the server has lost what it shares with the others.
-const ELSEWHERE: Undrawn = Goodbye {
-    code: CloseCode::Restart,
-    reason: "this server is cut off from the others; go to one of them",
-    retry_after_ms: 100..1_000,
-};
-
-/// Said instead of leaving somebody before a room that looks empty.
-const UNREADABLE: Undrawn = Goodbye {
-    code: CloseCode::Unreadable,
-    reason: "the server cannot read this room's messages",
-    retry_after_ms: 5_000..10_000,
-};
-
-/// Said to who comes back with a new token.
-const EXPIRED: Undrawn =
-    Goodbye { code: CloseCode::TokenExpired, reason: "the token has expired", retry_after_ms: 0..1_000 };
-
-/// Said to who may not come back.
-const REVOKED: Goodbye<Option<u64>> =
-    Goodbye { code: CloseCode::Revoked, reason: "you may not be in this room any more", retry_after_ms: None };
 
 /// By what a session lives, besides its peer.
 #[derive(Debug)]
@@ -110,6 +73,16 @@ enum End {
     Stopping(Duration),
 }
 
+impl From<Cut> for End {
+    fn from(cut: Cut) -> Self {
+        match cut {
+            Cut::Unreadable => Self::Unreadable,
+            Cut::Elsewhere => Self::Elsewhere,
+            Cut::Revoked => Self::Revoked,
+        }
+    }
+}
+
 /// Serves a connection that is in its room, from its first frame (the `welcome`, if it gets one) to the end.
 pub async fn serve(mut socket: WebSocket, seat: Seat, first: Option<Utf8Bytes>, keeping: Keeping) {
     let metrics = Arc::clone(&keeping.metrics);
@@ -126,8 +99,11 @@ pub async fn turn_away(socket: WebSocket) {
 async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>, keeping: Keeping) -> End {
     let Keeping { mut pass, departure, mut allowance, metrics } = keeping;
     let mut pulse = Pulse::new();
+    let mut turn = pin!(departure.turn());
+    // In a box, like every rare wait here: connections that are idle carry no room for it.
     if let Some(first) = first
-        && let Err(end) = Box::pin(send(socket, &mut pulse, VecDeque::from([first]))).await
+        && let Err(end) =
+            Box::pin(send_on(socket, &mut pulse, seat, [first].into(), over(seat, &pass, turn.as_mut()))).await
     {
         return end;
     }
@@ -136,10 +112,9 @@ async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>,
     // One timer for all: when to ping, when to see to the token, and when to listen again.
     let mut ping_at = clock::now().instant + PING_EVERY;
     ping.reset_at(first_of(ping_at, [pass.next(), None]).into());
-    let mut turn = pin!(departure.turn());
     loop {
         tokio::select! {
-            // What has come in counts before a pong is missed, and however much goes out, it is read.
+            // What has come in counts before a pong is missed, and however much goes out, both are seen to.
             biased;
             away = &mut turn => return End::Stopping(away),
             received = socket.recv(), if allowance.pause_until().is_none() => {
@@ -160,8 +135,9 @@ async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>,
                                 seat.renewed(renewed.issued_at);
                                 ping.reset_at(first_of(ping_at, [pass.next(), allowance.pause_until()]).into());
                                 let accepted = ServerFrame::TokenAccepted(remaining(renewed.left));
-                                let accepted = VecDeque::from([encoder::json(&accepted)]);
-                                if let Err(end) = Box::pin(send(socket, &mut pulse, accepted)).await {
+                                let accepted = [encoder::json(&accepted)].into();
+                                let over = over(seat, &pass, turn.as_mut());
+                                if let Err(end) = Box::pin(send_on(socket, &mut pulse, seat, accepted, over)).await {
                                     return end;
                                 }
                             }
@@ -172,18 +148,6 @@ async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>,
                     Some(Err(_)) | None => return End::Vanished,
                 }
             }
-            frames = seat.next_frames() => {
-                let frames = match frames {
-                    Ok(frames) => frames,
-                    Err(Cut::Unreadable) => return End::Unreadable,
-                    Err(Cut::Elsewhere) => return End::Elsewhere,
-                    Err(Cut::Revoked) => return End::Revoked,
-                };
-                // In a box, like every rare wait here: connections that are idle carry no room for it.
-                if let Err(end) = Box::pin(send(socket, &mut pulse, frames)).await {
-                    return end;
-                }
-            }
             _ = ping.tick() => {
                 let now = clock::now().instant;
                 allowance.pass(now);
@@ -192,8 +156,9 @@ async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>,
                     // A plain client knows no such word.
                     Due::Saying(left) if seat.voice == Voice::DuetV1 => {
                         let expiring = ServerFrame::TokenExpiring(remaining(left));
-                        let expiring = VecDeque::from([encoder::json(&expiring)]);
-                        if let Err(end) = Box::pin(send(socket, &mut pulse, expiring)).await {
+                        let expiring = [encoder::json(&expiring)].into();
+                        let over = over(seat, &pass, turn.as_mut());
+                        if let Err(end) = Box::pin(send_on(socket, &mut pulse, seat, expiring, over)).await {
                             return end;
                         }
                     }
@@ -203,7 +168,8 @@ async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>,
                     if pulse.is_pong_due {
                         return End::Vanished;
                     }
-                    if let Err(end) = Box::pin(pulse.write(socket.send(Message::Ping(Bytes::new())))).await {
+                    let pinging = pulse.write(socket.send(Message::Ping(Bytes::new())));
+                    if let Err(end) = Box::pin(unless(over(seat, &pass, turn.as_mut()), pinging)).await {
                         return end;
                     }
                     pulse.is_pong_due = true;
@@ -211,8 +177,58 @@ async fn converse(socket: &mut WebSocket, seat: &Seat, first: Option<Utf8Bytes>,
                 }
                 ping.reset_at(first_of(ping_at, [pass.next(), allowance.pause_until()]).into());
             }
+            frames = seat.next_frames() => {
+                let frames = match frames {
+                    Ok(frames) => frames,
+                    Err(cut) => return cut.into(),
+                };
+                let over = over(seat, &pass, turn.as_mut());
+                if let Err(end) = Box::pin(send_on(socket, &mut pulse, seat, frames, over)).await {
+                    return end;
+                }
+            }
         }
     }
+}
+
+/// Ends when the peer may be here no longer, however slowly they read.
+async fn over(seat: &Seat, pass: &Pass, turn: Pin<&mut impl Future<Output = Duration>>) -> End {
+    let term = async {
+        match pass.over_at() {
+            Some(at) => sleep_until(at.into()).await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        away = turn => End::Stopping(away),
+        cut = seat.cut() => cut.into(),
+        () = term => End::Expired,
+    }
+}
+
+/// Does some work, but not beyond the end.
+async fn unless(over: impl Future<Output = End>, work: impl Future<Output = Result<(), End>>) -> Result<(), End> {
+    tokio::select! {
+        // Who reads as quickly as is written hears all of it.
+        biased;
+        done = work => done,
+        end = over => Err(end),
+    }
+}
+
+/// Sends frames to a peer who may still be here. What is not written at the end is the seat's again.
+async fn send_on(
+    socket: &mut WebSocket,
+    pulse: &mut Pulse,
+    seat: &Seat,
+    mut frames: VecDeque<Utf8Bytes>,
+    over: impl Future<Output = End>,
+) -> Result<(), End> {
+    let sent = unless(over, send(socket, pulse, &mut frames)).await;
+    if !frames.is_empty() {
+        seat.put_back(frames);
+    }
+    sent
 }
 
 fn first_of(ping_at: Instant, others: [Option<Instant>; 2]) -> Instant {
@@ -239,10 +255,11 @@ fn is_too_large(error: &axum::Error) -> bool {
     matches!(error, Some(tungstenite::Error::Capacity(_)))
 }
 
-/// Sends frames, with one write where they fit.
-async fn send(socket: &mut WebSocket, pulse: &mut Pulse, frames: VecDeque<Utf8Bytes>) -> Result<(), End> {
-    for frame in frames {
-        pulse.write(socket.feed(Message::Text(frame))).await?;
+/// Sends frames, with one write where they fit. Dropping the future leaves those in `frames` that are not on their way.
+async fn send(socket: &mut WebSocket, pulse: &mut Pulse, frames: &mut VecDeque<Utf8Bytes>) -> Result<(), End> {
+    while let Some(frame) = frames.front() {
+        pulse.write(socket.feed(Message::Text(frame.clone()))).await?;
+        frames.pop_front();
     }
     pulse.write(socket.flush()).await
 }
@@ -267,50 +284,18 @@ async fn finish(mut socket: WebSocket, mut seat: Seat, end: End, metrics: &Metri
             drop(seat);
             close(socket, CloseCode::TooLarge, "the message is too large").await;
         }
-        End::Expired => say_goodbye(socket, &seat, EXPIRED.drawn()).await,
+        End::Expired => goodbye::say(socket, &seat, EXPIRED.drawn()).await,
         End::Revoked => {
             seat.closed();
             // What waited for them is not for them any more.
             drop(seat.frames_now());
-            say_goodbye(socket, &seat, REVOKED).await;
+            goodbye::say(socket, &seat, REVOKED).await;
         }
-        End::Unreadable => say_goodbye(socket, &seat, UNREADABLE.drawn()).await,
-        End::Elsewhere => say_goodbye(socket, &seat, ELSEWHERE.drawn()).await,
+        End::Unreadable => goodbye::say(socket, &seat, UNREADABLE.drawn()).await,
+        End::Elsewhere => goodbye::say(socket, &seat, ELSEWHERE.drawn()).await,
         End::Stopping(away) => {
             let retry_after_ms = Some(u64::try_from(away.as_millis()).unwrap_or(u64::MAX));
-            say_goodbye(socket, &seat, Goodbye { code: CloseCode::Restart, reason: RESTARTING, retry_after_ms }).await;
+            goodbye::say(socket, &seat, Goodbye { code: CloseCode::Restart, reason: RESTARTING, retry_after_ms }).await;
         }
     }
-}
-
-impl Undrawn {
-    fn drawn(self) -> Goodbye<Option<u64>> {
-        let Self { code, reason, retry_after_ms } = self;
-        Goodbye { code, reason, retry_after_ms: Some(rand::random_range(retry_after_ms)) }
-    }
-}
-
-async fn say_goodbye(mut socket: WebSocket, seat: &Seat, goodbye: Goodbye<Option<u64>>) {
-    let Goodbye { code, reason, retry_after_ms } = goodbye;
-    // What is in the queue was announced before; it goes out first.
-    let mut frames = seat.frames_now();
-    if seat.voice == Voice::DuetV1 {
-        let bye = Bye { reason: reason.to_owned(), retry_after_ms };
-        frames.push_back(encoder::json(&ServerFrame::Bye(bye)));
-    }
-    if send(&mut socket, &mut Pulse::new(), frames).await.is_ok() {
-        close(socket, code, reason).await;
-    }
-}
-
-/// Closes and waits a moment for the peer to close as well, so that the code is not lost with the connection.
-async fn close(mut socket: WebSocket, code: CloseCode, reason: &'static str) {
-    let frame = CloseFrame { code: code as u16, reason: Utf8Bytes::from_static(reason) };
-    let closing = async {
-        socket.send(Message::Close(Some(frame))).await?;
-        while let Some(Ok(_)) = socket.recv().await {}
-        Ok::<(), axum::Error>(())
-    };
-    // Whoever does not answer in time is gone all the same.
-    let _ = timeout(CLOSE_TIMEOUT, closing).await;
 }

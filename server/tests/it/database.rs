@@ -65,9 +65,15 @@ async fn however_much_is_asked_at_once_there_are_ten_connections_and_all_is_answ
     for _ in 0..60 {
         let pool = pool.clone();
         tasks.spawn(async move {
-            let select = "SELECT count(*) FROM pg_stat_activity, pg_sleep(0.3)
+            let select = "SELECT count(*) FROM pg_stat_activity
                           WHERE datname = current_database() AND backend_type = 'client backend'";
-            pool.run(async |session| Ok(session.query_one(select, &[]).await?.try_get::<_, i64>(0)?)).await.unwrap()
+            pool.run(async |session| {
+                // So long that all are there.
+                session.batch_execute("SELECT pg_sleep(0.2)").await?;
+                Ok(session.query_one(select, &[]).await?.try_get::<_, i64>(0)?)
+            })
+            .await
+            .unwrap()
         });
     }
     let most = soon(tasks.join_all()).await.into_iter().max().unwrap();

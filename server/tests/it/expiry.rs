@@ -6,10 +6,13 @@ use serde_json::json;
 use shared::frames::{ClientFrame, NewToken, ServerFrame};
 
 use crate::access::issued;
-use crate::support::Folder;
+use crate::metrics;
+use crate::slow::flood;
 use crate::support::brokers::on_each_broker_with;
 use crate::support::client::{Client, Socket, answer};
+use crate::support::process::Process;
 use crate::support::server::Server;
+use crate::support::{Folder, soon};
 
 const CLOSED: [&str; 4] = ["--access", "closed", "--issuer-key", crate::access::ISSUER_KEY];
 const SHORT: [&str; 2] = ["--token-life", "6s"];
@@ -84,6 +87,32 @@ async fn client_message(socket: &mut Socket) -> String {
             other => panic!("expected a message, got {other:?}"),
         }
     }
+}
+
+/// Waits until no WebSocket is open any more.
+pub(crate) async fn until_all_are_gone(operator: &Client) {
+    soon(async {
+        while metrics::value(&operator.get("/metrics").await.body, "duet_sessions") > 0.0 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_reads_nothing_is_gone_with_their_token_all_the_same() {
+    let folder = Folder::new();
+    let arguments = ["--durability", "relaxed", "--metrics=127.0.0.1:0", "--token-life=5s"];
+    let server = Process::start(&folder, &arguments);
+    let operator = Client::of(metrics::address(&server.log()));
+    let client = Client::of(server.address);
+    let (_still, _) = client.enter("alice", "room1", "").await;
+    let begin = Instant::now();
+    flood(client.clone(), "room1").await;
+    until_all_are_gone(&operator).await;
+    // Less than a write may wait, and more than is left of the token and for a goodbye.
+    assert!(begin.elapsed() < Duration::from_secs(20), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() > Duration::from_secs(2), "it ended before its token");
 }
 
 #[tokio::test]

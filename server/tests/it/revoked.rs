@@ -6,8 +6,12 @@ use serde_json::json;
 use server::access::invites::Member;
 use server::access::store::Store;
 
+use crate::expiry::until_all_are_gone;
+use crate::metrics;
+use crate::slow::flood;
 use crate::support::Folder;
 use crate::support::client::Client;
+use crate::support::process::Process;
 use crate::support::server::{SECRET, Server};
 use crate::support::{postgres, rabbitmq};
 
@@ -59,6 +63,22 @@ async fn who_is_sent_away_by_another_process_is_closed_with_4003_and_only_new_to
     drop(_carol);
     let new = client.token("bob", "room1").await;
     assert_eq!(client.get_with("/rooms/room1", &new).await.status, 200);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn who_reads_nothing_is_sent_away_as_soon() {
+    let folder = Folder::new();
+    let server = Process::start(&folder, &["--durability", "relaxed", "--metrics=127.0.0.1:0"]);
+    let operator = Client::of(metrics::address(&server.log()));
+    let client = Client::of(server.address);
+    let (_still, _) = client.enter("bob", "room1", "").await;
+    flood(client.clone(), "room1").await;
+    let store = Store::open(folder.path()).unwrap();
+    store.revoke(&bob()).await.unwrap();
+    let begin = Instant::now();
+    until_all_are_gone(&operator).await;
+    assert!(begin.elapsed() < 2 * GONE_WITHIN, "{:?}", begin.elapsed());
     store.close().await;
 }
 

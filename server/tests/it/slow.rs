@@ -228,7 +228,8 @@ async fn a_reader_that_stands_still_frees_its_seat(client: &Client) {
     flood.await.unwrap();
 }
 
-async fn flood(client: Client, room: &str) {
+/// Posts more to a room than a reader that stands still can be sent.
+pub(crate) async fn flood(client: Client, room: &str) {
     for n in 1..=FLOOD / 2 {
         client.post(room, &large(n)).await;
     }

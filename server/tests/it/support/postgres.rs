@@ -89,13 +89,14 @@ impl Drop for Database {
         let (beside, drop) = (self.beside.clone(), format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
         let remove = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            // One that stays behind does no harm; PostgreSQL may be down, or stand still.
-            let _ = runtime.block_on(timeout(SOON, async {
+            let dropping = async {
                 if let Ok((client, connection)) = tokio_postgres::connect(&beside, NoTls).await {
                     tokio::spawn(connection);
                     let _ = client.batch_execute(&drop).await;
                 }
-            }));
+            };
+            // One that stays behind does no harm; PostgreSQL may be down, or stand still.
+            let _ = runtime.block_on(async { timeout(SOON, dropping).await });
         };
         std::thread::spawn(remove).join().unwrap();
     }

@@ -187,7 +187,7 @@ impl Drop for Vhost {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             // One that stays behind does no harm; the broker may be down, or stand still.
             let client = reqwest::Client::builder().timeout(SOON).build().unwrap();
-            let _ = runtime.block_on(client.delete(url).send());
+            let _ = runtime.block_on(async { client.delete(url).send().await });
         };
         std::thread::spawn(remove).join().unwrap();
     }
