@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use shared::link::{Link, LinkError};
 use shared::names::RoomId;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::stubborn::until_answered;
+use crate::cli::stubborn::{GaveUp, until_answered_by};
 use crate::cli::{block_on, say};
 use crate::config;
 use crate::credentials::Kept;
 use crate::network::Membership;
+use crate::network::error::ApiError;
 use crate::network::fleet::Fleet;
 
 /// How long to keep trying while the server cannot be reached or is busy.
@@ -82,7 +84,7 @@ pub(super) fn enter(membership: &Membership, link: &Link) -> Result<(), Failure>
     stranger.access.credentials = crate::credentials::Credentials::default();
     let servers = Fleet::new(&stranger)?;
     block_on(async {
-        match until_answered(&servers, WITHIN, async |api| api.redeem(&pending).await).await {
+        match until_answered_by(&servers, Instant::now() + WITHIN, async |api| api.redeem(&pending).await).await {
             Ok(Some(secret)) => {
                 let others = membership.servers.iter().skip(1).map(|server| server.as_str().to_owned()).collect();
                 match credentials.keep(&member, others, &secret).await {
@@ -102,11 +104,14 @@ pub(super) fn enter(membership: &Membership, link: &Link) -> Result<(), Failure>
                 say("this server lets in everybody and keeps no members");
                 Ok(())
             }
-            Err(failure) if failure.exit == Exit::Refused => {
-                credentials.redeemed(&member);
-                if was_member { Ok(()) } else { Err(failure) }
+            Err(GaveUp::Refused(error)) => {
+                // Anything else may stand between us and an answer that was lost, and that the key gets again.
+                if matches!(error, ApiError::Uninvited(_) | ApiError::Refused(_)) {
+                    credentials.redeemed(&member);
+                }
+                if was_member { Ok(()) } else { Err(error.into()) }
             }
-            Err(failure) => Err(failure),
+            Err(gave_up @ GaveUp::TimeUp(_)) => Err(gave_up.after(WITHIN, &servers)),
         }
     })
 }

@@ -31,22 +31,30 @@ pub(crate) async fn until_answered<T>(
     within: Duration,
     attempt: impl AsyncFnMut(&Api) -> Result<T, ApiError>,
 ) -> Result<T, Failure> {
-    until_answered_by(servers, Instant::now() + within, attempt).await.map_err(|gave_up| match gave_up {
-        GaveUp::Refused(error) => error.into(),
-        GaveUp::TimeUp(ApiError::Unreachable(words)) => Failure::new(
-            Exit::NoConnection,
-            format!(
-                "connecting to {} for {}: {words}: start a server there, or name another one with --server",
-                servers.addresses(),
-                in_words(within)
+    let answer = until_answered_by(servers, Instant::now() + within, attempt).await;
+    answer.map_err(|gave_up| gave_up.after(within, servers))
+}
+
+impl GaveUp {
+    /// How the program ends when `servers` were asked for this long.
+    pub(crate) fn after(self, within: Duration, servers: &Fleet) -> Failure {
+        match self {
+            Self::Refused(error) => error.into(),
+            Self::TimeUp(ApiError::Unreachable(words)) => Failure::new(
+                Exit::NoConnection,
+                format!(
+                    "connecting to {} for {}: {words}: start a server there, or name another one with --server",
+                    servers.addresses(),
+                    in_words(within)
+                ),
             ),
-        ),
-        // When the next attempt makes sense, the server's sentence says.
-        GaveUp::TimeUp(error @ ApiError::TooOften { .. }) => error.into(),
-        GaveUp::TimeUp(error) => {
-            Failure::new(Exit::NoConnection, format!("gave up after {}: {error}", in_words(within)))
+            // When the next attempt makes sense, the server's sentence says.
+            Self::TimeUp(error @ ApiError::TooOften { .. }) => error.into(),
+            Self::TimeUp(error) => {
+                Failure::new(Exit::NoConnection, format!("gave up after {}: {error}", in_words(within)))
+            }
         }
-    })
+    }
 }
 
 /// A duration as people write it.

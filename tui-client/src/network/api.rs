@@ -1,5 +1,6 @@
 //! The HTTP routes: a token, a post, a page of history, and the request that opens a WebSocket.
 
+use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -7,6 +8,7 @@ use jiff::fmt::rfc2822;
 use reqwest::header::DATE;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
+use shared::error::Problem;
 use shared::message::Seq;
 use shared::names::MessageId;
 use shared::rest::{
@@ -110,7 +112,7 @@ impl Api {
             Some(secret) => self.given(request.bearer_auth(secret.expose())).await,
             None => self.given(request).await.map_err(|error| self.for_a_stranger(error)),
         };
-        Ok(given?.token)
+        Ok(given.map_err(ApiError::before_the_request)?.token)
     }
 
     /// Of nobody's membership the server has nothing to say but that one is needed.
@@ -127,7 +129,8 @@ impl Api {
     /// invites and gives a token to whoever asks.
     ///
     /// # Errors
-    /// When the server gives neither. With the same key it may be asked again.
+    /// When the server gives neither: [`ApiError::Uninvited`] or [`ApiError::Refused`] when it refuses the invite. With the same key
+    /// it may be asked again.
     pub async fn redeem(&self, pending: &Pending) -> Result<Option<Secret>, ApiError> {
         let request = self.http.post(self.url(&["generate-token"])).json(&self.who);
         let request = request.bearer_auth(pending.invite.expose()).header(IDEMPOTENCY_KEY, &pending.key);
@@ -140,8 +143,7 @@ impl Api {
         if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED) {
             return Err(not_duets(&self.server, response.status()));
         }
-        let given = async { body(accepted(response).await?).await };
-        let answer: TokenAnswer = given.await.map_err(ApiError::before_the_request)?;
+        let answer: TokenAnswer = body(accepted(response).await?).await?;
         *self.held() = Some(Token::new(answer.token.clone(), Timestamp::now()));
         Ok(answer)
     }
@@ -256,11 +258,7 @@ impl Api {
         let (status, headers) = (response.status(), response.headers().clone());
         let date = headers.get(DATE).and_then(|date| date.to_str().ok());
         let its_clock = date.and_then(|date| rfc2822::parse(date).ok()).map(|date| date.timestamp());
-        let trouble = if status.is_success() {
-            None
-        } else {
-            Some(refusal(status, &headers, response.json().await.ok().as_ref()))
-        };
+        let trouble = if status.is_success() { None } else { Some(refused(response).await) };
         Ok(Readiness { asked, answered, its_clock, trouble })
     }
 
@@ -315,15 +313,31 @@ async fn accepted(response: Response) -> Result<Response, ApiError> {
     if status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS {
         return Ok(response);
     }
-    let headers = response.headers().clone();
-    Err(refusal(status, &headers, response.json().await.ok().as_ref()))
+    Err(refused(response).await)
+}
+
+/// What an answer that is no success means for the caller.
+async fn refused(response: Response) -> ApiError {
+    let (status, headers) = (response.status(), response.headers().clone());
+    match response.json::<Problem>().await {
+        Ok(problem) => refusal(status, &headers, Some(&problem)),
+        // Whether it is final, and of what it speaks, only the problem would have said.
+        Err(error) if broke_off(&error) && status.is_client_error() => ApiError::Unreachable(words(&error)),
+        Err(_) => refusal(status, &headers, None),
+    }
 }
 
 async fn body<T: DeserializeOwned>(response: Response) -> Result<T, ApiError> {
-    response.json().await.map_err(|e| {
-        if e.is_decode() {
-            return ApiError::Unheard("the answer is not Duet's: is this the right --server?".to_owned());
+    response.json().await.map_err(|error| {
+        if broke_off(&error) {
+            // What was asked may have been done.
+            return ApiError::Unreachable(words(&error));
         }
-        ApiError::Unreachable(words(&e))
+        ApiError::Unheard("the answer is not Duet's: is this the right --server?".to_owned())
     })
+}
+
+/// Whether a body did not arrive whole. reqwest calls that a failure to decode it as well.
+fn broke_off(error: &reqwest::Error) -> bool {
+    !error.source().is_some_and(|source| source.is::<serde_json::Error>())
 }

@@ -88,7 +88,8 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, problem: Option<&
             let detail = problem.map_or_else(|| "the server was asked too often".to_owned(), |it| it.detail.clone());
             ApiError::TooOften { detail, retry_after }
         }
-        408 | 429 | 500 | 502..=504 => ApiError::Busy {
+        // Those from 520 on are of proxies that have lost the server, or its answer.
+        408 | 429 | 500 | 502..=504 | 520..=530 => ApiError::Busy {
             words: if status == 500 { "server error" } else { "server busy" }.to_owned(),
             detail: sentence(),
             retry_after,
@@ -234,7 +235,8 @@ mod tests {
             &ApiError::Unheard("the server answers 404 Not Found: is this the right --server?".to_owned()),
         );
         check(404, Some(&of(ErrorCode::NotFound)), &ApiError::Refused(sentence()));
-        for (status, words) in [(408, "server busy"), (500, "server error"), (503, "server busy")] {
+        for (status, words) in [(408, "server busy"), (500, "server error"), (503, "server busy"), (520, "server busy")]
+        {
             let busy = ApiError::Busy { words: words.to_owned(), detail: sentence(), retry_after: None };
             check(status, Some(&of(ErrorCode::Unavailable)), &busy);
         }

@@ -8,6 +8,7 @@ use std::io::Write;
 mod anything;
 mod authorities;
 mod bench;
+mod breaking_off;
 mod broken;
 mod cli;
 mod client;
