@@ -169,6 +169,7 @@ impl Rooms {
         let permit = async { if permits.is_empty() { pending().await } else { select_all(permits).await.0 } };
         tokio::select! { biased;
             (key, permit) = permit => {
+                // It leaves the queue also where the network has ended, whose end is heard only when nothing waits.
                 if let (Ok(permit), Some(request)) = (permit, self.room(key).and_then(|room| room.outgoing.pop_front())) {
                     permit.send(request);
                 }
@@ -277,7 +278,10 @@ async fn first_event(rooms: &mut [Room]) -> (usize, Option<NetworkEvent>) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use tokio::sync::mpsc::channel;
+    use tokio::time::timeout;
 
     use super::*;
 
@@ -315,5 +319,22 @@ mod tests {
             assert_eq!(of_it, expected.collect::<Vec<_>>());
         }
         assert_eq!(batches, 2);
+    }
+
+    #[tokio::test]
+    async fn that_a_network_has_ended_is_told_although_something_is_to_be_sent() {
+        let key = RoomKey(1);
+        let mut rooms = Rooms::new(None, Memory::new(None));
+        rooms.rooms = vec![room(key, "one", 1)];
+        // As after a panic of it.
+        rooms.rooms[0].task.abort();
+        rooms.request(key, Request::RetryNow);
+        let mut heard = Vec::new();
+        // What it is not handed, what it has told before, its end.
+        for _ in 0..3 {
+            let next = timeout(Duration::from_secs(10), rooms.next()).await.expect("it is told");
+            heard.push(next.map(|told| told.is_some()));
+        }
+        assert!(matches!(*heard, [Ok(false), Ok(true), Err(NetworkEnded)]), "{heard:?}");
     }
 }
