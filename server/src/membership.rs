@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::link::Link;
 
-use crate::access::invites::{self, MAX_PENDING, Member};
+use crate::access::invites::{self, Added, MAX_PENDING, Member};
 use crate::access::store::Store;
 use crate::clock;
 use crate::config::Settings;
@@ -33,9 +33,9 @@ pub async fn invite(
     let link =
         Link { server, others, room, user, invite: code.expose().to_owned() }.checked().map_err(|e| e.to_string())?;
     let (store, database) = open(settings).await?;
-    let added = store.add(invite, code.digest()).await.map_err(|e| e.to_string());
+    let added = store.add(invite, code.digest(), None).await.map_err(|e| e.to_string());
     close(&store, database).await;
-    if added? {
+    if added? == Added::Kept {
         return Ok(link.command());
     }
     Err(format!("{MAX_PENDING} invites of {} wait to be used: wait until some have expired", link.room))

@@ -55,6 +55,17 @@ pub struct Kept {
     pub used: Option<(Timestamp, Digest)>,
 }
 
+/// What became of a new invite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// It is kept, and good.
+    Kept,
+    /// [`MAX_PENDING`] of its room wait to be used.
+    TooMany,
+    /// Its creator was sent away since their token was made, which their server does not know yet.
+    Revoked,
+}
+
 /// Somebody wants to redeem an invite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
+use jiff::Timestamp;
 use shared::names::{RoomId, Username};
 
 use crate::access::tokens::Claims;
@@ -37,6 +38,8 @@ pub(super) struct Keeper {
     pub(super) room_id: RoomId,
     /// `None` for the operator.
     pub(super) user: Option<Username>,
+    /// When their token was made, if it says so.
+    pub(super) issued_at: Option<Timestamp>,
 }
 
 impl FromRequestParts<Arc<App>> for Keeper {
@@ -44,10 +47,10 @@ impl FromRequestParts<Arc<App>> for Keeper {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
         if bearer(&parts.headers).is_some_and(|key| app.gate.is_issuer(key)) {
-            return Ok(Self { room_id: room(parts, app).await?, user: None });
+            return Ok(Self { room_id: room(parts, app).await?, user: None, issued_at: None });
         }
-        let Admitted { room_id, user, .. } = Admitted::from_request_parts(parts, app).await?;
-        Ok(Self { room_id, user: Some(user) })
+        let Admitted { room_id, user, claims } = Admitted::from_request_parts(parts, app).await?;
+        Ok(Self { room_id, user: Some(user), issued_at: claims.issued_at() })
     }
 }
 

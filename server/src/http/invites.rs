@@ -11,7 +11,8 @@ use axum::http::{HeaderMap, StatusCode};
 use shared::names::RoomId;
 use shared::rest::{InviteAnswer, InviteRequest, InvitesAnswer, MAX_INVITE_SECONDS, PendingInvite};
 
-use crate::access::invites::{self, MAX_LIFE, Member, USUAL_LIFE};
+use crate::access::invites::{self, Added, MAX_LIFE, Member, USUAL_LIFE};
+use crate::access::tokens::TokenError;
 use crate::clock;
 use crate::http::admitted::Keeper;
 use crate::http::error::ApiError;
@@ -44,7 +45,7 @@ const MAX_BODY_BYTES: usize = 4 * 1024;
 )]
 pub(super) async fn invite(
     State(app): State<Arc<App>>,
-    Keeper { room_id, user: creator }: Keeper,
+    Keeper { room_id, user: creator, issued_at }: Keeper,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<InviteAnswer>), ApiError> {
@@ -59,8 +60,10 @@ pub(super) async fn invite(
     let member = Member { room: room_id, user: username };
     let made = invites::make(member, creator, clock::timestamp(), life);
     let (invite, code) = made.map_err(|_| ApiError::Internal)?;
-    if !app.store.add(invite.clone(), code.digest()).await? {
-        return Err(ApiError::TooManyInvites);
+    match app.store.add(invite.clone(), code.digest(), issued_at).await? {
+        Added::Kept => {}
+        Added::TooMany => return Err(ApiError::TooManyInvites),
+        Added::Revoked => return Err(TokenError::Revoked.into()),
     }
     let answer = InviteAnswer {
         id: invite.id,

@@ -12,7 +12,8 @@ use crate::http::App;
 use crate::http::admitted::Keeper;
 use crate::http::error::ApiError;
 
-/// Takes from a user all that lets them into a room: tokens, refresh tokens, invites. Their connections are closed.
+/// Takes from a user all that lets them into a room: tokens, refresh tokens, invites, and what they invited others with, where nobody
+/// has used it. Their connections are closed.
 #[utoipa::path(
     delete,
     path = "/rooms/{room_id}/members/{username}",
@@ -35,7 +36,7 @@ use crate::http::error::ApiError;
 )]
 pub(super) async fn revoke(
     State(app): State<Arc<App>>,
-    Keeper { room_id: room, user: caller }: Keeper,
+    Keeper { room_id: room, user: caller, .. }: Keeper,
     path: Result<Path<(RoomId, Username)>, PathRejection>,
 ) -> Result<StatusCode, ApiError> {
     let Path((_, user)) = path.map_err(|e| ApiError::InvalidRequest(e.body_text()))?;

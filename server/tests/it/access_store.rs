@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use server::access::codes::{Code, Digest};
-use server::access::invites::{Admission, Attempt, Invite, MAX_PENDING, Member, Refusal, Revocation, later};
+use server::access::invites::{Added, Admission, Attempt, Invite, MAX_PENDING, Member, Refusal, Revocation, later};
 use server::access::store::Store;
 use server::database::Database;
 use server::history::Retention;
 use shared::names::{RoomId, Username};
 
 use crate::support::histories::{Place, in_each_place};
-use crate::support::kept;
+use crate::support::{kept, postgres};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -30,15 +30,23 @@ fn member(room: &str, user: &str) -> Member {
     Member { room: RoomId::new(room).unwrap(), user: Username::new(user).unwrap() }
 }
 
-/// Invites somebody for a day, from [`now`] on.
+/// Alice invites somebody for a day, from [`now`] on.
 async fn invite(store: &Store, room: &str, user: &str) -> (Invite, Digest) {
+    invite_by(store, "alice", room, user).await
+}
+
+async fn invite_by(store: &Store, creator: &str, room: &str, user: &str) -> (Invite, Digest) {
+    let (invite, code) = new_invite(creator, room, user);
+    assert_eq!(store.add(invite.clone(), code, Some(now())).await.unwrap(), Added::Kept);
+    (invite, code)
+}
+
+fn new_invite(creator: &str, room: &str, user: &str) -> (Invite, Digest) {
     let Member { room, user } = member(room, user);
     let code = Code::invite().unwrap().digest();
     let id = server::access::codes::invite_id().unwrap();
-    let creator = Some(Username::new("alice").unwrap());
-    let invite = Invite { id, room, user, creator, made_at: now(), expires_at: later(now(), DAY) };
-    assert!(store.add(invite.clone(), code).await.unwrap());
-    (invite, code)
+    let creator = Some(Username::new(creator).unwrap());
+    (Invite { id, room, user, creator, made_at: now(), expires_at: later(now(), DAY) }, code)
 }
 
 /// Somebody who has written this key down redeems an invite.
@@ -128,6 +136,102 @@ async fn a_revocation_takes_all_a_user_of_a_room_had_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_revocation_takes_back_what_its_user_has_invited_with_and_nobody_has_used() {
+    in_each_place(async |place: &Place| {
+        let store = open(place).await;
+        let used = invite_by(&store, "mallory", "room1", "came before").await.1;
+        let theirs = invite_by(&store, "mallory", "room1", "mallory2").await.1;
+        let others = invite_by(&store, "alice", "room1", "bob").await.1;
+        let elsewhere = invite_by(&store, "mallory", "room2", "mallory2").await.1;
+        let redeem = async |code, room, user| store.redeem(code, attempt(room, user, user)).await.unwrap();
+        assert_eq!(redeem(used, "room1", "came before").await, Ok(Admission::First));
+        store.revoke(&member("room1", "mallory")).await.unwrap();
+        assert_eq!(redeem(theirs, "room1", "mallory2").await, Err(Refusal::Invalid));
+        assert_eq!(redeem(others, "room1", "bob").await, Ok(Admission::First));
+        assert_eq!(redeem(elsewhere, "room2", "mallory2").await, Ok(Admission::First));
+        // Who has come in by one stays, and a lost answer is had again.
+        assert_eq!(redeem(used, "room1", "came before").await, Ok(Admission::Again));
+        let stays = store.refresh(Digest::of("came before"), now(), now()).await.unwrap();
+        assert_eq!(stays, Some(member("room1", "came before")));
+    })
+    .await;
+}
+
+/// A server that does not know of a revocation yet takes the token for a good one.
+#[tokio::test]
+async fn who_was_sent_away_invites_nobody_by_a_token_from_before() {
+    in_each_place(async |place: &Place| {
+        let store = open(place).await;
+        store.revoke(&member("room1", "mallory")).await.unwrap();
+        let add = async |creator, room, issued_at| {
+            let (invite, code) = new_invite(creator, room, "mallory2");
+            store.add(invite, code, issued_at).await.unwrap()
+        };
+        assert_eq!(add("mallory", "room1", Some(now())).await, Added::Revoked);
+        assert_eq!(add("mallory", "room1", None).await, Added::Revoked);
+        assert_eq!(add("alice", "room1", Some(now())).await, Added::Kept);
+        assert_eq!(add("mallory", "room2", Some(now())).await, Added::Kept);
+        let since = later(Timestamp::now(), Duration::from_secs(60));
+        assert_eq!(add("mallory", "room1", Some(since)).await, Added::Kept);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_invite_that_comes_while_its_creator_is_sent_away_waits_and_is_refused() {
+    let Some(database) = postgres::database().await else { return };
+    let place = Place { folder: crate::support::Folder::new(), database: Some(database) };
+    let (store, database) = (open(&place).await, place.database.as_ref().unwrap());
+    // Half of a revocation.
+    let revoking = database.client().await;
+    revoking
+        .batch_execute(
+            "BEGIN; LOCK TABLE invites IN EXCLUSIVE MODE;
+             INSERT INTO revocations (room, username, revoked_at) VALUES ('room1', 'mallory', 4000000000000)",
+        )
+        .await
+        .unwrap();
+    let (invite, code) = new_invite("mallory", "room1", "mallory2");
+    let adding = store.add(invite, code, Some(now()));
+    let watching = database.client().await;
+    let then_committed = async {
+        let waits = "SELECT FROM pg_locks WHERE NOT granted AND relation = 'invites'::regclass";
+        while watching.query(waits, &[]).await.unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        revoking.batch_execute("COMMIT").await.unwrap();
+    };
+    let (added, ()) = tokio::join!(adding, crate::support::soon(then_committed));
+    assert_eq!(added.unwrap(), Added::Revoked);
+}
+
+#[tokio::test]
+async fn however_a_revocation_and_the_invites_of_its_user_meet_none_is_left() {
+    in_each_place(async |place: &Place| {
+        let (store, another) = (open(place).await, open(place).await);
+        for n in 0..20 {
+            let mallory = format!("mallory{n}");
+            let revoked = member("room1", &mallory);
+            let early = invite_by(&store, &mallory, "room1", "early").await.1;
+            let adding = (0..4).map(|_| {
+                let (invite, code) = new_invite(&mallory, "room1", "late");
+                store.add(invite, code, Some(now()))
+            });
+            let adding = futures_util::future::try_join_all(adding);
+            let redeeming = store.redeem(early, attempt("room1", "early", &mallory));
+            let (_, redeemed, revoking) = tokio::join!(adding, redeeming, another.revoke(&revoked));
+            revoking.unwrap();
+            let left = store.pending(&revoked.room, now()).await.unwrap();
+            assert_eq!(left, [], "{n}");
+            // Whether it came before or behind, it is all or nothing.
+            let is_member = store.refresh(Digest::of(&mallory), now(), now()).await.unwrap().is_some();
+            assert_eq!(redeemed.unwrap() == Ok(Admission::First), is_member, "{n}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_is_over_is_said_for_a_day_and_then_forgotten() {
     in_each_place(async |place: &Place| {
         let store = open(place).await;
@@ -151,10 +255,11 @@ async fn a_room_has_only_so_many_invites_pending() {
             invite(&store, "room1", "bob").await;
         }
         let more = Invite { id: "more".to_owned(), ..first.clone() };
-        assert!(!store.add(more.clone(), Digest::of("more")).await.unwrap());
+        let add = async || store.add(more.clone(), Digest::of("more"), Some(now())).await.unwrap();
+        assert_eq!(add().await, Added::TooMany);
         assert!(store.withdraw(&first.room, &first.id).await.unwrap());
         assert!(!store.withdraw(&first.room, &first.id).await.unwrap(), "it is gone already");
-        assert!(store.add(more, Digest::of("more")).await.unwrap());
+        assert_eq!(add().await, Added::Kept);
     })
     .await;
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::Connection;
 use server::access::codes::Digest;
-use server::access::invites::{self, Admission, Attempt, Member, later};
+use server::access::invites::{self, Added, Admission, Attempt, Member, later};
 use server::access::store::Store;
 use server::history::Retention;
 use shared::frames::{Reached, Receipt, ServerFrame};
@@ -252,7 +252,7 @@ async fn good_access(folder: &Folder) {
     let member = |user: &str| Member { room: room("room1"), user: Username::new(user).unwrap() };
     for user in ["bob", "carol"] {
         let (invite, code) = invites::make(member(user), None, Timestamp::now(), Duration::from_secs(60)).unwrap();
-        assert!(store.add(invite, code.digest()).await.unwrap());
+        assert_eq!(store.add(invite, code.digest(), None).await.unwrap(), Added::Kept);
         if user == "carol" {
             let Member { room, user } = member(user);
             let (refresh, member_until) = (Digest::of("carol's"), later(Timestamp::now(), Duration::from_secs(60)));

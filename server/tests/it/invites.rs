@@ -179,6 +179,26 @@ async fn the_operator_invites_before_there_is_a_server_and_revokes_beside_it() {
     .await;
 }
 
+#[tokio::test]
+async fn who_was_sent_away_does_not_come_back_by_an_invite_of_their_own() {
+    in_each_place(async |place: &Place| {
+        let key = "an-issuer-key-of-thirty-two-bytes-at-least";
+        let closed = ["--access", "closed", "--issuer-key", key];
+        let server = Server::start(&place.folder, &[&closed, &*place.arguments()].concat()).await;
+        let client = Client::of(server.address);
+        let token = async |user| text(&exchange(&client, key, None, "room1", user).await, "token");
+        let (mallory, alice) = (token("mallory").await, token("alice").await);
+        let theirs = code(&client, &mallory, "room1", "mallory2").await;
+        let another = code(&client, &alice, "room1", "mallory2").await;
+        let path = "/rooms/room1/members/mallory";
+        assert_eq!(answer(client.request(Method::DELETE, path).bearer_auth(key)).await.status, 204);
+        refused(&exchange(&client, &theirs, None, "room1", "mallory2").await, 401, ErrorCode::InviteInvalid);
+        assert_eq!(exchange(&client, &another, None, "room1", "mallory2").await.status, 200, "it is alice's");
+        server.stop().await;
+    })
+    .await;
+}
+
 #[test]
 fn the_link_says_how_the_server_is_reached() {
     let folder = Folder::new();

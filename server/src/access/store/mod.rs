@@ -15,7 +15,7 @@ use shared::names::RoomId;
 use tracing::warn;
 
 use crate::access::codes::Digest;
-use crate::access::invites::{Admission, Attempt, Invite, Member, Refusal, Revocation};
+use crate::access::invites::{Added, Admission, Attempt, Invite, Member, Refusal, Revocation};
 use crate::access::store::postgres::Postgres;
 use crate::access::store::sqlite::Sqlite;
 use crate::clock;
@@ -82,14 +82,15 @@ impl Store {
         Self::Postgres(Postgres::new(database.clone()))
     }
 
-    /// Keeps a new invite. Says whether there was room for it: see [`crate::access::invites::MAX_PENDING`].
+    /// Keeps a new invite, if there is room for it and its creator may still invite: by a token that was made at `issued_at`, if
+    /// it says so. It either comes before a revocation of the creator, which takes it away, or is refused.
     ///
     /// # Errors
-    /// When it was not kept.
-    pub async fn add(&self, invite: Invite, code: Digest) -> Result<bool, StoreError> {
+    /// When it is not known whether it is kept.
+    pub async fn add(&self, invite: Invite, code: Digest, issued_at: Option<Timestamp>) -> Result<Added, StoreError> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.add(invite, code).await,
-            Self::Postgres(postgres) => postgres.add(&invite, code).await,
+            Self::Sqlite(sqlite) => sqlite.add(invite, code, issued_at).await,
+            Self::Postgres(postgres) => postgres.add(&invite, code, issued_at).await,
         }
     }
 
@@ -138,8 +139,8 @@ impl Store {
         }
     }
 
-    /// Takes everything from a user of a room: refresh tokens and invites go, and it is kept that what was made until now is no
-    /// good any more.
+    /// Takes everything from a user of a room: refresh tokens and invites go, also those that they made for others and nobody has
+    /// used, and it is kept that what was made until now is no good any more.
     ///
     /// # Errors
     /// When nothing was revoked.

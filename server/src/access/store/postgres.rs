@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 
 use crate::access::codes::Digest;
 use crate::access::invites::{
-    self, Admission, Attempt, Invite, Kept, MAX_PENDING, Member, REMEMBERED, REVOKED_FOR, Refusal, Revocation,
+    self, Added, Admission, Attempt, Invite, Kept, MAX_PENDING, Member, REMEMBERED, REVOKED_FOR, Refusal, Revocation,
 };
 use crate::access::store::{StoreError, USES_WRITTEN_EVERY, Version, milliseconds, time};
 use crate::clock;
@@ -23,9 +23,24 @@ impl Postgres {
         Self { database }
     }
 
-    pub(super) async fn add(&self, invite: &Invite, code: Digest) -> Result<bool, StoreError> {
+    pub(super) async fn add(
+        &self,
+        invite: &Invite,
+        code: Digest,
+        issued_at: Option<Timestamp>,
+    ) -> Result<Added, StoreError> {
         let Invite { id, room, user, creator, made_at, expires_at } = invite;
+        let creator = creator.as_ref().map(Username::as_str);
         let added = self.database.run(async |session| {
+            // Waits for whoever is revoking; who revokes later waits until this is committed, and finds it.
+            session.batch_execute("BEGIN; LOCK TABLE invites IN ROW EXCLUSIVE MODE").await?;
+            let revoked = "SELECT revoked_at FROM revocations WHERE room = $1 AND username = $2";
+            let revoked = session.query_opt(revoked, &[&room.as_str(), &creator]).await?;
+            let revoked = revoked.map(|row| at(&row, 0)).transpose()?;
+            if revoked.is_some_and(|revoked_at| invites::is_revoked(issued_at, revoked_at)) {
+                session.batch_execute("ROLLBACK").await?;
+                return Ok(Added::Revoked);
+            }
             // Those who add at the same moment may go beyond the limit by as many as they are.
             let insert = "INSERT INTO invites (id, code, room, username, creator, made_at, expires_at)
                  SELECT $1, $2, $3::text, $4, $5, $6, $7 WHERE $8 >
@@ -38,14 +53,15 @@ impl Postgres {
                         &code.bytes(),
                         &room.as_str(),
                         &user.as_str(),
-                        &creator.as_ref().map(Username::as_str),
+                        &creator,
                         &milliseconds(*made_at),
                         &milliseconds(*expires_at),
                         &i64::from(MAX_PENDING),
                     ],
                 )
                 .await?;
-            Ok(count > 0)
+            session.batch_execute("COMMIT").await?;
+            Ok(if count > 0 { Added::Kept } else { Added::TooMany })
         });
         Ok(added.await?)
     }
@@ -120,9 +136,10 @@ impl Postgres {
     pub(super) async fn revoke(&self, member: &Member) -> Result<(), StoreError> {
         let (room, user) = (member.room.as_str(), member.user.as_str());
         let revoked = self.database.run(async |session| {
-            session.batch_execute("BEGIN").await?;
-            // Whoever redeems an invite holds its row: the refresh token is there to be found by the second statement.
-            session.execute("DELETE FROM invites WHERE room = $1 AND username = $2", &[&room, &user]).await?;
+            // Whoever adds or redeems an invite has committed, and the others wait: what came of it is there to be found.
+            session.batch_execute("BEGIN; LOCK TABLE invites IN EXCLUSIVE MODE").await?;
+            let theirs = "DELETE FROM invites WHERE room = $1 AND (username = $2 OR creator = $2 AND used_at IS NULL)";
+            session.execute(theirs, &[&room, &user]).await?;
             session.execute("DELETE FROM refresh_tokens WHERE room = $1 AND username = $2", &[&room, &user]).await?;
             let insert = "INSERT INTO revocations (room, username, revoked_at) VALUES ($1, $2, $3)
                  ON CONFLICT (room, username)

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::access::codes::Digest;
 use crate::access::invites::{
-    self, Admission, Attempt, Invite, Kept, MAX_PENDING, Member, REMEMBERED, REVOKED_FOR, Refusal, Revocation,
+    self, Added, Admission, Attempt, Invite, Kept, MAX_PENDING, Member, REMEMBERED, REVOKED_FOR, Refusal, Revocation,
 };
 use crate::access::store::{StoreError, USES_WRITTEN_EVERY, Version, file, milliseconds, time};
 use crate::clock;
@@ -76,29 +76,33 @@ impl Sqlite {
         tokio::task::spawn_blocking(work).await.unwrap_or(Err(StoreError::Closed))
     }
 
-    pub(super) async fn add(&self, invite: Invite, code: Digest) -> Result<bool, StoreError> {
+    pub(super) async fn add(
+        &self,
+        invite: Invite,
+        code: Digest,
+        issued_at: Option<Timestamp>,
+    ) -> Result<Added, StoreError> {
         self.run(move |transaction| {
+            let revoked = "SELECT revoked_at FROM revocations WHERE room = ?1 AND username = ?2";
+            let creator = invite.creator.as_ref().map(Username::as_str);
+            let revoked =
+                transaction.query_row(revoked, (invite.room.as_str(), creator), |row| at(row, 0)).optional()?;
+            if revoked.is_some_and(|revoked_at| invites::is_revoked(issued_at, revoked_at)) {
+                return Ok(Added::Revoked);
+            }
             let count = "SELECT count(*) FROM invites WHERE room = ?1 AND used_at IS NULL AND expires_at > ?2";
             let made_at = milliseconds(invite.made_at);
             let pending: u32 = transaction.query_row(count, (invite.room.as_str(), made_at), |row| row.get(0))?;
             if pending >= MAX_PENDING {
-                return Ok(false);
+                return Ok(Added::TooMany);
             }
-            let Invite { id, room, user, creator, expires_at, .. } = &invite;
+            let Invite { id, room, user, expires_at, .. } = &invite;
             transaction.execute(
                 "INSERT INTO invites (id, code, room, username, creator, made_at, expires_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                (
-                    id,
-                    code.bytes(),
-                    room.as_str(),
-                    user.as_str(),
-                    creator.as_ref().map(Username::as_str),
-                    made_at,
-                    milliseconds(*expires_at),
-                ),
+                (id, code.bytes(), room.as_str(), user.as_str(), creator, made_at, milliseconds(*expires_at)),
             )?;
-            Ok(true)
+            Ok(Added::Kept)
         })
         .await
     }
@@ -169,7 +173,8 @@ impl Sqlite {
     pub(super) async fn revoke(&self, member: Member) -> Result<(), StoreError> {
         self.run(move |transaction| {
             let (room, user) = (member.room.as_str(), member.user.as_str());
-            transaction.execute("DELETE FROM invites WHERE room = ?1 AND username = ?2", (room, user))?;
+            let theirs = "DELETE FROM invites WHERE room = ?1 AND (username = ?2 OR creator = ?2 AND used_at IS NULL)";
+            transaction.execute(theirs, (room, user))?;
             transaction.execute("DELETE FROM refresh_tokens WHERE room = ?1 AND username = ?2", (room, user))?;
             // Read while nobody else can redeem or refresh: whatever was made is older.
             let at = milliseconds(clock::timestamp());
