@@ -88,6 +88,51 @@ async fn an_invite_is_exchanged_once_and_the_member_stays() {
 }
 
 #[tokio::test]
+async fn a_member_who_comes_stays_however_short_a_membership_lasts() {
+    in_each_place(async |place: &Place| {
+        let store = open(place).await;
+        for life in [Duration::from_millis(6), Duration::from_secs(6), DAY / 2, DAY, 2 * DAY, 90 * DAY] {
+            let (_, code) = invite(&store, "room1", "bob").await;
+            let key = format!("{life:?}");
+            let attempt = Attempt { member_until: later(now(), life), ..attempt("room1", "bob", &key) };
+            store.redeem(code, attempt.clone()).await.unwrap().unwrap();
+            for thirds in 1..=30 {
+                let when = later(now(), thirds * (life / 3));
+                let found = store.refresh(attempt.refresh, when, later(when, life)).await.unwrap();
+                assert_eq!(found, Some(member("room1", "bob")), "{key}, {thirds}");
+            }
+            let late = later(now(), 11 * life);
+            assert_eq!(store.refresh(attempt.refresh, late, late).await.unwrap(), None, "{key}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn using_a_refresh_token_is_mostly_a_read() {
+    let folder = crate::support::Folder::new();
+    let store = Store::open(folder.path()).unwrap();
+    let watching = rusqlite::Connection::open(folder.path().join(server::access::store::FILE)).unwrap();
+    let ends = || -> i64 { watching.query_row("SELECT expires_at FROM refresh_tokens", (), |row| row.get(0)).unwrap() };
+    for (life, step) in [(10 * 60 * 60, 60 * 60), (90 * 24 * 60 * 60, 24 * 60 * 60)] {
+        let (life, step) = (Duration::from_secs(life), Duration::from_secs(step));
+        let (_, code) = invite(&store, "room1", "bob").await;
+        let attempt = Attempt { member_until: later(now(), life), ..attempt("room1", "bob", "bob's") };
+        store.redeem(code, attempt.clone()).await.unwrap().unwrap();
+        let begun = ends();
+        let used = async |after| {
+            let when = later(now(), after);
+            store.refresh(attempt.refresh, when, later(when, life)).await.unwrap().unwrap();
+            Duration::from_millis((ends() - begun).unsigned_abs())
+        };
+        assert_eq!(used(step).await, Duration::ZERO);
+        let more = step + Duration::from_secs(1);
+        assert_eq!(used(more).await, more);
+        store.revoke(&member("room1", "bob")).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn of_those_who_redeem_at_once_one_is_the_first() {
     in_each_place(async |place: &Place| {
         let store = open(place).await;

@@ -15,7 +15,7 @@ use shared::names::RoomId;
 use tracing::warn;
 
 use crate::access::codes::Digest;
-use crate::access::invites::{Added, Admission, Attempt, Invite, Member, Refusal, Revocation};
+use crate::access::invites::{self, Added, Admission, Attempt, Invite, Member, Refusal, Revocation};
 use crate::access::store::postgres::Postgres;
 use crate::access::store::sqlite::Sqlite;
 use crate::clock;
@@ -27,8 +27,10 @@ pub const FILE: &str = "access.db";
 /// How often what is over is forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(600);
 
-/// How much later than before a refresh token has to end for that to be written down.
+/// How much later than before a refresh token has to end for that to be written down: so much, or a part of its life where that
+/// is less. Using one is mostly a read.
 const USES_WRITTEN_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+const USES_WRITTEN_IN_A_LIFE: u32 = 10;
 
 /// Why the store did not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -190,6 +192,13 @@ impl Store {
             Self::Postgres(_) => {}
         }
     }
+}
+
+/// Whether a refresh token that was to end at `expires_at`, and is good from `now` until `until`, has to have that written down.
+fn is_worth_writing(expires_at: i64, now: Timestamp, until: Timestamp) -> bool {
+    let life = Duration::try_from(until.duration_since(now)).unwrap_or_default();
+    let step = USES_WRITTEN_EVERY.min(life / USES_WRITTEN_IN_A_LIFE);
+    milliseconds(invites::earlier(until, step)) > expires_at
 }
 
 /// A time as it is kept.

@@ -8,7 +8,7 @@ use crate::access::codes::Digest;
 use crate::access::invites::{
     self, Added, Admission, Attempt, Invite, Kept, MAX_PENDING, Member, REMEMBERED, REVOKED_FOR, Refusal, Revocation,
 };
-use crate::access::store::{StoreError, USES_WRITTEN_EVERY, Version, milliseconds, time};
+use crate::access::store::{StoreError, Version, is_worth_writing, milliseconds, time};
 use crate::clock;
 use crate::database::{Database, DatabaseError};
 
@@ -124,7 +124,7 @@ impl Postgres {
             let Some(row) = found else { return Ok(None) };
             let member = Member { room: name(&row, 0)?, user: name(&row, 1)? };
             let expires_at: i64 = row.try_get(2)?;
-            if milliseconds(invites::earlier(until, USES_WRITTEN_EVERY)) > expires_at {
+            if is_worth_writing(expires_at, now, until) {
                 let extend = "UPDATE refresh_tokens SET expires_at = $2 WHERE token = $1";
                 session.execute(extend, &[&token.bytes(), &milliseconds(until)]).await?;
             }

@@ -14,7 +14,7 @@ use crate::access::codes::Digest;
 use crate::access::invites::{
     self, Added, Admission, Attempt, Invite, Kept, MAX_PENDING, Member, REMEMBERED, REVOKED_FOR, Refusal, Revocation,
 };
-use crate::access::store::{StoreError, USES_WRITTEN_EVERY, Version, file, milliseconds, time};
+use crate::access::store::{StoreError, Version, file, is_worth_writing, milliseconds, time};
 use crate::clock;
 
 /// What a row of `invites` is read by.
@@ -161,7 +161,7 @@ impl Sqlite {
                 Ok((Member { room: name(row, 0)?, user: name(row, 1)? }, row.get::<_, i64>(2)?))
             });
             let Some((member, expires_at)) = found.optional()? else { return Ok(None) };
-            if milliseconds(invites::earlier(until, USES_WRITTEN_EVERY)) > expires_at {
+            if is_worth_writing(expires_at, now, until) {
                 let extend = "UPDATE refresh_tokens SET expires_at = ?2 WHERE token = ?1";
                 transaction.execute(extend, (token.bytes(), milliseconds(until)))?;
             }
