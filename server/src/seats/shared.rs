@@ -61,12 +61,13 @@ const FORGET: &str = "DELETE FROM nodes WHERE expires_at = '-infinity'
     AND NOT EXISTS (SELECT FROM seats WHERE node = nodes.id)";
 
 /// Of the rooms that are known to stand like this, those that do not; and those in which the node has a seat and which it
-/// does not know.
+/// does not know. Those are looked up by a hash, which `NOT IN` has of what is so few as an array is taken for whose length
+/// PostgreSQL does not see (hence the inner `SELECT`): `<> ALL ($2)` looks through all of it for each room once a plan is generic.
 const COMPARE: &str = "SELECT rooms.name, rooms.head, rooms.seats
     FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS known (name, head, seats) JOIN rooms USING (name)
     WHERE rooms.head > known.head OR rooms.seats > known.seats
     UNION SELECT name, head, rooms.seats FROM seats JOIN rooms ON rooms.id = seats.room
-    WHERE node = $1 AND NOT name = ANY ($2)";
+    WHERE node = $1 AND name NOT IN (SELECT unnest((SELECT $2::text[])))";
 
 const LEAVE: &str = "WITH locked AS (SELECT id FROM rooms WHERE id IN (SELECT room FROM seats WHERE node = $1)
         ORDER BY name FOR NO KEY UPDATE),
