@@ -1,6 +1,10 @@
 //! What the server and the folder `docs` promise in writing.
 
+use std::collections::BTreeSet;
+
+use clap::CommandFactory;
 use serde_json::Value;
+use server::config::Arguments;
 use shared::error::Problem;
 use shared::frames::{ClientFrame, ServerFrame};
 
@@ -165,6 +169,38 @@ fn every_error_code_stands_in_the_protocol() {
             code
         });
         assert!(code == "unknown" || text.contains(&format!("`{code}`")), "{code} is not in docs/protocol.md");
+    }
+}
+
+/// The variables that set something of the server, of whatever it is asked to do.
+fn settings() -> BTreeSet<String> {
+    let program = Arguments::command();
+    let arguments = program.get_arguments().chain(program.get_subcommands().flat_map(clap::Command::get_arguments));
+    arguments.filter_map(|argument| Some(argument.get_env()?.to_str().unwrap().to_owned())).collect()
+}
+
+#[test]
+fn every_setting_of_the_server_stands_in_the_readme() {
+    let text = include_str!("../../../README.md");
+    let table = text.split("## Settings").nth(1).unwrap().split("Of the client:").next().unwrap();
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    let listed: BTreeSet<String> = rows
+        .flat_map(|names| names.split('`'))
+        .filter(|name| !name.is_empty() && *name != ", ")
+        .map(str::to_owned)
+        .collect();
+    let no_flag = std::iter::once("RUST_LOG".to_owned());
+    assert_eq!(listed, settings().into_iter().chain(no_flag).collect());
+}
+
+#[test]
+fn whatever_is_written_as_a_setting_in_the_documents_of_the_operator_is_one() {
+    let known = settings();
+    for text in [include_str!("../../../docs/operations.md"), include_str!("../../../SECURITY.md")] {
+        let words = text.split(|c: char| c != '_' && !c.is_ascii_uppercase());
+        for word in words.filter(|word| word.starts_with("DUET_")) {
+            assert!(known.contains(word), "there is no setting {word}");
+        }
     }
 }
 
