@@ -1,12 +1,15 @@
 //! Messages by way of a real RabbitMQ: what Duet puts into the queue, and what it makes of what it finds there.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
 use serde_json::json;
 use server::access::tokens::Tokens;
-use server::broker::Incoming;
+use server::broker::{BrokerState, Incoming};
 use shared::names::Username;
+use tokio::time::sleep;
 
 use crate::support::ends::{Ends, LONGEST, contents, message};
 use crate::support::rabbitmq::{quorum, single_active, vhost};
@@ -262,4 +265,31 @@ async fn poison_goes_to_the_queue_of_the_dead_and_the_rest_goes_on_in_order() {
     assert_eq!(producer.get("messages.dead").await, None);
     ends.stop().await;
     assert_eq!(producer.get("messages").await, None, "all is acknowledged");
+}
+
+#[tokio::test]
+async fn poison_that_cannot_be_put_aside_is_told_of_and_what_is_behind_it_waits() {
+    let Some(vhost) = vhost().await else { return };
+    let producer = vhost.amqp().await;
+    producer.declare(true, None).await;
+    // As an operator may have it, who wants no more than one.
+    let limits = [("x-max-length", AMQPValue::LongInt(1)), ("x-overflow", text("reject-publish"))];
+    producer.declare_queue("messages.dead", true, &limits).await;
+    for body in ["one", "two", r#"{"room_id":"room1","content":"hello"}"#] {
+        producer.publish(body.as_bytes(), BasicProperties::default()).await;
+    }
+    let mut ends = Ends::open(vhost.url());
+    let broker = ends.broker.clone();
+    let making_room = async {
+        let says =
+            "what is not a message cannot be put into the queue `messages.dead`: RabbitMQ could not keep the message";
+        while broker.state() != BrokerState::NotReady(says.to_owned()) {
+            sleep(Duration::from_millis(5)).await;
+        }
+        producer.get("messages.dead").await.unwrap().1
+    };
+    let (taken, made_room) = tokio::join!(ends.take(1), soon(making_room));
+    assert_eq!((contents(&taken), &*made_room), (vec!["hello"], "one"));
+    assert_eq!((ends.broker.state(), &*producer.next("messages.dead").await.1), (BrokerState::Ready, "two"));
+    ends.stop().await;
 }

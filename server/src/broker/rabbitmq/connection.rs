@@ -289,7 +289,7 @@ fn distrust(error: &io::Error) -> Option<String> {
     Some(format!("RabbitMQ is not trusted: {why}"))
 }
 
-fn no_answer() -> String {
+pub(super) fn no_answer() -> String {
     "RabbitMQ does not answer".to_owned()
 }
 

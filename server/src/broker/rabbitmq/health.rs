@@ -1,4 +1,4 @@
-//! Whether messages pass RabbitMQ, out of the state of both connections; said in the log once each time it changes.
+//! Whether messages pass RabbitMQ, out of the state of all ways through it; said in the log once each time it changes.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,16 +7,18 @@ use tracing::{debug, info, warn};
 use crate::broker::BrokerState;
 use crate::broker::rabbitmq::connection::Address;
 
-/// Which of the two connections.
+/// Which of the ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Link {
     /// Messages go in.
     Publishing,
     /// Messages come out.
     Intake,
+    /// What is not a message is put aside, if there is any; what is behind it waits.
+    Aside,
 }
 
-/// The state of both connections.
+/// The state of all of them.
 #[derive(Debug)]
 pub(super) struct Health {
     url: String,
@@ -27,6 +29,7 @@ pub(super) struct Health {
 struct Links {
     publishing: BrokerState,
     intake: BrokerState,
+    aside: BrokerState,
     said: Said,
 }
 
@@ -42,15 +45,16 @@ impl Health {
     /// Starts out as not connected yet, which is not worth a word in the log.
     pub(super) fn new(address: &Address) -> Self {
         let connecting = BrokerState::NotReady("not connected to RabbitMQ yet".to_owned());
-        let links = Links { publishing: connecting.clone(), intake: connecting, said: Said::Nothing };
+        let (publishing, intake) = (connecting.clone(), connecting);
+        let links = Links { publishing, intake, aside: BrokerState::Ready, said: Said::Nothing };
         Self { url: address.to_string(), links: Mutex::new(links) }
     }
 
-    /// Messages pass this connection.
+    /// This way is open.
     pub(super) fn ready(&self, link: Link) {
         let mut links = self.lock();
         links.set(link, BrokerState::Ready);
-        if links.both() == BrokerState::Ready && links.said != Said::Back {
+        if links.all() == BrokerState::Ready && links.said != Said::Back {
             links.said = Said::Back;
             info!(url = self.url, "messages pass RabbitMQ");
         }
@@ -81,7 +85,7 @@ impl Health {
         }
     }
 
-    /// Messages do not pass this connection, for `reason`.
+    /// This way is not open, for `reason`.
     pub(super) fn away(&self, link: Link, reason: &str) {
         let mut links = self.lock();
         links.set(link, BrokerState::NotReady(reason.to_owned()));
@@ -93,12 +97,12 @@ impl Health {
         }
     }
 
-    /// The state of both. Where neither is ready, that of publishing.
+    /// The state of all. Where several are not ready, that of the first, in the order of [`Link`].
     pub(super) fn state(&self) -> BrokerState {
-        self.lock().both()
+        self.lock().all()
     }
 
-    /// Why messages do not pass this connection; empty when they do.
+    /// Why this way is not open; empty when it is.
     pub(super) fn reason(&self, link: Link) -> String {
         match self.lock().get(link) {
             BrokerState::Ready | BrokerState::Robbed | BrokerState::StandingBy => String::new(),
@@ -117,6 +121,7 @@ impl Links {
         match link {
             Link::Publishing => &self.publishing,
             Link::Intake => &self.intake,
+            Link::Aside => &self.aside,
         }
     }
 
@@ -124,11 +129,12 @@ impl Links {
         match link {
             Link::Publishing => self.publishing = state,
             Link::Intake => self.intake = state,
+            Link::Aside => self.aside = state,
         }
     }
 
-    fn both(&self) -> BrokerState {
-        let either = if self.publishing == BrokerState::Ready { &self.intake } else { &self.publishing };
-        either.clone()
+    fn all(&self) -> BrokerState {
+        let is_away = |state: &&BrokerState| matches!(state, BrokerState::NotReady(_));
+        [&self.publishing, &self.intake, &self.aside].into_iter().find(is_away).unwrap_or(&self.intake).clone()
     }
 }

@@ -36,7 +36,7 @@ use tracing::{debug, warn};
 
 use crate::access::tokens::Tokens;
 use crate::broker::rabbitmq::connection::{Address, AddressError, AuthoritiesError, Backoff};
-use crate::broker::rabbitmq::health::Health;
+use crate::broker::rabbitmq::health::{Health, Link};
 use crate::broker::rabbitmq::publisher::{Publisher, Publishing, Queue, WAITING_POSTS};
 use crate::broker::rabbitmq::subscription::{Intake, Subscription};
 pub use crate::broker::rabbitmq::turn::Peers;
@@ -50,6 +50,9 @@ const MESSAGES: &str = "messages";
 
 /// The queue for what is not a message.
 const DEAD: &str = "messages.dead";
+
+/// How long a post may take, with all that goes before it.
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long an acknowledgement may take to be written.
 const ACKNOWLEDGE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -99,6 +102,7 @@ pub struct Deliveries {
     taken: Option<Taken>,
     publisher: Publisher,
     reader: Reader,
+    health: Arc<Health>,
 }
 
 /// What is owed to RabbitMQ for a batch.
@@ -146,8 +150,14 @@ pub fn open(
     // One, for there is at most one subscription that nobody reads yet.
     let (handed_over, subscriptions) = mpsc::channel(1);
     tasks.spawn(Intake::new(address, peers, handed_over, Arc::clone(&queue), Arc::clone(&health), stop).run());
-    let reader = Reader::new(Arc::clone(&tokens), longest);
-    let deliveries = Deliveries { subscriptions, current: None, taken: None, publisher: publisher.clone(), reader };
+    let deliveries = Deliveries {
+        subscriptions,
+        current: None,
+        taken: None,
+        publisher: publisher.clone(),
+        reader: Reader::new(Arc::clone(&tokens), longest),
+        health: Arc::clone(&health),
+    };
     (RabbitMq { publisher, tokens, health, queue }, deliveries)
 }
 
@@ -174,10 +184,12 @@ impl RabbitMq {
     ///
     /// # Errors
     /// At once while RabbitMQ is away or has blocked publishers; later when it does not keep the message, does not
-    /// confirm it in time, or goes away before it has.
+    /// confirm it in 5 s, or goes away before it has.
     pub async fn publish(&self, message: Incoming) -> Result<(), PublishError> {
         let (properties, body) = wire::write(message, &self.tokens)?;
-        self.publisher.publish(MESSAGES, properties, body).await
+        let publishing = self.publisher.publish(MESSAGES, properties, body);
+        let timed_out = |_| PublishError::Unavailable("RabbitMQ did not confirm a message in time".to_owned());
+        timeout(PUBLISH_TIMEOUT, publishing).await.map_err(timed_out)?
     }
 
     /// Whether messages get in and out now.
@@ -254,9 +266,11 @@ impl Deliveries {
                     warn!(reason, bytes = body.len(), queue = DEAD, "put aside what is not a message");
                     taken.poison.pop_front();
                     backoff.reset();
+                    self.health.ready(Link::Aside);
                 }
                 Err(error) => {
-                    debug!(%error, queue = DEAD, "what is not a message cannot be put aside; the intake waits");
+                    let reason = format!("what is not a message cannot be put into the queue `{DEAD}`: {error}");
+                    self.health.away(Link::Aside, &reason);
                     sleep(backoff.pause()).await;
                 }
             }
@@ -275,5 +289,32 @@ impl Receipt {
             Ok(Err(error)) => debug!(%error, "not acknowledged; the messages come again"),
             Err(_) => debug!("not acknowledged in time; the messages may come again"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_post_whose_turn_does_not_come_is_refused_after_five_seconds() {
+        let (posts, _waiting) = mpsc::channel(1);
+        let health = Arc::new(Health::new(&"amqp://127.0.0.1".parse().unwrap()));
+        let broker = RabbitMq {
+            publisher: Publisher::new(posts),
+            tokens: Arc::new(Tokens::new(&[1; 32])),
+            health,
+            queue: Arc::default(),
+        };
+        let message = Incoming {
+            room: "room1".parse().unwrap(),
+            id: "1".parse().unwrap(),
+            sender: None,
+            content: "hello".to_owned(),
+            sent_at: jiff::Timestamp::UNIX_EPOCH,
+        };
+        let begin = tokio::time::Instant::now();
+        let PublishError::Unavailable(reason) = broker.publish(message).await.unwrap_err();
+        assert_eq!((&*reason, begin.elapsed()), ("RabbitMQ did not confirm a message in time", PUBLISH_TIMEOUT));
     }
 }

@@ -28,6 +28,9 @@ use crate::nodes::{NodeId, Word};
 /// How many posts may wait for the task: about as many as it publishes at one go. More wait in their own requests.
 pub(super) const WAITING_POSTS: usize = 1024;
 
+/// How long RabbitMQ may take to say that the queues are there. Posts wait meanwhile.
+const ENSURE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How long posts that are in hand at the stop may take.
 const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -101,7 +104,7 @@ impl Publisher {
         body: Vec<u8>,
     ) -> Result<(), PublishError> {
         let (answer, confirmed) = oneshot::channel();
-        // No time limit here: the task takes each post, and answers it within its own.
+        // No time limit here: who waits has one, and what is put aside is waited for however long it takes.
         self.posts.send(Post { queue, properties, body, answer: Some(answer) }).await.map_err(|_| stopping())?;
         confirmed.await.unwrap_or_else(|_| Err(stopping()))
     }
@@ -197,7 +200,8 @@ impl Publishing {
                     return Err("RabbitMQ did not confirm a message in time".to_owned());
                 }
                 () = self.queue.had_gone.notified() => {
-                    ensure_queues(connection).await.map_err(|error| error.to_string())?;
+                    let ensured = timeout(ENSURE_TIMEOUT, ensure_queues(connection)).await;
+                    ensured.map_err(|_| connection::no_answer())?.map_err(|error| error.to_string())?;
                     again = self.retained();
                 }
                 () = self.stop.cancelled() => return Ok(()),
@@ -206,7 +210,7 @@ impl Publishing {
                         // Nobody is left who could post.
                         return Ok(());
                     }
-                    for post in taken.drain(..) {
+                    for post in taken.drain(..).filter(Post::is_waited_for) {
                         match &blocked {
                             Some(reason) => post.refuse(reason),
                             None => confirms.publish(post),
@@ -259,6 +263,11 @@ async fn ensure_queues(connection: &Connection) -> Result<(), LinkError> {
 }
 
 impl Post {
+    /// Whether somebody waits for the answer, or it was accepted before.
+    fn is_waited_for(&self) -> bool {
+        !self.answer.as_ref().is_some_and(Answer::is_closed)
+    }
+
     fn refuse(self, reason: &str) {
         if let Some(answer) = self.answer {
             refuse(answer, reason);
