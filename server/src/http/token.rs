@@ -9,7 +9,6 @@ use axum::http::HeaderMap;
 use shared::rest::{TokenAnswer, TokenRequest};
 
 use crate::access::codes::Bearer;
-use crate::clock;
 use crate::http::error::ApiError;
 use crate::http::headers::bearer;
 use crate::http::{App, admission, body};
@@ -54,10 +53,7 @@ pub(super) async fn generate_token(
         Some(Bearer::Invite(invite)) => admission::redeem(&app, &headers, invite, request).await?,
         Some(Bearer::Refresh(refresh)) => admission::refresh(&app, refresh, request).await?,
         // Admitted: the contract asks for nothing here, a closed server has seen its key.
-        Some(Bearer::Other(_)) | None => {
-            let token = app.tokens.issue(request, clock::timestamp()).map_err(admission::not_made)?;
-            TokenAnswer { token, refresh_token: None }
-        }
+        Some(Bearer::Other(_)) | None => admission::issue(&app, request).await?,
     };
     Ok(Json(answer))
 }

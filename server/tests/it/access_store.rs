@@ -181,6 +181,24 @@ async fn a_revocation_takes_all_a_user_of_a_room_had_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn with_postgresql_its_clock_dates_revocations_and_what_they_may_cover() {
+    for offset in ["-7 min", "7 min"] {
+        let Some(database) = postgres::database().await else { return };
+        let place = Place { folder: crate::support::Folder::new(), database: Some(database) };
+        let store = open(&place).await;
+        let database = place.database.as_ref().unwrap();
+        database.has_a_clock_that_differs_by(offset).await;
+        let store_again = open(&place).await;
+        let minutes = |from: Timestamp| (from.duration_since(Timestamp::now()).as_secs_f64() / 60.0).round();
+        let expected: f64 = offset.trim_end_matches(" min").parse().unwrap();
+        assert_eq!(minutes(store_again.now().await.unwrap()), expected);
+        store_again.revoke(&member("room1", "bob")).await.unwrap();
+        assert_eq!(minutes(revocations(&store).await[0].at), expected);
+        assert!(revocations(&store).await[0].at <= store_again.now().await.unwrap());
+    }
+}
+
+#[tokio::test]
 async fn a_revocation_takes_back_what_its_user_has_invited_with_and_nobody_has_used() {
     in_each_place(async |place: &Place| {
         let store = open(place).await;

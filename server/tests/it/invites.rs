@@ -25,7 +25,7 @@ async fn code(client: &Client, token: &str, room: &str, user: &str) -> String {
 }
 
 /// Asks for a token with a secret in hand, and a key that was written down.
-async fn exchange(client: &Client, secret: &str, key: Option<&str>, room: &str, user: &str) -> Answer {
+pub(crate) async fn exchange(client: &Client, secret: &str, key: Option<&str>, room: &str, user: &str) -> Answer {
     let body = json!({ "username": user, "email": "", "room_id": room });
     let mut request = client.request(Method::POST, "/generate-token").bearer_auth(secret).json(&body);
     if let Some(key) = key {

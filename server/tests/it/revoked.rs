@@ -3,17 +3,20 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use server::access::invites::Member;
+use server::access::invites::{self, Member};
 use server::access::store::Store;
+use server::clock;
 
+use crate::access::{ISSUER_KEY, issued};
 use crate::expiry::until_all_are_gone;
+use crate::invites::exchange;
 use crate::metrics;
 use crate::slow::flood;
 use crate::support::Folder;
 use crate::support::client::Client;
 use crate::support::process::Process;
 use crate::support::server::{SECRET, Server};
-use crate::support::{postgres, rabbitmq};
+use crate::support::{postgres, rabbitmq, soon};
 
 fn bob() -> Member {
     Member { room: "room1".parse().unwrap(), user: "bob".parse().unwrap() }
@@ -112,6 +115,44 @@ async fn a_connection_that_was_renewed_since_is_not_closed() {
     client.post("room1", "hi").await;
     assert_eq!(new.message().await.content, "hi");
     store.close().await;
+}
+
+#[tokio::test]
+async fn whether_a_token_is_older_than_a_revocation_the_clock_of_the_database_says() {
+    for offset in ["-7 min", "7 min"] {
+        let Some(database) = postgres::database().await else { return };
+        database.has_a_clock_that_differs_by(offset).await;
+        let folder = Folder::new();
+        let arguments = ["--access", "closed", "--issuer-key", ISSUER_KEY, "--database-url", database.url()];
+        let server = Server::start(&folder, &arguments).await;
+        let client = Client::of(server.address);
+        client.ready().await;
+        let is_good = async |token: &str| client.get_with("/rooms/room1", token).await.status == 200;
+        let database = server::database::Database::open(database.url().parse().unwrap()).await.unwrap();
+        let store = Store::share(&database);
+        for _ in 0..2 {
+            // The first time nobody was sent away yet, the second time just now.
+            let (invite, code) = invites::make(bob(), None, clock::timestamp(), Duration::from_secs(3_600)).unwrap();
+            store.add(invite, code.digest(), None).await.unwrap();
+            let exchanged = exchange(&client, code.expose(), None, "room1", "bob").await;
+            let exchanged = exchanged.json()["token"].as_str().unwrap().to_owned();
+            let tokens = [exchanged, issued(&client, "bob", "room1").await];
+            for token in &tokens {
+                assert!(is_good(token).await, "{offset}");
+            }
+            store.revoke(&bob()).await.unwrap();
+            for token in &tokens {
+                soon(async {
+                    while is_good(token).await {
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                })
+                .await;
+            }
+        }
+        database.close().await;
+        server.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -84,6 +84,18 @@ impl Store {
         Self::Postgres(Postgres::new(database.clone()))
     }
 
+    /// The time by the clock that dates revocations, which everything that they may cover is to be dated by: PostgreSQL's, where
+    /// several servers could have clocks that differ.
+    ///
+    /// # Errors
+    /// When that clock cannot be read.
+    pub async fn now(&self) -> Result<Timestamp, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(clock::timestamp()),
+            Self::Postgres(postgres) => postgres.now().await,
+        }
+    }
+
     /// Keeps a new invite, if there is room for it and its creator may still invite: by a token that was made at `issued_at`, if
     /// it says so. It either comes before a revocation of the creator, which takes it away, or is refused.
     ///

@@ -9,8 +9,10 @@ use crate::access::invites::{
     self, Added, Admission, Attempt, Invite, Kept, MAX_PENDING, Member, REMEMBERED, REVOKED_FOR, Refusal, Revocation,
 };
 use crate::access::store::{StoreError, Version, is_worth_writing, milliseconds, time};
-use crate::clock;
 use crate::database::{Database, DatabaseError};
+
+/// The clock that all servers share, in milliseconds.
+const NOW: &str = "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
 /// A handle to the tables.
 #[derive(Debug, Clone)]
@@ -21,6 +23,14 @@ pub struct Postgres {
 impl Postgres {
     pub(super) fn new(database: Database) -> Self {
         Self { database }
+    }
+
+    pub(super) async fn now(&self) -> Result<Timestamp, StoreError> {
+        let now = self.database.run(async |session| {
+            let now = session.prepared(NOW).await?;
+            at(&session.query_one(&now, &[]).await?, 0)
+        });
+        Ok(now.await?)
     }
 
     pub(super) async fn add(
@@ -141,10 +151,12 @@ impl Postgres {
             let theirs = "DELETE FROM invites WHERE room = $1 AND (username = $2 OR creator = $2 AND used_at IS NULL)";
             session.execute(theirs, &[&room, &user]).await?;
             session.execute("DELETE FROM refresh_tokens WHERE room = $1 AND username = $2", &[&room, &user]).await?;
-            let insert = "INSERT INTO revocations (room, username, revoked_at) VALUES ($1, $2, $3)
+            let insert = format!(
+                "INSERT INTO revocations (room, username, revoked_at) SELECT $1, $2, ({NOW})
                  ON CONFLICT (room, username)
-                 DO UPDATE SET revoked_at = greatest(revocations.revoked_at, excluded.revoked_at)";
-            session.execute(insert, &[&room, &user, &milliseconds(clock::timestamp())]).await?;
+                 DO UPDATE SET revoked_at = greatest(revocations.revoked_at, excluded.revoked_at)"
+            );
+            session.execute(&insert, &[&room, &user]).await?;
             Ok(session.batch_execute("COMMIT").await?)
         });
         Ok(revoked.await?)

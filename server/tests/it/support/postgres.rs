@@ -78,6 +78,18 @@ impl Database {
         self.url.rsplit_once(':').unwrap().1.split_once('/').unwrap().0.parse().unwrap()
     }
 
+    /// Whoever connects from now on finds that its clock goes before or behind that of this machine, by an interval such as
+    /// `-7 min`.
+    pub(crate) async fn has_a_clock_that_differs_by(&self, interval: &str) {
+        let set = format!(
+            "CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+                 AS $$ SELECT pg_catalog.clock_timestamp() + interval '{interval}' $$;
+             ALTER DATABASE {} SET search_path = public, pg_catalog",
+            self.name
+        );
+        self.client().await.batch_execute(&set).await.unwrap();
+    }
+
     /// A connection that is not Duet's.
     pub(crate) async fn client(&self) -> Client {
         soon(connect(&self.url)).await
