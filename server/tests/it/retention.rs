@@ -9,10 +9,10 @@ use shared::message::Seq;
 use shared::rest::HistoryPage;
 
 use crate::support::client::Client;
-use crate::support::histories::in_each_place;
+use crate::support::histories::{Place, in_each_place};
 use crate::support::kept::{ago, append, close, fill, incoming, make, now, open, room};
 use crate::support::server::Server;
-use crate::support::{A_WHILE, Folder, kept, soon};
+use crate::support::{A_WHILE, Folder, kept, postgres, soon};
 
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 
@@ -132,6 +132,59 @@ async fn what_is_kept_has_no_holes_whatever_the_messages_are_dated() {
         close(history).await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_room_that_cannot_be_seen_to_holds_up_no_other_and_is_tried_again() {
+    in_each_place(async |place| {
+        let old = place.open(Retention::default()).await;
+        let rooms = ["room1", "room2", "room3"];
+        for name in rooms {
+            fill(&old, name, 1, 3, 0, ago(DAY)).await;
+            fill(&old, name, 4, 1, 0, now() + DAY).await;
+        }
+        close(old).await;
+        place
+            .run(
+                "CREATE TRIGGER fails BEFORE DELETE ON messages WHEN OLD.room = 2
+                     BEGIN SELECT RAISE(ABORT, 'a page is damaged'); END",
+                "CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql
+                     AS $$ BEGIN RAISE 'a page is damaged' USING ERRCODE = 'data_corrupted'; END $$;
+                 CREATE TRIGGER fails BEFORE DELETE ON messages FOR EACH ROW WHEN (OLD.room = 2) EXECUTE FUNCTION fails()",
+            )
+            .await;
+        let keep_for = Duration::from_secs(20);
+        let history = place.open(Retention { keep_for: Some(keep_for), keep_messages: None }).await;
+        for name in ["room1", "room3"] {
+            until_kept(&history, name, Some(4)).await;
+        }
+        assert_eq!(kept::places(&history, "room2").await, [1, 2, 3, 4]);
+        place.run("DROP TRIGGER fails", "DROP TRIGGER fails ON messages").await;
+        until_kept(&history, "room2", Some(4)).await;
+        close(history).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_room_that_postgresql_cannot_index_holds_up_no_other_and_is_tried_again() {
+    let Some(database) = postgres::database().await else { return };
+    let place = Place { folder: Folder::new(), database: Some(database) };
+    let history = place.open(Retention::default()).await;
+    for name in ["room1", "room2", "room3"] {
+        fill(&history, name, 1, 3, 0, now()).await;
+    }
+    close(history).await;
+    let fails = "TRUNCATE search, indexed;
+        CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql
+            AS $$ BEGIN RAISE 'a page is damaged' USING ERRCODE = 'data_corrupted'; END $$;
+        CREATE TRIGGER fails BEFORE INSERT ON search FOR EACH ROW WHEN (NEW.room = 2) EXECUTE FUNCTION fails()";
+    place.run("", fails).await;
+    let history = place.open(Retention::default()).await;
+    place.until_index_has(6).await;
+    place.run("", "DROP TRIGGER fails ON search").await;
+    place.until_indexed().await;
+    close(history).await;
 }
 
 #[tokio::test]

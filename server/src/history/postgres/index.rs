@@ -11,7 +11,7 @@ use crate::history::postgres::upkeep::Progress;
 use crate::history::words;
 
 /// How much a step takes at most: so many rooms, and so many messages.
-const STEP_ROOMS: i64 = 20;
+pub(super) const STEP_ROOMS: i64 = 20;
 const STEP_MESSAGES: i64 = 500;
 
 /// How much of a message is searched, in bytes.
@@ -29,6 +29,10 @@ const NEXT: &str = "WITH behind AS (
     ) AS next ON true
     ORDER BY behind.id, next.seq LIMIT $3";
 
+/// The first room of the next step behind `$1`.
+pub(super) const NEXT_ROOM: &str = "SELECT id FROM rooms LEFT JOIN indexed ON indexed.room = rooms.id
+    WHERE id > $1 AND head > coalesce(indexed.seq, 0) ORDER BY id LIMIT 1";
+
 const INSERT: &str = "INSERT INTO search (room, seq, words)
     SELECT room, seq, array_to_tsvector(string_to_array(rtrim(words), ' '))
     FROM unnest($1::bigint[], $2::bigint[], $3::text[]) AS new (room, seq, words)
@@ -37,10 +41,10 @@ const INSERT: &str = "INSERT INTO search (room, seq, words)
 const MOVE_ON: &str = "INSERT INTO indexed (room, seq) SELECT * FROM unnest($1::bigint[], $2::bigint[])
     ON CONFLICT (room) DO UPDATE SET seq = excluded.seq";
 
-/// Indexes the next messages of the rooms behind a row, all in one transaction.
-pub(super) async fn step(session: &Session, after: i64) -> Result<Progress, DatabaseError> {
+/// Indexes the next messages of so many rooms behind a row, all in one transaction.
+pub(super) async fn step(session: &Session, after: i64, rooms: i64) -> Result<Progress, DatabaseError> {
     let next = session.prepared(NEXT).await?;
-    let rows = session.query(&next, &[&after, &STEP_ROOMS, &STEP_MESSAGES, &SEARCHED_BYTES]).await?;
+    let rows = session.query(&next, &[&after, &rooms, &STEP_MESSAGES, &SEARCHED_BYTES]).await?;
     let (mut rooms, mut places, mut keys) = (Vec::new(), Vec::new(), Vec::new());
     // Up to where, and where the room ends.
     let mut reached = BTreeMap::new();

@@ -29,6 +29,9 @@ const AGAIN: Duration = Duration::from_secs(60);
 const LOOK_ROOMS: i64 = 200;
 const CHUNK: i64 = 500;
 
+/// The room at which looking fails that begins behind `$1`.
+const NEXT: &str = "SELECT id FROM rooms WHERE id > $1 ORDER BY id LIMIT 1";
+
 /// The oldest message of each of the next rooms.
 const OLDEST: &str = "SELECT id, head, oldest.seq, oldest.sent_at
     FROM (SELECT id, head FROM rooms WHERE id > $1 ORDER BY id LIMIT $2) AS looked
@@ -75,6 +78,10 @@ struct Round {
     is_behind: bool,
     next: Instant,
     is_failure_said: bool,
+    /// How many more steps take one room each, to find the one at which a step of many has failed.
+    narrow: i64,
+    /// Whether a room was stepped over.
+    has_failed: bool,
 }
 
 /// Sees to it, whenever it is this node's turn, for ever.
@@ -117,10 +124,12 @@ impl Upkeep {
             let round = if is_indexing { indexing } else { expiring };
             tokio::time::sleep_until(round.next.into()).await;
             let (began, after) = (clock::now().instant, round.served);
+            let most = if is_indexing { index::STEP_ROOMS } else { LOOK_ROOMS };
+            let rooms = if round.narrow > 0 { 1 } else { most };
             let progress = if is_indexing {
-                within(index::step(session, after)).await
+                within(index::step(session, after, rooms)).await
             } else {
-                within(self.expire(session, after)).await
+                within(self.expire(session, after, rooms)).await
             };
             let (round, every) = if is_indexing {
                 (&mut self.indexing, INDEX_EVERY)
@@ -137,7 +146,18 @@ impl Upkeep {
                 }
                 Err(error) => error,
             };
-            round.next = clock::now().instant + AGAIN;
+            if rooms > 1 {
+                round.narrows(most, began);
+            } else {
+                let next = if is_indexing { index::NEXT_ROOM } else { NEXT };
+                let room = within(next_room(session, next, after)).await;
+                if let Err(error) = &room
+                    && error.is_absence()
+                {
+                    return Err(error.clone());
+                }
+                round.steps_over(room.ok().flatten(), began);
+            }
             let is_said = std::mem::replace(&mut round.is_failure_said, true);
             match (is_said, is_indexing) {
                 (true, _) => debug!(%error, "upkeep still fails"),
@@ -152,12 +172,12 @@ impl Upkeep {
     }
 
     /// Removes what has expired in the next rooms.
-    async fn expire(&mut self, session: &Session, after: i64) -> Result<Progress, DatabaseError> {
+    async fn expire(&mut self, session: &Session, after: i64, rooms: i64) -> Result<Progress, DatabaseError> {
         let Some(Limits { since, newest }) = Limits::of(self.retention, clock::timestamp()) else {
             return Ok(Progress::Done);
         };
         let (oldest, expire) = (session.prepared(OLDEST).await?, session.prepared(EXPIRE).await?);
-        let rooms = session.query(&oldest, &[&after, &LOOK_ROOMS]).await?;
+        let rooms = session.query(&oldest, &[&after, &rooms]).await?;
         let mut served = after;
         for row in &rooms {
             let (room, head): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
@@ -182,21 +202,46 @@ impl Upkeep {
     }
 }
 
+async fn next_room(session: &Session, next: &str, after: i64) -> Result<Option<i64>, DatabaseError> {
+    // What failed may have been within a transaction.
+    session.batch_execute("ROLLBACK").await?;
+    Ok(session.query_opt(next, &[&after]).await?.map(|row| row.try_get(0)).transpose()?)
+}
+
 impl Round {
     fn new() -> Self {
-        Self { served: 0, is_behind: false, next: clock::now().instant, is_failure_said: false }
+        let next = clock::now().instant;
+        Self { served: 0, is_behind: false, next, is_failure_said: false, narrow: 0, has_failed: false }
     }
 
     fn goes_on(&mut self, progress: Progress, began: Instant, every: Duration) {
-        self.is_failure_said = false;
         let now = clock::now().instant;
         let (rest, idle) = ((now - began) * RESTS, every.max((now - began) * RESTS_IDLE));
         (self.served, self.next) = match progress {
             Progress::Underway { served, is_behind } => {
                 self.is_behind |= is_behind;
+                self.narrow = (self.narrow - 1).max(0);
                 (served, now + rest)
             }
-            Progress::Done => (0, now + if std::mem::take(&mut self.is_behind) { rest } else { idle }),
+            Progress::Done => {
+                let has_failed = std::mem::take(&mut self.has_failed);
+                self.is_failure_said &= has_failed;
+                let idle = if has_failed { idle.min(AGAIN) } else { idle };
+                (0, now + if std::mem::take(&mut self.is_behind) { rest } else { idle })
+            }
         };
+    }
+
+    /// A step of many rooms has failed: the next ones take one each.
+    fn narrows(&mut self, rooms: i64, began: Instant) {
+        let now = clock::now().instant;
+        (self.narrow, self.next) = (rooms, now + (now - began) * RESTS);
+    }
+
+    /// A step of this one room has failed, which is left for the next round. Where nobody knows which it is, that begins later.
+    fn steps_over(&mut self, room: Option<i64>, began: Instant) {
+        let now = clock::now().instant;
+        (self.narrow, self.has_failed) = (0, true);
+        (self.served, self.next) = room.map_or((0, now + AGAIN), |room| (room, now + (now - began) * RESTS));
     }
 }

@@ -1,9 +1,10 @@
 //! What the writer does while nothing waits for it: messages expire, and the file gives back the pages they leave. All
 //! of it in short steps, so that a batch that comes meanwhile waits for one step at the most.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, OptionalExtension, Transaction};
 use tracing::info;
 
 use crate::clock;
@@ -24,12 +25,19 @@ const CHUNK_BYTES: u64 = 256 * 1024;
 pub(super) const SPARE_PAGES: i64 = 1_024;
 
 /// How far it has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Progress {
     /// There is more to do.
     Underway,
-    /// All is done for now, and whether anything was there to do.
-    Done { had_work: bool },
+    /// There is, and something is left for the next time because of this.
+    SteppedOver(rusqlite::Error),
+    /// All is done for now.
+    Done {
+        /// Whether anything was there to do.
+        had_work: bool,
+        /// Whether something was stepped over.
+        has_failed: bool,
+    },
 }
 
 /// Goes through all rooms, then through the free pages, then begins anew.
@@ -37,8 +45,17 @@ pub(super) enum Progress {
 pub(super) struct Upkeep {
     retention: Retention,
     stage: Stage,
+    /// Rooms that could not be seen to this time.
+    failed: BTreeSet<i64>,
+    has_failed: bool,
     expired: usize,
     freed: usize,
+}
+
+/// What went wrong, and in which room, where that is known.
+struct Failure {
+    room: Option<i64>,
+    error: rusqlite::Error,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -51,32 +68,66 @@ enum Stage {
 
 impl Upkeep {
     pub(super) fn new(retention: Retention) -> Self {
-        Self { retention, stage: Stage::Expiring { after: 0 }, expired: 0, freed: 0 }
+        let stage = Stage::Expiring { after: 0 };
+        Self { retention, stage, failed: BTreeSet::new(), has_failed: false, expired: 0, freed: 0 }
     }
 
-    /// Does what can be done in [`STEP`]. Of a step that fails nothing is done.
+    /// Does what can be done in [`STEP`]. Of a step that fails nothing is done; a room that it failed at is stepped over, and
+    /// holds up no other.
     pub(super) fn step(&mut self, connection: &mut Connection) -> Result<Progress, rusqlite::Error> {
         let end = clock::now().instant + STEP;
-        let transaction = connection.transaction()?;
         match self.stage {
             Stage::Expiring { after } => {
-                let (expired, next) = expire(&transaction, self.retention, after, end)?;
-                transaction.commit()?;
-                self.expired += expired;
-                self.stage = next;
-                Ok(Progress::Underway)
+                let transaction = connection.transaction()?;
+                match self.expire(&transaction, after, end) {
+                    Ok((expired, next)) => {
+                        transaction.commit()?;
+                        self.expired += expired;
+                        self.stage = next;
+                        Ok(Progress::Underway)
+                    }
+                    Err(Failure { room, error }) => {
+                        self.has_failed = true;
+                        match room {
+                            Some(room) => drop(self.failed.insert(room)),
+                            // Nobody knows where the next one is.
+                            None => self.stage = Stage::Shrinking,
+                        }
+                        Ok(Progress::SteppedOver(error))
+                    }
+                }
             }
             Stage::Shrinking => {
-                let (freed, is_done) = shrink(&transaction, end)?;
-                transaction.commit()?;
+                let shrunk = shrink(connection, end).inspect_err(|_| *self = Self::new(self.retention));
+                let (freed, is_done) = shrunk?;
                 self.freed += freed;
                 Ok(if is_done { self.done() } else { Progress::Underway })
             }
         }
     }
 
+    /// Removes what has expired in the rooms after this row. Says how many messages that were and where to go on.
+    fn expire(&self, transaction: &Transaction<'_>, mut after: i64, end: Instant) -> Result<(usize, Stage), Failure> {
+        let Some(limits) = Limits::of(self.retention, clock::timestamp()) else { return Ok((0, Stage::Shrinking)) };
+        let unknown = |error| Failure { room: None, error };
+        let next = "SELECT id FROM rooms WHERE id > ?1 ORDER BY id LIMIT 1";
+        let mut next = transaction.prepare_cached(next).map_err(unknown)?;
+        let mut expired = 0;
+        while clock::now().instant < end {
+            let found = next.query_row([after], |row| row.get(0)).optional().map_err(unknown)?;
+            let Some(room) = found else { return Ok((expired, Stage::Shrinking)) };
+            let is_left_out = self.failed.contains(&room);
+            match if is_left_out { Ok(0) } else { expire_chunk(transaction, limits, room) } {
+                Ok(0) => after = room,
+                Ok(count) => expired += count,
+                Err(error) => return Err(Failure { room: Some(room), error }),
+            }
+        }
+        Ok((expired, Stage::Expiring { after }))
+    }
+
     fn done(&mut self) -> Progress {
-        let Self { expired, freed, .. } = *self;
+        let Self { expired, freed, has_failed, .. } = *self;
         *self = Self::new(self.retention);
         if expired > 0 {
             info!(messages = expired, "expired messages are removed");
@@ -84,33 +135,19 @@ impl Upkeep {
         if freed > 0 {
             info!(pages = freed, "the history has shrunk");
         }
-        Progress::Done { had_work: expired > 0 || freed > 0 }
+        Progress::Done { had_work: expired > 0 || freed > 0, has_failed }
     }
 }
 
-/// Removes what has expired in the rooms after this row. Says how many messages that were and where to go on.
-fn expire(
-    transaction: &Transaction<'_>,
-    retention: Retention,
-    mut after: i64,
-    end: Instant,
-) -> Result<(usize, Stage), rusqlite::Error> {
-    let Some(limits) = Limits::of(retention, clock::timestamp()) else { return Ok((0, Stage::Shrinking)) };
-    let mut next = transaction.prepare_cached("SELECT id, head FROM rooms WHERE id > ?1 ORDER BY id LIMIT 1")?;
+/// Removes a chunk of what has expired in a room. Says how many messages that were.
+fn expire_chunk(transaction: &Transaction<'_>, limits: Limits, room: i64) -> Result<usize, rusqlite::Error> {
+    let mut head = transaction.prepare_cached("SELECT head FROM rooms WHERE id = ?1")?;
+    let head = head.query_row([room], |row| row.get(0))?;
+    let Some(last) = last_expired(transaction, limits, room, head)? else { return Ok(0) };
     let mut delete = transaction.prepare_cached("DELETE FROM messages WHERE room = ?1 AND seq <= ?2")?;
-    let mut expired = 0;
-    while clock::now().instant < end {
-        let found = next.query_map([after], |row| Ok((row.get(0)?, row.get(1)?)))?.next().transpose()?;
-        let Some((room, head)) = found else { return Ok((expired, Stage::Shrinking)) };
-        match last_expired(transaction, limits, room, head)? {
-            Some(last) => {
-                expired += delete.execute((room, last))?;
-                index::expire(transaction, room, last)?;
-            }
-            None => after = room,
-        }
-    }
-    Ok((expired, Stage::Expiring { after }))
+    let expired = delete.execute((room, last))?;
+    index::expire(transaction, room, last)?;
+    Ok(expired)
 }
 
 /// The last of a chunk of a room's oldest messages that have all expired; what is kept stays without holes.
@@ -138,7 +175,14 @@ fn last_expired(
 }
 
 /// Moves pages from the end of the file into free ones and cuts the end off. Says how many and whether that was all.
-fn shrink(transaction: &Transaction<'_>, end: Instant) -> Result<(usize, bool), rusqlite::Error> {
+fn shrink(connection: &mut Connection, end: Instant) -> Result<(usize, bool), rusqlite::Error> {
+    let transaction = connection.transaction()?;
+    let freed = vacuum(&transaction, end)?;
+    transaction.commit()?;
+    Ok(freed)
+}
+
+fn vacuum(transaction: &Transaction<'_>, end: Instant) -> Result<(usize, bool), rusqlite::Error> {
     let free: i64 = transaction.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
     let surplus = free - SPARE_PAGES;
     if surplus <= 0 {

@@ -179,19 +179,30 @@ impl Writer {
         let progress = self.sync(Durability::Relaxed).and_then(|()| self.upkeep.step(&mut self.connection));
         let now = clock::now().instant;
         match progress {
-            Ok(Progress::Underway) => return now + (now - began) * UPKEEP_RESTS,
-            // The file shrinks when the log is moved into it.
-            Ok(Progress::Done { had_work: true }) => log.ask_for_checkpoint(),
-            Ok(Progress::Done { had_work: false }) => {}
-            Err(error) => {
-                if !std::mem::replace(&mut self.is_failure_said, true) {
-                    warn!(%error, "expired messages could not be removed; it is tried again every minute");
+            Ok(Progress::Underway) => now + (now - began) * UPKEEP_RESTS,
+            Ok(Progress::SteppedOver(error)) => {
+                self.say_upkeep_fails(&error);
+                now + (now - began) * UPKEEP_RESTS
+            }
+            Ok(Progress::Done { had_work, has_failed }) => {
+                self.is_failure_said &= has_failed;
+                if had_work {
+                    // The file shrinks when the log is moved into it.
+                    log.ask_for_checkpoint();
                 }
-                return now + UPKEEP_AGAIN;
+                now + if has_failed { self.upkeep_every.min(UPKEEP_AGAIN) } else { self.upkeep_every }
+            }
+            Err(error) => {
+                self.say_upkeep_fails(&error);
+                now + UPKEEP_AGAIN
             }
         }
-        self.is_failure_said = false;
-        now + self.upkeep_every
+    }
+
+    fn say_upkeep_fails(&mut self, error: &rusqlite::Error) {
+        if !std::mem::replace(&mut self.is_failure_said, true) {
+            warn!(%error, "expired messages could not be removed; it is tried again every minute");
+        }
     }
 
     /// Makes a step of indexing and says when the next is due.

@@ -61,6 +61,15 @@ impl Place {
         self.until(sqlite, postgres, |there| there == rows).await;
     }
 
+    /// Does something to it beside whoever works on it.
+    pub(crate) async fn run(&self, sqlite: &str, postgres: &str) {
+        if let Some(database) = &self.database {
+            database.client().await.batch_execute(postgres).await.unwrap();
+        } else {
+            rusqlite::Connection::open(self.folder.path().join("duet.db")).unwrap().execute_batch(sqlite).unwrap();
+        }
+    }
+
     async fn until(&self, sqlite: &str, postgres: &str, is_so: impl Fn(i64) -> bool) {
         soon(async {
             if let Some(database) = &self.database {
