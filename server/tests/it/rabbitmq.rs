@@ -12,6 +12,7 @@ use shared::names::Username;
 use tokio::time::sleep;
 
 use crate::support::ends::{Ends, LONGEST, contents, message};
+use crate::support::foreign::publish_with_id;
 use crate::support::rabbitmq::{quorum, single_active, vhost};
 use crate::support::server::SECRET;
 use crate::support::{A_WHILE, soon};
@@ -265,6 +266,42 @@ async fn poison_goes_to_the_queue_of_the_dead_and_the_rest_goes_on_in_order() {
     assert_eq!(producer.get("messages.dead").await, None);
     ends.stop().await;
     assert_eq!(producer.get("messages").await, None, "all is acknowledged");
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_is_taken_out_and_all_others_stay_in_order() {
+    let Some(vhost) = vhost().await else { return };
+    let producer = vhost.amqp().await;
+    producer.declare(true, None).await;
+    let mut sent = Vec::new();
+    for round in ["a", "b", "c"] {
+        for n in 0..5 {
+            sent.push(format!("{round}{n}"));
+            let body = format!(r#"{{"room_id":"room1","content":"{round}{n}"}}"#);
+            producer.publish(body.as_bytes(), BasicProperties::default()).await;
+        }
+        publish_with_id(&vhost, b"\xff\xfe", r#"{"room_id":"room1","content":"unread"}"#).await;
+    }
+    let mut ends = Ends::open(vhost.url());
+    let mut seen = Vec::new();
+    while seen.last() != sent.last() {
+        let (messages, receipt) = ends.hold().await;
+        receipt.acknowledge().await;
+        // What was not acknowledged when a connection ended comes again, with its id.
+        for message in messages {
+            if !seen.contains(&message.content) {
+                seen.push(message.content);
+            }
+        }
+    }
+    assert_eq!(seen, sent);
+    ends.until(|state| *state == BrokerState::Ready).await;
+    // What is published meanwhile comes behind it, and one alone is taken out as well.
+    publish_with_id(&vhost, b"\xff", r#"{"room_id":"room1","content":"unread"}"#).await;
+    ends.insist("after").await;
+    assert_eq!(contents(&ends.take(1).await), ["after"]);
+    ends.stop().await;
+    assert_eq!((producer.get("messages").await, producer.get("messages.dead").await), (None, None));
 }
 
 #[tokio::test]

@@ -69,6 +69,9 @@ pub(super) enum LinkError {
     /// There is no queue.
     #[error("the queue `{MESSAGES}` had gone, and is being declared again")]
     Missing,
+    /// The queue holds what ends every connection that it is sent by.
+    #[error("a message in the queue `{MESSAGES}` has properties that are not UTF-8 and has to be taken out")]
+    Unreadable,
 }
 
 /// A connection that ends when it is dropped.
@@ -216,6 +219,9 @@ impl Drop for Socket {
 
 impl From<lapin::Error> for LinkError {
     fn from(error: lapin::Error) -> Self {
+        if let ErrorKind::ParsingError(_) = error.kind() {
+            return Self::Unreadable;
+        }
         // The same code stands for a lack of permission; only the text tells.
         match soft_error(&error) {
             Some((AMQPSoftError::ACCESSREFUSED, told)) if told.get_message().as_str().contains("exclusive use") => {
@@ -262,10 +268,6 @@ pub(super) fn describe(error: &lapin::Error) -> String {
     }
     if let ErrorKind::ProtocolError(error) = error.kind() {
         return format!("RabbitMQ refuses: {}", error.get_message());
-    }
-    if let ErrorKind::ParsingError(_) = error.kind() {
-        // It comes again and again until someone takes it out, and lapin does not say which it is.
-        return format!("a message in the queue `{MESSAGES}` has properties that are not UTF-8: take it out by hand");
     }
     if let ErrorKind::MissingHeartbeatError = error.kind() { no_answer() } else { format!("lost RabbitMQ: {error}") }
 }

@@ -16,6 +16,7 @@ mod retained;
 mod sharing;
 mod subscription;
 mod turn;
+mod unreadable;
 #[doc(hidden)] // public for fuzzing and nothing else
 pub mod wire;
 

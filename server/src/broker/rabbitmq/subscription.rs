@@ -16,7 +16,7 @@ use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{Channel, Connection, Consumer, Event};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::broker::rabbitmq::connection::{self, Address, Backoff, LinkError, describe};
@@ -24,11 +24,14 @@ use crate::broker::rabbitmq::health::{Health, Link};
 use crate::broker::rabbitmq::publisher::Queue;
 use crate::broker::rabbitmq::sharing::{self, Sharing};
 use crate::broker::rabbitmq::turn::Turn;
-use crate::broker::rabbitmq::{MESSAGES, Peers, Receipt, wire};
+use crate::broker::rabbitmq::{MESSAGES, Peers, Receipt, unreadable, wire};
 use crate::nodes::NodeId;
 
 /// How many messages RabbitMQ sends ahead: twice a batch, so that the next one is here when the last one is kept.
 const PREFETCH: u16 = 512;
+
+/// The same where one of them cannot be read: all before it are taken and acknowledged, and it is the first.
+const ONE_BY_ONE: u16 = 1;
 
 /// How many messages go into one batch at the most. Larger ones make each commit slower without saving much.
 const MAX_BATCH: usize = 256;
@@ -63,6 +66,9 @@ const OPEN: &str = "the queue `messages` is a quorum queue, which RabbitMQ does 
 /// Said of a stream.
 const STREAM: &str = "the queue `messages` is a stream, of which nothing is ever taken out: delete it, and this server \
                       declares another one";
+
+/// How long lapin may take to say why a connection has ended. What waits for the connection hears of the end by itself, and sooner.
+const REASON_WITHIN: Duration = Duration::from_millis(100);
 
 /// A consumer at work.
 #[derive(Debug)]
@@ -135,14 +141,25 @@ impl Intake {
 
     /// Takes its turn when it comes, and again when that is over.
     pub(super) async fn run(self) {
-        let mut backoff = Backoff::new();
+        let (mut backoff, mut prefetch) = (Backoff::new(), PREFETCH);
         let stand_by = || self.health.stands_by();
         while let Some(turn) = self.stop.run_until_cancelled(self.peers.turn(stand_by)).await {
-            let over = self.take_turn(&turn, &mut backoff).await;
+            let Err(error) = self.take_turn(&turn, prefetch, &mut backoff).await else { return };
+            self.health.away(Link::Intake, &error.to_string());
+            prefetch = match (error, prefetch) {
+                (LinkError::Unreadable, PREFETCH) => ONE_BY_ONE,
+                (LinkError::Unreadable, _) => {
+                    let taking_out = unreadable::take_first_out(&self.address);
+                    if let Some(Err(error)) = self.stop.run_until_cancelled(taking_out).await {
+                        let reason = format!("{}: {error}", LinkError::Unreadable);
+                        self.health.away(Link::Intake, &reason);
+                    }
+                    PREFETCH
+                }
+                _ => PREFETCH,
+            };
             // Others need not wait until this node tries again.
             drop(turn);
-            let Err(error) = over else { return };
-            self.health.away(Link::Intake, &error.to_string());
             if self.stop.run_until_cancelled(sleep(backoff.pause())).await.is_none() {
                 return;
             }
@@ -150,22 +167,37 @@ impl Intake {
     }
 
     /// Connects and subscribes while it is its turn. `Ok` at the stop, and when nobody wants another subscription.
-    async fn take_turn(&self, turn: &Turn, backoff: &mut Backoff) -> Result<(), LinkError> {
+    async fn take_turn(&self, turn: &Turn, prefetch: u16, backoff: &mut Backoff) -> Result<(), LinkError> {
         let connecting = connection::connect(&self.address, "duet-server, intake");
         let Some(line) = self.stop.run_until_cancelled(connecting).await else { return Ok(()) };
         let line = line?;
+        let mut end = pin!(unreadable::end_of(line.connection.events_listener()));
         let over = tokio::select! {
-            over = self.subscribe(&line.connection, turn, backoff) => over,
+            over = self.subscribe(&line.connection, turn, prefetch, backoff) => over,
             why = turn.over() => Err(LinkError::Away(why)),
             () = self.stop.cancelled() => Ok(()),
+            error = &mut end => {
+                line.close().await;
+                return Err(error);
+            }
         };
+        // Whatever noticed it first, the connection knows best why it has ended.
+        let is_broken = matches!(over, Err(LinkError::Away(_))) && !line.connection.status().connected();
+        let reason = async { if is_broken { timeout(REASON_WITHIN, end).await.ok() } else { None } };
+        let over = reason.await.map_or(over, Err);
         line.close().await;
         over
     }
 
     /// Subscribes as soon as no other consumer has the queue, hands the subscription over, and waits until it is over.
-    async fn subscribe(&self, connection: &Connection, turn: &Turn, backoff: &mut Backoff) -> Result<(), LinkError> {
-        let (channel, consumer) = self.consume(connection, turn).await?;
+    async fn subscribe(
+        &self,
+        connection: &Connection,
+        turn: &Turn,
+        prefetch: u16,
+        backoff: &mut Backoff,
+    ) -> Result<(), LinkError> {
+        let (channel, consumer) = self.consume(connection, turn, prefetch).await?;
         // Not before: each refusal of the queue is an error event, too.
         let events = connection.events_listener();
         backoff.reset();
@@ -200,10 +232,15 @@ impl Intake {
         error
     }
 
-    async fn consume(&self, connection: &Connection, turn: &Turn) -> Result<(Channel, Consumer), LinkError> {
+    async fn consume(
+        &self,
+        connection: &Connection,
+        turn: &Turn,
+        prefetch: u16,
+    ) -> Result<(Channel, Consumer), LinkError> {
         let (mut sharing, mut missed, mut refused) = (None, 0, 0);
         loop {
-            match try_to_consume(connection, turn, &mut sharing).await {
+            match try_to_consume(connection, turn, prefetch, &mut sharing).await {
                 Err(LinkError::Taken) => {
                     refused += 1;
                     match turn {
@@ -232,6 +269,7 @@ impl Intake {
 async fn try_to_consume(
     connection: &Connection,
     turn: &Turn,
+    prefetch: u16,
     known: &mut Option<Sharing>,
 ) -> Result<(Channel, Consumer), LinkError> {
     let sharing = match *known {
@@ -247,7 +285,7 @@ async fn try_to_consume(
         (Sharing::Stream, _) => return Err(LinkError::Away(STREAM.to_owned())),
         (Sharing::Exclusive | Sharing::SingleActive, _) | (Sharing::Open, Turn::Held { .. }) => {}
     }
-    channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
+    channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
     let exclusive = sharing == Sharing::Exclusive;
     let options = BasicConsumeOptions { exclusive, ..BasicConsumeOptions::default() };
     let tag = "duet-intake".into();

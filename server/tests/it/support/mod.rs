@@ -4,6 +4,7 @@ pub(crate) mod brokers;
 pub(crate) mod client;
 pub(crate) mod command;
 pub(crate) mod ends;
+pub(crate) mod foreign;
 pub(crate) mod histories;
 pub(crate) mod kept;
 pub(crate) mod postgres;
