@@ -11,15 +11,26 @@ die() {
     exit 1
 }
 
+# again_and_again COMMAND…: a download that fails is tried again after 5, 15 and 45 seconds.
+again_and_again() {
+    local wait
+    for wait in 5 15 45; do
+        ! "$@" || return 0
+        printf '%s failed; again in %s s\n' "$(basename "$1")" "$wait" >&2
+        sleep "$wait"
+    done
+    "$@"
+}
+
 # Installs a Debian package where we may, and says what to do where we may not.
 install() {
     if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
         die "$1 is missing; install it with: apt-get install $1"
     fi
     echo "installing $1" >&2
-    apt-get update -qq >/dev/null
+    apt-get update -qq -o Acquire::Retries=3 >/dev/null
     # RUNLEVEL: a package that brings a service is not to start it (invoke-rc.d(8)).
-    DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends "$1" >/dev/null
+    DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq -o Acquire::Retries=3 --no-install-recommends "$1" >/dev/null
 }
 
 # need COMMAND PACKAGE: the command, from the package if it is missing.
@@ -39,7 +50,7 @@ python_with() {
         python3 -c 'import ensurepip' 2>/dev/null || install python3-venv
         rm -rf "$stamp"
         python3 -m venv "$stamp"
-        "$stamp/bin/pip" install --quiet --disable-pip-version-check "${@/#/-r}"
+        again_and_again "$stamp/bin/pip" install --quiet --disable-pip-version-check "${@/#/-r}"
         touch "$stamp/ready"
     fi
     echo "$stamp/bin"
@@ -50,7 +61,7 @@ newman() {
     local version=6.2.2
     if [ ! -x "$tools/newman-$version/node_modules/.bin/newman" ]; then
         need npm npm
-        npm install --silent --no-audit --no-fund --prefix "$tools/newman-$version" "newman@$version" >&2
+        again_and_again npm install --silent --no-audit --no-fund --prefix "$tools/newman-$version" "newman@$version" >&2
     fi
     echo "$tools/newman-$version/node_modules/.bin/newman"
 }
@@ -62,4 +73,11 @@ free_port() {
     local port
     while port=$((20000 + RANDOM % 12000)); is_open "$port"; do :; done
     echo "$port"
+}
+
+# free_ports N: so many of them, no two the same.
+free_ports() {
+    local -A ports=()
+    while [ ${#ports[@]} -lt "$1" ]; do ports[$(free_port)]=; done
+    echo "${!ports[@]}"
 }

@@ -7,7 +7,7 @@
 #   print_exports, write_settings (which may change `dir` to an absolute path), runs, begin (without waiting), is_up, about
 #   and end SIGNAL (which waits), and calls `service "$@"`.
 
-wait_seconds=60
+wait_seconds=180 # several may start beside each other and beside a build
 more_usage=
 more_help=
 

@@ -10,6 +10,9 @@ use tui_client::network::{Membership, Network, NetworkEvent, Request, start};
 
 use crate::scripted::{SOON, Scripted, ServerSocket};
 
+/// Less than a server may take to answer, for leaving does not wait for that.
+const LEAVES_WITHIN: Duration = Duration::from_secs(5);
+
 /// The client's side of a test.
 pub(crate) struct Client(pub(crate) Network);
 
@@ -104,7 +107,7 @@ impl Client {
     pub(crate) async fn leave(self) {
         let Network { requests, events, task } = self.0;
         drop(requests);
-        timeout(Duration::from_secs(2), task).await.expect("the task ends").unwrap();
+        timeout(LEAVES_WITHIN, task).await.expect("the task ends").unwrap();
         drop(events);
     }
 }

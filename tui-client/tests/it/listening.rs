@@ -187,12 +187,12 @@ async fn wait_prints_the_first_message_that_matches_and_gives_its_seat_back() {
 #[tokio::test]
 async fn wait_ends_with_5_in_time_with_3_in_a_full_room_with_2_for_no_expression_and_by_a_signal() {
     let mut server = Scripted::start().await;
-    let program = run(&server, &["wait", "room1", "--match", "never", "--timeout", "300ms"], b"");
+    let program = run(&server, &["wait", "room1", "--match", "never", "--timeout", "2s"], b"");
     server.give_token("t1").await;
     let mut socket = server.let_in().await;
     socket.welcome("live", 0).await;
     while socket.next().await.is_some() {}
-    let words = "tui-client: no message that matches came in 300ms\n";
+    let words = "tui-client: no message that matches came in 2s\n";
     assert_eq!(end(program).await, (5, String::new(), words.to_owned()));
 
     let program = run(&server, &["wait", "room1"], b"");

@@ -313,7 +313,7 @@ async fn two_people_talk_without_a_screen_and_read_is_told() {
     alice.keys(&["C-c"]);
     alice.expect("ended with 130").await;
     // From the start of the program to its end no order is given to the terminal.
-    let written = String::from_utf8(alice.written()).unwrap();
+    let written = String::from_utf8(alice.written_with("ended with 130").await).unwrap();
     let ours = &written[written.find("-- room1 as").unwrap()..written.find("ended with 130").unwrap()];
     assert!(!ours.contains('\u{1b}'), "{ours:?}");
 }

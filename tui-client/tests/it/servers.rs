@@ -61,7 +61,7 @@ async fn the_first_that_answers_is_taken_and_nothing_is_said_of_those_before() {
     there.give_token("t1").await;
     there.let_in().await.welcome("live", 0).await;
     assert_eq!(client.hear().await, "welcome Live");
-    assert!(begun.elapsed() < Duration::from_secs(1), "there is no wait in between");
+    assert!(begun.elapsed() < Duration::from_secs(2), "there is no wait in between");
     client.leave().await;
 
     let mut client = Client::join_one_of(&[gone().await, there.url()]);
@@ -153,7 +153,8 @@ async fn when_a_server_drains_the_client_goes_on_at_another_one_at_once() {
     socket.close(1012).await;
     assert_eq!(client.hear().await, "lost: server restarting");
     let request = other.expect("GET /updates/room1").await;
-    assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
+    // Not after the 30 s, nor after the back-off; up to a second for those who leave it to be spread over.
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert_eq!(request.line, "GET /updates/room1?after=1&epoch=e1&last=50");
     assert_eq!(request.header("authorization"), Some("Bearer t1"), "servers that are one take each other's tokens");
     let mut socket = request.upgrade(Some("duet.v1")).await;
@@ -218,7 +219,7 @@ async fn a_post_that_is_under_way_when_its_server_dies_is_made_again_at_the_next
     assert_eq!(client.hear().await, "welcome Complete");
     let begun = Instant::now();
     let request = other.expect("POST /message").await;
-    assert!(begun.elapsed() < Duration::from_secs(1), "it does not wait for the one that is dead");
+    assert!(begun.elapsed() < Duration::from_secs(2), "it does not wait for the one that is dead");
     assert_eq!(request.header("idempotency-key"), Some("p1"));
     request.ok(accepted());
     assert_eq!(client.hear().await, "posted p1");
@@ -409,17 +410,17 @@ async fn where_none_answers_all_are_named() {
 async fn what_waits_for_one_server_goes_out_to_those_it_is_one_with() {
     let (mut there, home) = (Scripted::start().await, Home::new("outbox"));
     let (gone, there_url) = (gone().await, there.url());
-    let queue = |id, servers: &[&str]| {
-        let arguments = ["send", "room1", id, "--queue", "--timeout", "200ms", "--id", id];
+    let queue = |id, servers: &[&str], within| {
+        let arguments = ["send", "room1", id, "--queue", "--timeout", within, "--id", id];
         home.start(&servers.join(","), &arguments)
     };
-    assert_eq!(end(queue("one", &[&gone])).await.0, 0);
-    assert_eq!(end(queue("two", &[&gone, "http://127.0.0.1:1"])).await.0, 0);
+    assert_eq!(end(queue("one", &[&gone], "200ms")).await.0, 0);
+    assert_eq!(end(queue("two", &[&gone, "http://127.0.0.1:1"], "200ms")).await.0, 0);
     let (_, out, _) = home.end("", &["outbox"]).await;
     assert_eq!(out.lines().filter(|line| line.contains(" as alice at ")).count(), 1, "{out}");
 
     // In whichever order they are named, and whichever of them is meant by it.
-    let program = queue("three", &[&there_url, &gone]);
+    let program = queue("three", &[&there_url, &gone], "30s");
     there.give_token("t1").await;
     for id in ["one", "two", "three"] {
         let request = there.expect("POST /message").await;
@@ -435,7 +436,7 @@ async fn what_waits_for_one_server_goes_out_to_those_it_is_one_with() {
 async fn what_waits_for_several_is_sent_to_the_one_that_answers() {
     let (mut there, home) = (Scripted::start().await, Home::new("send"));
     let both = format!("{},{}", gone().await, there.url());
-    let program = home.start(&both, &["send", "room1", "hi", "--queue", "--timeout", "200ms", "--id", "one"]);
+    let program = home.start(&both, &["send", "room1", "hi", "--queue", "--timeout", "2s", "--id", "one"]);
     there.expect("POST /generate-token").await.hang();
     assert_eq!(end(program).await.0, 0);
     let program = home.start("", &["outbox", "--send"]);

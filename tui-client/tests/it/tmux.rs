@@ -41,6 +41,8 @@ impl Tmux {
             "env -u DUET_CONFIG PS1='shell$ ' ENV= LC_ALL=C.UTF-8 TERM=screen-256color DUET_STATE_DIR='{state}' \
              XDG_CONFIG_HOME='{state}/config' sh -i"
         );
+        // It is read as soon as somebody asks, `cat` having begun or not.
+        std::fs::write(&tmux.log, "").unwrap();
         tmux.run(&["-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", &shell]);
         tmux.run(&["pipe-pane", &format!("cat >> '{}'", tmux.log.display())]);
         tmux.expect("shell$").await;
@@ -140,9 +142,17 @@ impl Tmux {
         }
     }
 
-    /// Every byte that was written to the terminal so far.
+    /// Every byte that was written to the terminal so far, as far as it is in the log, which comes behind the screen.
     pub(crate) fn written(&self) -> Vec<u8> {
         std::fs::read(&self.log).unwrap()
+    }
+
+    /// Every byte that was written to the terminal, once `what` is among them.
+    #[track_caller]
+    pub(crate) fn written_with(&self, what: &str) -> impl Future<Output = Vec<u8>> {
+        self.until(format!("{what:?} in the log"), move || {
+            Some(self.written()).filter(|all| all.windows(what.len()).any(|part| part == what.as_bytes()))
+        })
     }
 
     /// A command line that leaves its process id in a file, and the way to that id.
