@@ -5,10 +5,12 @@ mod log;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use server::access::invites::Member;
 use server::access::store;
+use server::config::misspelt::{Misspelt, misspelt};
 use server::config::{Arguments, Command, Settings};
 use server::database::{Address, AddressError};
 use server::departure::Stop;
@@ -16,10 +18,10 @@ use server::history::check::Subject;
 use server::history::postgres;
 use server::history::sqlite::{backup, check};
 use server::listener;
-use server::membership;
+use server::membership::{self, Invited};
 use server::node;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing::error;
+use tracing::{error, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::log::{Colour, Harmless};
@@ -41,11 +43,21 @@ fn main() -> ExitCode {
         Some(Command::Backup { file }) => back_up_history(&settings, &file),
         Some(Command::Invite { room, user, expires, server }) => {
             let servers = server.into_iter().filter(|server| !server.is_empty()).collect();
-            say(membership::invite(&settings, Member { room, user }, expires, servers).map(|line| (true, line)))
+            invite(&settings, Member { room, user }, expires, servers)
         }
         Some(Command::Revoke { room, user }) => say_aside(membership::revoke(&settings, &Member { room, user })),
     };
     if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The line goes to standard output, for a pipe; what there is to know of it does not.
+fn invite(settings: &Settings, member: Member, life: Duration, servers: Vec<String>) -> bool {
+    let invited = membership::invite(settings, member, life, servers);
+    let (line, note) = match invited {
+        Ok(Invited { line, note }) => (Ok((true, line)), Some(note)),
+        Err(error) => (Err(error), None),
+    };
+    note.is_none_or(|note| say_aside(Ok(note))) & say(line)
 }
 
 fn serve_with_log(settings: Settings) -> bool {
@@ -55,6 +67,9 @@ fn serve_with_log(settings: Settings) -> bool {
     let filter = EnvFilter::new(if wanted.contains("lapin") { wanted } else { format!("{wanted},lapin=off") });
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(move || harmless(colour)).with_ansi(colour).init();
+    for Misspelt { name, meant } in misspelt(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())) {
+        warn!(name, meant, "there is no such setting");
+    }
     serve(settings).inspect_err(|message| error!("{message}")).is_ok()
 }
 

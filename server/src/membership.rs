@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Unit;
 use shared::link::Link;
 
 use crate::access::invites::{self, Added, MAX_PENDING, Member};
@@ -11,7 +12,16 @@ use crate::config::Settings;
 use crate::database::{Address, AddressError, Database};
 use crate::history::postgres;
 
-/// Invites somebody, and gives the line that they paste into a shell.
+/// An invite that is kept.
+#[derive(Debug)]
+pub struct Invited {
+    /// What they paste into a shell.
+    pub line: String,
+    /// What whoever invites is to know of it.
+    pub note: String,
+}
+
+/// Invites somebody.
 ///
 /// # Errors
 /// A sentence that says what to do.
@@ -21,7 +31,7 @@ pub async fn invite(
     member: Member,
     life: Duration,
     servers: Vec<String>,
-) -> Result<String, String> {
+) -> Result<Invited, String> {
     settings.limits.lengths().check(&member.room, &member.user).map_err(|e| e.to_string())?;
     let servers = if servers.is_empty() { vec![listening(settings)?] } else { servers };
     let mut servers =
@@ -29,14 +39,19 @@ pub async fn invite(
     let (server, others) = (servers.next().unwrap_or_default(), servers.collect());
     let made = invites::make(member, None, clock::timestamp(), life);
     let (invite, code) = made.map_err(|e| format!("cannot make an invite: {e}"))?;
-    let (room, user) = (invite.room.clone(), invite.user.clone());
+    let (room, user, until) = (invite.room.clone(), invite.user.clone(), invite.expires_at);
     let link =
         Link { server, others, room, user, invite: code.expose().to_owned() }.checked().map_err(|e| e.to_string())?;
     let (store, database) = open(settings).await?;
     let added = store.add(invite, code.digest(), None).await.map_err(|e| e.to_string());
     close(&store, database).await;
     if added? == Added::Kept {
-        return Ok(link.command());
+        let until = until.round(Unit::Second).unwrap_or(until);
+        let Link { room, user, .. } = &link;
+        let note = format!(
+            "for {user} alone, good for once, until {until}; duet-server revoke {room} --for {user} takes it back"
+        );
+        return Ok(Invited { line: link.command(), note: note + &whereabouts(settings) });
     }
     Err(format!("{MAX_PENDING} invites of {} wait to be used: wait until some have expired", link.room))
 }
@@ -52,6 +67,19 @@ pub async fn revoke(settings: &Settings, member: &Member) -> Result<String, Stri
     close(&store, database).await;
     let Member { room, user } = member;
     revoked.map(|()| format!("{user} is no member of {room} any more; a server that runs notices within seconds"))
+}
+
+/// In which folder it was written down, where no server has worked: then it may be the wrong one.
+fn whereabouts(settings: &Settings) -> String {
+    match settings.history_file() {
+        Ok(history) if settings.database_url().is_none() && !history.exists() => {
+            let folder = history.parent().unwrap_or(&history).display();
+            format!(
+                ". No server has used {folder} so far: it is good there alone, so see that DUET_DATA_DIR is the server's"
+            )
+        }
+        _ => String::new(),
+    }
 }
 
 async fn open(settings: &Settings) -> Result<(Store, Option<Database>), String> {

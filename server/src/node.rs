@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::access::gate::Gate;
+use crate::access::gate::{Access, Gate};
 use crate::access::invites::MEMBER_FOR;
 use crate::access::issuer::IssuerKey;
 use crate::access::marks;
@@ -316,7 +316,11 @@ fn announce_start(
     let data = database.map_or(folder.display().to_string(), |database| database.address().to_string());
     let durability = settings.durability;
     let scheme = if is_encrypted { "https" } else { "http" };
-    info!(%address, broker, %data, ?durability, "listening; see {scheme}://{address}/docs");
+    let access = match settings.access.access(settings.listen) {
+        Access::Open => "open",
+        Access::Closed => "closed",
+    };
+    info!(%address, access, broker, %data, ?durability, "listening; see {scheme}://{address}/docs");
 }
 
 async fn finish(what: &str, limit: Duration, work: impl Future) {

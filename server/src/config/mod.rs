@@ -3,6 +3,7 @@
 pub mod access;
 mod keys;
 pub mod limits;
+pub mod misspelt;
 pub mod secret;
 pub(crate) mod values;
 

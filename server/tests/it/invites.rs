@@ -10,7 +10,9 @@ use crate::support::brokers::on_each_broker;
 use crate::support::client::{Answer, Client, answer};
 use crate::support::command::{run, run_with};
 use crate::support::histories::{Place, in_each_place};
+use crate::support::kept;
 use crate::support::server::Server;
+use server::history::Retention;
 
 /// Invites somebody, with a token of the room, and gives the answer.
 async fn invite(client: &Client, token: &str, room: &str, body: Value) -> Answer {
@@ -210,6 +212,12 @@ fn the_link_says_how_the_server_is_reached() {
     begins(&public.out, "tui-client join 'duet://bob@chat.example.org/room1#duet_inv_");
     begins(&invite(&[], &["--server", "chat.example.org"]).out, "tui-client join 'duet://bob@chat.example.org/room1#");
     begins(&invite(&[], &["--server", "http://a.b:8"]).out, "tui-client join 'duet+http://bob@a.b:8/room1#");
+    // A server that was never there may be another one than is meant.
+    assert!(public.err.contains("good for once, until ") && public.err.contains("No server has used "), "{public:?}");
+    let history = kept::open(&folder, Retention::default());
+    let good = invite(&[("DUET_PUBLIC_URL", "https://chat.example.org")], &[]);
+    assert!(good.err.contains("duet-server revoke room1 --for bob takes it back\n"), "{good:?}");
+    drop(history);
     let several = "tui-client join 'duet://bob@a.example.org,b.example.org/room1#";
     begins(&invite(&[("DUET_PUBLIC_URL", "https://a.example.org,https://b.example.org")], &[]).out, several);
     begins(&invite(&[], &["--server", "a.example.org", "--server", "b.example.org"]).out, several);

@@ -56,6 +56,18 @@ fn on(output: &Output, name: &str) -> (String, String) {
 }
 
 #[test]
+fn of_a_closed_server_it_says_that_a_room_is_wanted_and_blames_nobody() {
+    let (server, home) = (Server::closed(), Home::new("closed"));
+    let address = format!("http://{}", server.address);
+    let output = home.doctor(&address, &[]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    let words = "the server is closed, and lets only members into a room: name one that you are in to look further";
+    assert_eq!(on(&output, "token"), ("warn".to_owned(), words.to_owned()));
+    let output = home.doctor(&address, &["room1"]).output().unwrap();
+    assert_eq!((output.status.code(), &*on(&output, "token").0), (Some(1), "fail"));
+}
+
+#[test]
 fn where_all_is_well_it_says_so_and_ends_with_0() {
     let (server, home) = (Server::fresh(), Home::new("well"));
     let output = home.doctor(&format!("http://{}", server.address), &["--post"]).output().unwrap();

@@ -47,11 +47,12 @@ impl Doctor {
         terminal::look(&mut report)?;
         let config = files::configuration(&self.person.file, &mut report)?;
         files::outbox(&self.person.state, &mut report)?;
+        let asked = Asked { is_room_named: self.room.is_some(), post: self.post };
         let room = self.room.map_or_else(a_room_of_its_own, Ok)?;
         match self.person.resolve(config, room, 0) {
             Err(error) => report.say("user", Verdict::Fail, &error.to_string())?,
             Ok((membership, _)) => {
-                let looking = server::look(&membership, self.post, &mut report);
+                let looking = server::look(&membership, asked, &mut report);
                 if let Err(signal) = block_on(async { until_a_signal(looking).await })? {
                     return Ok(Some(signal));
                 }
@@ -63,6 +64,15 @@ impl Doctor {
 
 fn a_room_of_its_own() -> Result<RoomId, Failure> {
     RoomId::new(format!("doctor-{}", Uuid::now_v7())).map_err(|e| Failure::new(Exit::Unexpected, e.to_string()))
+}
+
+/// How far to look.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    /// Not into a room of its own.
+    is_room_named: bool,
+    /// Post a message.
+    post: bool,
 }
 
 /// What was found, said as soon as it is.

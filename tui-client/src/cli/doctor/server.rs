@@ -8,7 +8,7 @@ use shared::frames::AttentionState;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 
-use crate::cli::doctor::Report;
+use crate::cli::doctor::{Asked, Report};
 use crate::cli::ends::leave;
 use crate::cli::exit::Failure;
 use crate::cli::schema::Verdict::{Fail, Ok as Fine, Warn};
@@ -22,11 +22,11 @@ const STEP_WITHIN: Duration = Duration::from_secs(5);
 const CLOCKS_WITHIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// Looks at each server, and whether they are one.
-pub(super) async fn look(membership: &Membership, post: bool, report: &mut Report) -> Result<(), Failure> {
+pub(super) async fn look(membership: &Membership, asked: Asked, report: &mut Report) -> Result<(), Failure> {
     let mut histories = Vec::new();
     for server in membership.servers.iter() {
         let alone = Membership { servers: server.clone().into(), ..membership.clone() };
-        look_at(&alone, post, report).await?;
+        look_at(&alone, asked, report).await?;
         if membership.servers.are_several() {
             histories.push((host_and_port(server), history(&alone).await));
         }
@@ -55,7 +55,7 @@ fn are_one(histories: &[(String, Option<String>)], report: &mut Report) -> Resul
 }
 
 /// Looks, and stops where nothing behind can work.
-async fn look_at(membership: &Membership, post: bool, report: &mut Report) -> Result<(), Failure> {
+async fn look_at(membership: &Membership, asked: Asked, report: &mut Report) -> Result<(), Failure> {
     let api = Api::new(membership)?;
     let address = api.address();
     if !reach(membership, &address, report).await? {
@@ -65,13 +65,18 @@ async fn look_at(membership: &Membership, post: bool, report: &mut Report) -> Re
         Err(error) => return report.say("server", Fail, &format!("{address} does not speak HTTP ({error})")),
         Ok(readiness) => ready(&readiness, report)?,
     }
-    let asked = Instant::now();
+    let begin = Instant::now();
     match timeout(STEP_WITHIN, api.token()).await {
+        Ok(Err(ApiError::Uninvited(_))) if !asked.is_room_named => {
+            let words =
+                "the server is closed, and lets only members into a room: name one that you are in to look further";
+            return report.say("token", Warn, words);
+        }
         Err(_) => return report.say("token", Fail, "the server gives no token in time: look into its log"),
         Ok(Err(error)) => return report.say("token", Fail, &format!("the server gives no token: {error}")),
-        Ok(Ok(_)) => report.say("token", Fine, &format!("given to {} in {}", membership.user, ms(asked.elapsed())))?,
+        Ok(Ok(_)) => report.say("token", Fine, &format!("given to {} in {}", membership.user, ms(begin.elapsed())))?,
     }
-    room(membership, post, report).await
+    room(membership, asked.post, report).await
 }
 
 /// Finds the server's address and connects to it.
