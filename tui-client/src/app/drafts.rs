@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::app::times::later;
 
 /// A draft that nobody changes for so long is written down.
-const RESTS: Duration = Duration::from_secs(1);
+const RESTS: Duration = Duration::from_millis(300);
 
 /// A draft as far as it is kept.
 #[derive(Debug, Clone, Default)]

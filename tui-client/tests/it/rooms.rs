@@ -467,10 +467,10 @@ fn a_room_is_as_large_as_the_terminal_was_made_while_it_was_hidden() {
 #[test]
 fn a_draft_is_kept_when_it_has_rested_and_forgotten_when_it_is_sent() {
     let house = House::joined(60, 10, &["room1"]).types("half");
-    assert_eq!(house.client.next_tick(), Some(time("14:00:01")));
-    let house = house.at("14:00:00.5").types(" a").expect_kept_drafts(&[]);
-    let house = house.at("14:00:01.4").happens(Event::Tick).expect_kept_drafts(&[]);
-    let house = house.at("14:00:01.5").happens(Event::Tick).expect_kept_drafts(&["half a"]);
+    assert_eq!(house.client.next_tick(), Some(time("14:00:00.3")));
+    let house = house.at("14:00:00.2").types(" a").expect_kept_drafts(&[]);
+    let house = house.at("14:00:00.4").happens(Event::Tick).expect_kept_drafts(&[]);
+    let house = house.at("14:00:00.5").happens(Event::Tick).expect_kept_drafts(&["half a"]);
     let house = house.at("14:00:02").press(KeyCode::Left).at("14:00:04").happens(Event::Tick).expect_kept_drafts(&[]);
     let house = house.press(KeyCode::Enter).expect_kept_drafts(&[""]);
     assert!(matches!(&house.effects[0], (_, Effect::Keep(kept)) if kept.content == "half a"), "{:?}", house.effects);
