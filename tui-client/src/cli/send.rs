@@ -56,8 +56,8 @@ impl Send {
             [dash] if dash == "-" => standard_input()?,
             words => words.join(" "),
         };
-        if content.is_empty() {
-            return Err(Failure::new(Exit::Usage, "there is nothing to send: the text is empty"));
+        if content.trim().is_empty() {
+            return Err(Failure::new(Exit::Usage, "there is nothing to send: the text is blank"));
         }
         let content = match &self.code {
             Some(language) => fence::around(language, &content),

@@ -39,6 +39,11 @@ pub(crate) fn text() -> String {
     for group in GROUPS {
         text += &format!("\n## {}\n", group.heading);
         for command in group.commands {
+            if command.told().is_empty() {
+                // It is one of a row of commands, the first of which tells of all.
+                text += &format!("#{} = {}\n", command.id, shown(command.keys));
+                continue;
+            }
             line(&mut text, command.told(), command.id, &shown(command.keys));
         }
     }

@@ -217,6 +217,11 @@ pub fn room(text: &str) -> Result<RoomId, String> {
     if matches!(text, "." | "..") {
         return Err("a room cannot be named by dots alone: no address can hold it".to_owned());
     }
+    if text.contains("duet://") || text.contains("duet+http") {
+        return Err(
+            "this is an invite and no room: use it once with tui-client join, and then name its room".to_owned()
+        );
+    }
     text.parse::<RoomId>().map_err(|e| e.to_string())
 }
 
@@ -256,6 +261,13 @@ mod tests {
             ("[::1]:8000", "http://[::1]:8000/"),
         ] {
             assert_eq!(server(written).expect(written).as_str(), meant);
+        }
+    }
+
+    #[test]
+    fn an_invite_is_not_taken_for_a_room() {
+        for written in ["duet://bob@a.b/room1#duet_inv_x", "tui-client join 'duet+http://bob@a.b/room1#duet_inv_x'"] {
+            assert!(room(written).expect_err(written).starts_with("this is an invite and no room"), "{written}");
         }
     }
 

@@ -127,9 +127,11 @@ async fn send_ends_with_5_when_there_is_no_server() {
 #[tokio::test]
 async fn what_cannot_be_meant_ends_with_2() {
     let server = Scripted::start().await;
-    let cases: [(&[&str], &[u8]); 6] = [
+    let cases: [(&[&str], &[u8]); 8] = [
         (&["send", "room1"], b""),
         (&["send", "room1", ""], b""),
+        (&["send", "room1", " \t"], b""),
+        (&["send", "duet://bob@a.b/room1#duet_inv_x", "hi"], b""),
         (&["send", "room1", "-"], b"\n"),
         (&["send", "room1", "-"], b"\xff\xfe"),
         (&["send", "..", "hi"], b""),

@@ -26,7 +26,7 @@ fn at_20_by_5_it_is_all_list_and_what_a_command_does_stands_below_its_keys() {
  Look for: ▏
  Enter
    send the message
- Alt+Enter
+ Alt+Enter  Ctrl+J
    begin a new line
 ",
     );

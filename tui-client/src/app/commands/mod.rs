@@ -189,7 +189,7 @@ pub fn all() -> impl Iterator<Item = &'static Command> {
 pub fn read(written: &str) -> Result<(Action, &str), String> {
     let (name, argument) = written.split_once(char::is_whitespace).unwrap_or((written, ""));
     let argument = argument.trim();
-    let Some(command) = all().find(|command| command.name == Some(name)) else {
+    let Some(command) = all().find(|command| command.name.is_some_and(|it| it.eq_ignore_ascii_case(name))) else {
         return Err(format!("There is no command /{}. /help shows those there are; {ESCAPE}", sanitize::line(name)));
     };
     match command.argument {
@@ -260,6 +260,7 @@ mod tests {
         assert_eq!(read("help"), Ok((Action::Help, "")));
         assert_eq!(read("help  scroll "), Ok((Action::Help, "scroll")));
         assert_eq!(read("quit "), Ok((Action::Quit, "")));
+        assert_eq!(read("QUIT"), Ok((Action::Quit, "")));
         assert!(read("quit now").is_err_and(|sentence| sentence.starts_with("/quit takes nothing behind it.")));
         assert_eq!(read("leave build"), Err("/leave takes no room: it leaves this one.".into()));
         assert!(read("quiet").is_err_and(|sentence| sentence.starts_with("There is no command /quiet.")));

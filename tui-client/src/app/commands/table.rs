@@ -20,7 +20,7 @@ pub const GROUPS: &[Group] = &[
 
 const WRITING: &[Command] = &[
     always("send", &[plain(KeyCode::Enter)], "send the message", Action::Send),
-    always("new-line", &[alt(KeyCode::Enter), shift(KeyCode::Enter), ctrl('j')], "begin a new line", Action::NewLine),
+    always("new-line", &[alt(KeyCode::Enter), ctrl('j'), shift(KeyCode::Enter)], "begin a new line", Action::NewLine),
     always("complete", &[plain(KeyCode::Tab)], "complete :emoji and /command; else a tab", Action::Complete(Turn::On)),
     always("complete-back", &[shift(KeyCode::Tab)], "the candidate before", Action::Complete(Turn::Back)),
     always("clear-draft", &[ctrl('c')], "clear what is written", Action::ClearDraft),

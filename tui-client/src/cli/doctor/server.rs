@@ -1,6 +1,6 @@
 //! The way to the server, step by step: its name, a connection, whether it is ready, its clock, a token, a WebSocket.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -62,7 +62,9 @@ async fn look_at(membership: &Membership, asked: Asked, report: &mut Report) -> 
         return Ok(());
     }
     match api.readiness().await {
-        Err(error) => return report.say("server", Fail, &format!("{address} does not speak HTTP ({error})")),
+        Err(error) => {
+            return report.say("server", Fail, &format!("{address} does not answer as a server does: {error}"));
+        }
         Ok(readiness) => ready(&readiness, report)?,
     }
     let begin = Instant::now();
@@ -97,8 +99,12 @@ async fn reach(membership: &Membership, address: &str, report: &mut Report) -> R
     let asked = Instant::now();
     match timeout(STEP_WITHIN, TcpStream::connect(found.as_slice())).await {
         Ok(Ok(_)) => {
-            let words =
-                format!("{address} is reached in {} (its name was found in {})", ms(asked.elapsed()), ms(named));
+            let named = if host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok() {
+                String::new()
+            } else {
+                format!(" (its name was found in {})", ms(named))
+            };
+            let words = format!("{address} is reached in {}{named}", ms(asked.elapsed()));
             report.say("network", Fine, &words)?;
             Ok(true)
         }
