@@ -52,6 +52,7 @@ impl Pasted {
         };
         let forms = [
             format!("{what} · Enter sends {it} as one code block · e edits · Esc drops"),
+            format!("{what} · Enter sends a code block · e edits · Esc drops"),
             format!("{what} · Enter sends · e edits · Esc drops"),
             short.to_owned(),
         ];

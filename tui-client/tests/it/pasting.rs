@@ -43,6 +43,9 @@ fn a_long_paste_is_shown_and_asked_about() {
     Stage::joined(80, 12, 3)
         .pastes(&"word ".repeat(100))
         .expect_row(8, " 500 characters pasted · Enter sends it as one code block · e edits · Esc drops");
+    Stage::joined(80, 12, 3)
+        .pastes(&"word ".repeat(200))
+        .expect_row(8, " 1000 characters pasted · Enter sends a code block · e edits · Esc drops");
 }
 
 #[test]
