@@ -47,10 +47,8 @@ pub async fn invite(
     close(&store, database).await;
     if added? == Added::Kept {
         let until = until.round(Unit::Second).unwrap_or(until);
-        let Link { room, user, .. } = &link;
-        let note = format!(
-            "for {user} alone, good for once, until {until}; duet-server revoke {room} --for {user} takes it back"
-        );
+        let user = &link.user;
+        let note = format!("for {user} alone, good for once, until {until}; duet-server revoke takes it back");
         return Ok(Invited { line: link.command(), note: note + &whereabouts(settings) });
     }
     Err(format!("{MAX_PENDING} invites of {} wait to be used: wait until some have expired", link.room))
