@@ -4,7 +4,7 @@ use ratatui::layout::{Position, Rect, Size};
 
 use crate::app::commands::Action;
 use crate::app::log::Voice;
-use crate::app::{Connection, State, seats, wrap};
+use crate::app::{Connection, State, pasting, seats, wrap};
 
 /// Below this many columns the time goes and the name moves above the text.
 const NARROW: u16 = 60;
@@ -199,7 +199,7 @@ pub fn notice_rows(state: &State) -> Vec<String> {
         return in_rows(&question, usize::MAX);
     }
     if let (Some(pasted), None) = (&state.pasted, &state.notice) {
-        return pasted.rows(width);
+        return pasted.rows(pasting::beside(state), width);
     }
     let notice = question(state, width).unwrap_or_else(|| notice(state));
     let most = usize::from(most_notice_rows(state).max(MAX_NOTICE_ROWS));

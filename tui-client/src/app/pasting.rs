@@ -34,6 +34,23 @@ enum Asked {
     Again,
 }
 
+/// As what it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    CodeBlock,
+    /// As it is.
+    Text,
+}
+
+/// What goes out with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Beside {
+    /// Nothing.
+    Nothing,
+    /// The draft, above it.
+    Draft,
+}
+
 impl Pasted {
     fn new(text: String) -> Self {
         Self { lines: text.lines().count(), chars: text.chars().count(), text, asked: Asked::Once }
@@ -41,21 +58,32 @@ impl Pasted {
 
     /// How much it is and what can be done with it, in the fullest form that fits, and then how it begins.
     #[must_use]
-    pub fn rows(&self, width: usize) -> Vec<String> {
+    pub fn rows(&self, beside: Beside, width: usize) -> Vec<String> {
         let (count, it) = match (self.lines, self.chars) {
             (0 | 1, chars) => (format!("{chars} characters"), "it"),
             (lines, _) => (format!("{lines} lines"), "them"),
         };
-        let (what, short) = match self.asked {
-            Asked::Once => (format!("{count} pasted"), "Paste: Enter/e/Esc"),
-            Asked::Again => ("Not an answer".to_owned(), "Only Enter, e, Esc"),
+        let (what, keys) = match (self.asked, self.is_block()) {
+            (Asked::Once, true) => (format!("{count} pasted"), "Enter, t, e, Esc"),
+            (Asked::Once, false) => (format!("{count} pasted"), "Paste: Enter/e/Esc"),
+            (Asked::Again, true) => ("Not an answer".to_owned(), "Only Enter/t/e/Esc"),
+            (Asked::Again, false) => ("Not an answer".to_owned(), "Only Enter, e, Esc"),
         };
-        let forms = [
-            format!("{what} · Enter sends {it} as one code block · e edits · Esc drops"),
-            format!("{what} · Enter sends a code block · e edits · Esc drops"),
-            format!("{what} · Enter sends · e edits · Esc drops"),
-            short.to_owned(),
-        ];
+        let (below, draft) = match beside {
+            Beside::Nothing => ("", ""),
+            Beside::Draft => (" below your draft", "your draft + "),
+        };
+        let answers = if self.is_block() {
+            [
+                format!("Enter sends {it}{below} as one code block · t as text"),
+                format!("Enter sends {draft}a code block · t as text"),
+                format!("Enter: {draft}code · t: text"),
+            ]
+        } else {
+            [format!("Enter sends {it}{below} as text"), format!("Enter sends {draft}it"), "Enter sends".to_owned()]
+        };
+        let forms = answers.map(|answers| format!("{what} · {answers} · e edits · Esc drops"));
+        let forms = forms.into_iter().chain([keys.to_owned()]).collect::<Vec<_>>();
         let form = forms.iter().find(|form| wrap::columns(form) <= width).or(forms.last());
         let beginning = self.text.lines().take(SHOWN_LINES).map(|line| {
             // No more of a line of a megabyte is looked at than there is room for.
@@ -65,10 +93,33 @@ impl Pasted {
         form.cloned().into_iter().chain(beginning).collect()
     }
 
+    /// Whether it has so many lines that it is most likely code, or what a program said.
+    fn is_block(&self) -> bool {
+        self.lines >= LONG_LINES
+    }
+
+    /// What is sent of it.
+    fn content(&self, form: Form) -> String {
+        match form {
+            Form::CodeBlock => self.as_code_block(),
+            Form::Text => self.text.trim_end().to_owned(),
+        }
+    }
+
+    /// As what it is sent unless another form is asked for.
+    fn usual_form(&self) -> Form {
+        if self.is_block() { Form::CodeBlock } else { Form::Text }
+    }
+
     /// The text between fences that no fence within it ends.
     fn as_code_block(&self) -> String {
         fence::around("", self.text.trim_end_matches('\n'))
     }
+}
+
+/// What would go out with a paste.
+pub(crate) fn beside(state: &State) -> Beside {
+    if sending::content(state.composer.text()).is_some() { Beside::Draft } else { Beside::Nothing }
 }
 
 /// Takes what was pasted.
@@ -91,7 +142,7 @@ pub(crate) fn paste(state: &mut State, text: &str) {
     let pasted = Pasted::new(text);
     let is_long = pasted.lines >= LONG_LINES || pasted.chars > LONG_CHARS;
     if is_long && layout::has_room_for_notices(state.size) {
-        match pasted.as_code_block().len() {
+        match pasted.content(pasted.usual_form()).len() {
             bytes if bytes > state.max_content_bytes => refuse(state, bytes),
             _ => state.pasted = Some(pasted),
         }
@@ -110,12 +161,16 @@ pub(crate) fn refuse(state: &mut State, bytes: usize) {
 }
 
 /// Sends what is written with the paste below it as one message, and says whether it went.
-fn send(state: &mut State, pasted: &Pasted, effects: &mut Vec<Effect>) -> bool {
-    let block = pasted.as_code_block();
+fn send(state: &mut State, pasted: &Pasted, form: Form, effects: &mut Vec<Effect>) -> bool {
+    let text = pasted.content(form);
+    if text.is_empty() {
+        state.notice = Some(Notice::trouble("Not sent: there is nothing in it but blanks."));
+        return false;
+    }
     let Some(draft) = sending::content(state.composer.text()) else {
-        return sending::send_text(state, &block, effects);
+        return sending::send_text(state, &text, effects);
     };
-    let content = format!("{draft}\n{block}");
+    let content = format!("{draft}\n{text}");
     let is_sent = sending::send_text(state, &content, effects);
     if is_sent {
         sending::note_sent(state, effects);
@@ -146,7 +201,12 @@ pub(crate) fn press(state: &mut State, key: &KeyEvent, action: Option<Action>, e
     let Some(pasted) = state.pasted.take() else { return Meant::ForTheRest };
     match (action, key.code) {
         (Some(Action::Send), _) => {
-            if !send(state, &pasted, effects) {
+            if !send(state, &pasted, pasted.usual_form(), effects) {
+                state.pasted = Some(pasted);
+            }
+        }
+        (None, KeyCode::Char('t')) => {
+            if !send(state, &pasted, Form::Text, effects) {
                 state.pasted = Some(pasted);
             }
         }

@@ -80,7 +80,7 @@ async fn a_long_paste_is_asked_about_and_goes_out_in_one_piece() {
         } else {
             tmux.paste_unmarked(&text);
         }
-        tmux.expect("1000 lines pasted · Enter sends them as one code block").await;
+        tmux.expect("1000 lines pasted · Enter: your draft + code").await;
         tmux.keys(&["Enter"]);
         let request = server.expect("POST /message").await;
         assert_eq!(request.body, json!({"room_id": "room1", "content": format!("see\n```\n{text}```")}));

@@ -32,7 +32,7 @@ fn a_long_paste_is_shown_and_asked_about() {
 
 
 
- 37 lines pasted · Enter sends them as one code block · e edits · Esc drops
+ 37 lines pasted · Enter: your draft + code · t: text · e edits · Esc drops
    line 1
    line 2
    line 3
@@ -42,10 +42,7 @@ fn a_long_paste_is_shown_and_asked_about() {
     );
     Stage::joined(80, 12, 3)
         .pastes(&"word ".repeat(100))
-        .expect_row(8, " 500 characters pasted · Enter sends it as one code block · e edits · Esc drops");
-    Stage::joined(80, 12, 3)
-        .pastes(&"word ".repeat(200))
-        .expect_row(8, " 1000 characters pasted · Enter sends a code block · e edits · Esc drops");
+        .expect_row(8, " 500 characters pasted · Enter sends it as text · e edits · Esc drops");
 }
 
 #[test]
@@ -67,6 +64,28 @@ fn enter_sends_it_below_what_is_written_as_a_code_block_that_nothing_in_it_ends(
 }
 
 #[test]
+fn a_long_text_without_many_lines_is_sent_as_it_is() {
+    let words = "word ".repeat(100);
+    let asked = || Stage::joined(80, 12, 3).pastes(&words);
+    asked().press(KeyCode::Enter).expect_requests(&[post(1, words.trim_end())]).expect_text("> ▏");
+    let below = Stage::joined(80, 12, 3).types("look:").pastes(&words);
+    let below = below.expect_text("500 characters pasted · Enter sends your draft + it · e edits · Esc drops");
+    below.press(KeyCode::Enter).expect_requests(&[post(1, &format!("look:\n{}", words.trim_end()))]);
+    // The room takes no blank message from here.
+    let blank = Stage::joined(80, 12, 3).pastes(&" ".repeat(500)).press(KeyCode::Enter);
+    blank.expect_text("Not sent: there is nothing in it but blanks.").expect_requests(&[]);
+}
+
+#[test]
+fn t_sends_many_lines_as_they_are() {
+    let asked = || Stage::joined(80, 12, 3).pastes("a\nb\nc\nd\n");
+    asked().expect_text("4 lines pasted · Enter sends a code block · t as text · e edits · Esc drops");
+    asked().types("t").expect_requests(&[post(1, "a\nb\nc\nd")]).expect_no_text("pasted");
+    let below = Stage::joined(80, 12, 3).types("look:").pastes("a\nb\nc\nd");
+    below.types("t").expect_requests(&[post(1, "look:\na\nb\nc\nd")]).expect_text("> ▏");
+}
+
+#[test]
 fn e_puts_it_into_the_draft_and_escape_drops_it_until_it_is_brought_back() {
     let asked = || Stage::joined(80, 14, 3).types("see ").pastes("a\nb\nc\nd");
     asked().types("e").expect_text("> see a b c d▏").expect_no_text("pasted");
@@ -81,7 +100,7 @@ fn e_puts_it_into_the_draft_and_escape_drops_it_until_it_is_brought_back() {
 #[test]
 fn while_it_is_asked_nothing_is_typed_and_nothing_is_left() {
     let stage = Stage::joined(80, 12, 3).pastes(&lines(5)).types("x").press(KeyCode::Backspace).press(KeyCode::Tab);
-    let answers = "Not an answer · Enter sends them as one code block · e edits · Esc drops";
+    let answers = "Not an answer · Enter sends a code block · t as text · e edits · Esc drops";
     let stage = stage.expect_text(answers).expect_text("line 1").expect_text("> ▏");
     stage.pastes("more").expect_text("6 lines pasted").types("x").press(KeyCode::Enter).expect_no_text("line 1 line 2");
     let stage = Stage::joined(80, 12, 3).pastes(&lines(5)).ctrl('d');
@@ -129,7 +148,7 @@ fn where_it_cannot_be_asked_it_goes_into_the_draft() {
         stage.expect_requests(&[post(1, "a\nb\nc\nd")]);
     }
     let small = Stage::joined(20, 5, 3).pastes(&lines(5));
-    small.expect_row(3, " Paste: Enter/e/Esc").happens(Event::Resized(Size::new(1, 1))).press(KeyCode::Esc);
+    small.expect_row(3, " Enter, t, e, Esc").happens(Event::Resized(Size::new(1, 1))).press(KeyCode::Esc);
 }
 
 #[test]
