@@ -98,9 +98,6 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, problem: Option<&
             let there = header(headers, LOCATION).unwrap_or("another address");
             ApiError::Unheard(format!("the server has moved to {there}: give that to --server"))
         }
-        403 if problem.is_some_and(|problem| problem.code == ErrorCode::WrongRoom) => {
-            ApiError::Refused(format!("the token is for another room: {}", sentence()))
-        }
         // Without Duet's problem document they do not speak of the request, but of the way to the server.
         403..=405 | 407 | 511 if problem.is_none() => ApiError::Unheard(sentence()),
         _ => ApiError::Refused(sentence()),
@@ -228,6 +225,7 @@ mod tests {
         check(401, Some(&of(ErrorCode::TokenRevoked)), &ApiError::Token(sentence()));
         check(401, Some(&of(ErrorCode::InviteRequired)), &ApiError::Uninvited(sentence()));
         check(422, Some(&of(ErrorCode::InvalidBody)), &ApiError::Refused(sentence()));
+        check(403, Some(&of(ErrorCode::WrongRoom)), &ApiError::Refused(sentence()));
         check(413, Some(&of(ErrorCode::TooLarge)), &ApiError::Refused(sentence()));
         check(
             404,
