@@ -123,7 +123,14 @@ fn commands_like(begun: &str) -> Vec<Candidate> {
         let space = if command.argument == Argument::None { "" } else { " " };
         Some(Candidate { text: format!("/{}{space}", command.name?), offer, help: command.help })
     };
-    commands::all().filter(like).filter_map(candidate).collect()
+    let mut like: Vec<&commands::Command> = commands::all().filter(like).collect();
+    like.sort_by_key(|command| !is_of_the_first(command.action));
+    like.into_iter().filter_map(candidate).collect()
+}
+
+/// Whether it is among those that a newcomer looks for.
+fn is_of_the_first(action: Action) -> bool {
+    matches!(action, Action::Rooms(RoomAction::Join | RoomAction::Leave) | Action::Help | Action::Quit)
 }
 
 /// What is written of a room's name, behind the command that goes there.

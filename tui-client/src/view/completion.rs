@@ -32,7 +32,10 @@ pub(crate) fn runs(state: &State, theme: Theme, width: usize) -> Vec<Run> {
 /// As many as fit, with the chosen one among them, and which of them that is where there are more.
 fn all(candidates: &[Candidate], chosen: Option<usize>, theme: Theme, width: usize) -> Vec<Run> {
     let whole = window(candidates, 0, chosen, theme, width);
-    let Some(chosen_one) = chosen.filter(|_| shown(&whole) < candidates.len()) else { return whole };
+    if shown(&whole) == candidates.len() {
+        return whole;
+    }
+    let Some(chosen_one) = chosen else { return with_count_of_more(candidates, theme, width).unwrap_or(whole) };
     let place = format!("{GAP}{} of {}", chosen_one + 1, candidates.len());
     let left = width.saturating_sub(place.len());
     let windows = (0..=chosen_one).map(|first| (first, window(candidates, first, chosen, theme, left)));
@@ -45,6 +48,15 @@ fn all(candidates: &[Candidate], chosen: Option<usize>, theme: Theme, width: usi
     }
 }
 
+/// As many as fit beside a sign that there are more. None where not even one does.
+fn with_count_of_more(candidates: &[Candidate], theme: Theme, width: usize) -> Option<Vec<Run>> {
+    let sign = |more: usize| format!("{GAP}+{more}");
+    let mut runs = window(candidates, 0, None, theme, width.saturating_sub(sign(candidates.len()).len()));
+    let more = candidates.len() - shown(&runs);
+    (!runs.is_empty()).then(|| runs.push(Run::new(sign(more), theme.quiet())))?;
+    Some(runs)
+}
+
 /// How many candidates stand in these runs, each behind a gap.
 fn shown(runs: &[Run]) -> usize {
     runs.len() / 2
@@ -55,12 +67,14 @@ fn window(candidates: &[Candidate], first: usize, chosen: Option<usize>, theme: 
     let mut runs: Vec<Run> = Vec::new();
     for (i, candidate) in candidates.iter().enumerate().skip(first) {
         let gap = if runs.is_empty() { "" } else { GAP };
-        if paint::columns(&runs) + gap.len() + wrap::columns(&candidate.offer) > width {
+        // What stands behind a command's name is told where it is the only one.
+        let words = if candidate.help.is_empty() { &candidate.offer } else { candidate.text.trim_end() };
+        if paint::columns(&runs) + gap.len() + wrap::columns(words) > width {
             break;
         }
         runs.push(Run::new(gap, Style::new()));
         let style = if chosen == Some(i) { theme.strong() } else { theme.quiet() };
-        runs.push(Run::new(&candidate.offer, style));
+        runs.push(Run::new(words, style));
     }
     runs
 }

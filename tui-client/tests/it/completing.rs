@@ -25,7 +25,7 @@ fn emoji_are_offered_from_two_letters_on_and_tab_goes_through_them() {
     stage().types("nice :s").expect_no_text(":smile:");
     let begun = || stage().types("nice :smi");
     begun()
-        .expect_row(9, " 😄 :smile:   😏 :smirk:   😃 :smiley:   😸 :smile_cat:   😼 :smirk_cat:")
+        .expect_row(9, " 😄 :smile:   😏 :smirk:   😃 :smiley:   😸 :smile_cat:   😼 :smirk_cat:   +7")
         .tab()
         .expect_text("> nice 😄▏");
     let second = begun().tab().tab().screen();
@@ -74,6 +74,8 @@ fn commands_are_offered_with_what_they_do() {
     assert!(count > 10, "{count}");
     let last = (0..count).fold(stage().types("/"), |stage, _| stage.tab());
     last.expect_text(&format!("{count} of {count}")).tab().expect_text(&format!("1 of {count}"));
+    let row = " /join   /leave   /help   /quit   /unread   /times   /search   /copy   +3";
+    stage().types("/").expect_row(9, row);
     // Within a text it is no command.
     stage().types("a /re").expect_no_text("/retry");
     stage().types("//re").expect_no_text("/retry");
@@ -87,7 +89,7 @@ fn where_there_is_nothing_to_complete_tab_is_a_tab() {
 
 #[test]
 fn a_row_too_narrow_for_all_shows_what_fits() {
-    Stage::joined(20, 5, 3).types(":smi").expect_row(3, " 😄 :smile:");
+    Stage::joined(20, 5, 3).types(":smi").expect_row(3, " 😄 :smile:   +11");
     let fourth = (0..4).fold(Stage::joined(60, 12, 3).types(":smi"), |stage, _| stage.tab());
     let (offers, _) = fourth.state.offers();
     fourth.expect_text(&format!("{} 4 of {}", offers[3].offer, offers.len()));
