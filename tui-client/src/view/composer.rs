@@ -33,22 +33,31 @@ pub(crate) fn hint(state: &State, theme: Theme, area: Rect, picture: &mut Pictur
         return;
     }
     if state.selected().is_some() {
-        let deeds = [
-            (Deed::Copy, "copy"),
-            (Deed::CopyCode, "code"),
-            (Deed::CopyLink, "link"),
-            (Deed::Open, "open"),
-            (Deed::Quote, "quote"),
-            (Deed::Release, "back"),
-        ];
-        let hints = deeds.map(|(deed, what)| format!("{} {what}", key(state, Action::Select(deed)))).join(" · ");
-        let hint = wrap::fitted(&hints, usize::from(area.width).saturating_sub(2));
+        let hint = deeds(state, usize::from(area.width).saturating_sub(2));
         return paint::text(picture, area, 1, area.height.saturating_sub(1), &hint, theme.quiet());
     }
     let mut hints = keys_to_begin_with(state).into_iter().map(|hints| format!(" {}", hints.join(" · ")));
     if let Some(hint) = hints.find(|hint| wrap::columns(hint) < usize::from(area.width)) {
         paint::text(picture, area, 0, area.height.saturating_sub(1), &hint, theme.quiet());
     }
+}
+
+/// What can be done with the message that is selected, as much as there is room for, and always how to go back.
+fn deeds(state: &State, width: usize) -> String {
+    let hint = |deed, what: &str| format!("{} {what}", key(state, Action::Select(deed)));
+    let fold = state.selected_is_folded().then(|| hint(Deed::Fold, "unfold"));
+    let deeds = [(Deed::Copy, "copy"), (Deed::CopyCode, "code"), (Deed::CopyLink, "link"), (Deed::Open, "open")];
+    let others = deeds.into_iter().chain([(Deed::Quote, "quote")]).map(|(deed, what)| hint(deed, what));
+    let back = hint(Deed::Release, "back");
+    let mut hints = String::new();
+    for deed in fold.into_iter().chain(others) {
+        let more = format!("{hints}{deed} · ");
+        if wrap::columns(&more) + wrap::columns(&back) > width {
+            break;
+        }
+        hints = more;
+    }
+    wrap::fitted(&format!("{hints}{back}"), width)
 }
 
 /// The keys to begin with, in a full form and in shorter ones. Of those that do something now.

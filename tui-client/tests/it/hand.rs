@@ -55,6 +55,16 @@ fn a_message_is_selected_beside_its_text_and_the_keys_are_told() {
 }
 
 #[test]
+fn of_a_folded_message_it_is_told_how_to_unfold_it_and_always_how_to_go_back() {
+    let long = (1..=300).map(|line| format!("line {line}\n")).collect::<String>();
+    let selected = |width| Stage::joined(width, 30, 3).says(1, "14:01", "bob", &long).selects();
+    let hint = "f unfold · y copy · c code · l link · o open · Enter quote · Esc back";
+    selected(80).expect_text(hint).press(KeyCode::Char('f')).expect_no_text("f unfold");
+    selected(40).expect_text("f unfold · y copy · c code · Esc back");
+    selected(20).expect_text("Esc back");
+}
+
+#[test]
 fn what_is_copied_is_what_was_written() {
     let stage = with_three().selects().press(KeyCode::Up).press(KeyCode::Char('y'));
     let stage = stage.expect_copied("**two**\n```\na\nb\n```\n```sh\nls\n```").expect_text("Copied, 8 lines.");

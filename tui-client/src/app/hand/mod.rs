@@ -10,6 +10,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use crate::app::commands::Direction;
 use crate::app::log::{Entry, Item, Slot};
 use crate::app::markup::Target;
+use crate::app::rows::Body;
 use crate::app::scroll::{Foot, Scroll};
 use crate::app::{Effect, State, layout, rows};
 
@@ -178,6 +179,12 @@ impl State {
             Hand::Selected { slot, .. } => self.text_of(slot).map(|_| slot),
             Hand::Free | Hand::Numbered | Hand::Asked(_) => None,
         }
+    }
+
+    /// Whether less is shown of the message that is selected than there is.
+    pub(crate) fn selected_is_folded(&self) -> bool {
+        let block = self.selected().and_then(|slot| rows::block(self, &layout::columns(self), slot));
+        block.is_some_and(|block| matches!(block.body, Body::Message(message) if message.more.is_some()))
     }
 
     fn selected_text(&self) -> Option<&str> {
