@@ -31,7 +31,7 @@ pub const DEFAULT_SERVER: &str = "http://127.0.0.1:8000";
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
     /// The room
-    #[arg(value_parser = room)]
+    #[arg(value_parser = room_or_invite)]
     pub room: RoomId,
 
     #[command(flatten)]
@@ -98,9 +98,15 @@ impl StateDir {
     }
 }
 
+/// What is said of an invite in the place of a room.
+const INVITE: &str = "this is an invite and no room: use it once with tui-client join, and then name its room";
+
 /// Why the settings do not say who joins.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
+    /// An invite stands where a room is named. Without what it holds, which is a secret.
+    #[error("{INVITE}")]
+    Invite,
     /// No flag, no variable, and no login name either.
     #[error("USER is not set here: say who you are with --user NAME or DUET_USER")]
     NoUser,
@@ -174,6 +180,9 @@ impl Person {
         room: RoomId,
         last: u32,
     ) -> Result<(Membership, Preferences), ConfigError> {
+        if holds_invite(room.as_str()) {
+            return Err(ConfigError::Invite);
+        }
         let user = self.user.or(config.user).or_else(login_name).ok_or(ConfigError::NoUser)?;
         let servers = Servers::new(self.server).unwrap_or(config.servers);
         let email = self.email.unwrap_or(config.email);
@@ -213,16 +222,21 @@ fn login_name() -> Option<Username> {
 /// # Errors
 /// When `text` is no name, or one that no address can hold.
 pub fn room(text: &str) -> Result<RoomId, String> {
+    if holds_invite(text) { Err(INVITE.to_owned()) } else { room_or_invite(text) }
+}
+
+/// The same for an argument. An invite is refused in [`Person::resolve`]: clap shows what it refuses, and that is a secret.
+pub(crate) fn room_or_invite(text: &str) -> Result<RoomId, String> {
     // RFC 3986 §5.2.4 takes these two for steps in the path, however they are encoded.
     if matches!(text, "." | "..") {
         return Err("a room cannot be named by dots alone: no address can hold it".to_owned());
     }
-    if text.contains("duet://") || text.contains("duet+http") {
-        return Err(
-            "this is an invite and no room: use it once with tui-client join, and then name its room".to_owned()
-        );
-    }
     text.parse::<RoomId>().map_err(|e| e.to_string())
+}
+
+/// Whether a link, or part of one, stands where a room is named.
+fn holds_invite(text: &str) -> bool {
+    text.contains("duet://") || text.contains("duet+http")
 }
 
 /// Reads a server's address: `ws` and `wss` are taken for the `http` and `https` they begin as, and an address without

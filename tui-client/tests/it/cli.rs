@@ -47,6 +47,18 @@ async fn send_ends_with_0_when_the_server_keeps_the_message() {
     assert_eq!(end(program).await, (0, String::new(), String::new()));
 }
 
+#[test]
+fn an_invite_in_the_place_of_a_room_is_told_without_its_secret() {
+    let link = "duet://bob@chat.example.org/room1#duet_inv_0123456789abcdefghijklmn";
+    let with_room = ["history", "who", "doctor", "tail", "export", "token", "logout"].map(|name| vec![name, link]);
+    for arguments in with_room.into_iter().chain([vec!["send", link, "hi"], vec!["invite", link, "--for", "bob"]]) {
+        let output = command("http://127.0.0.1:1", &arguments).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("this is an invite and no room: use it once with tui-client join"), "{said}");
+        assert!(!said.contains("0123456789"), "{said}");
+    }
+}
+
 #[tokio::test]
 async fn send_reads_standard_input_whole_and_tries_again_with_one_id() {
     let mut server = Scripted::start().await;

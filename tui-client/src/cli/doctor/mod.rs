@@ -25,7 +25,7 @@ use crate::config::{self, Person};
 #[command(after_help = exit::help())]
 pub(crate) struct Doctor {
     /// The room to connect to; it takes a seat there for a moment [default: one of its own, where it disturbs nobody]
-    #[arg(value_parser = config::room)]
+    #[arg(value_parser = config::room_or_invite)]
     room: Option<RoomId>,
 
     /// Post a message as well, and wait until it is back
