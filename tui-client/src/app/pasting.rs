@@ -23,6 +23,7 @@ pub struct Pasted {
     text: String,
     lines: usize,
     chars: usize,
+    form: Form,
     asked: Asked,
 }
 
@@ -53,7 +54,10 @@ pub enum Beside {
 
 impl Pasted {
     fn new(text: String) -> Self {
-        Self { lines: text.lines().count(), chars: text.chars().count(), text, asked: Asked::Once }
+        let lines = text.lines().count();
+        // So many lines are most likely code, or what a program said.
+        let form = if lines >= LONG_LINES { Form::CodeBlock } else { Form::Text };
+        Self { lines, chars: text.chars().count(), text, form, asked: Asked::Once }
     }
 
     /// How much it is and what can be done with it, in the fullest form that fits, and then how it begins.
@@ -63,7 +67,7 @@ impl Pasted {
             (0 | 1, chars) => (format!("{chars} characters"), "it"),
             (lines, _) => (format!("{lines} lines"), "them"),
         };
-        let (what, keys) = match (self.asked, self.is_block()) {
+        let (what, keys) = match (self.asked, self.has_many_lines()) {
             (Asked::Once, true) => (format!("{count} pasted"), "Enter, t, e, Esc"),
             (Asked::Once, false) => (format!("{count} pasted"), "Paste: Enter/e/Esc"),
             (Asked::Again, true) => ("Not an answer".to_owned(), "Only Enter/t/e/Esc"),
@@ -73,14 +77,20 @@ impl Pasted {
             Beside::Nothing => ("", ""),
             Beside::Draft => (" below your draft", "your draft + "),
         };
-        let answers = if self.is_block() {
-            [
+        let answers = match self.form {
+            Form::CodeBlock => [
                 format!("Enter sends {it}{below} as one code block · t as text"),
                 format!("Enter sends {draft}a code block · t as text"),
                 format!("Enter: {draft}code · t: text"),
-            ]
-        } else {
-            [format!("Enter sends {it}{below} as text"), format!("Enter sends {draft}it"), "Enter sends".to_owned()]
+            ],
+            Form::Text if self.has_many_lines() => [
+                format!("Enter sends {it}{below} as text · t as one code block"),
+                format!("Enter sends {draft}text · t as a code block"),
+                format!("Enter: {draft}text · t: code"),
+            ],
+            Form::Text => {
+                [format!("Enter sends {it}{below} as text"), format!("Enter sends {draft}it"), "Enter sends".to_owned()]
+            }
         };
         let forms = answers.map(|answers| format!("{what} · {answers} · e edits · Esc drops"));
         let forms = forms.into_iter().chain([keys.to_owned()]).collect::<Vec<_>>();
@@ -93,22 +103,26 @@ impl Pasted {
         form.cloned().into_iter().chain(beginning).collect()
     }
 
-    /// Whether it has so many lines that it is most likely code, or what a program said.
-    fn is_block(&self) -> bool {
+    /// Whether there is a choice of forms.
+    fn has_many_lines(&self) -> bool {
         self.lines >= LONG_LINES
     }
 
     /// What is sent of it.
-    fn content(&self, form: Form) -> String {
-        match form {
+    fn content(&self) -> String {
+        match self.form {
             Form::CodeBlock => self.as_code_block(),
             Form::Text => self.text.trim_end().to_owned(),
         }
     }
 
-    /// As what it is sent unless another form is asked for.
-    fn usual_form(&self) -> Form {
-        if self.is_block() { Form::CodeBlock } else { Form::Text }
+    /// In the other form.
+    fn turned(self) -> Self {
+        let form = match self.form {
+            Form::CodeBlock => Form::Text,
+            Form::Text => Form::CodeBlock,
+        };
+        Self { form, asked: Asked::Once, ..self }
     }
 
     /// The text between fences that no fence within it ends.
@@ -142,7 +156,7 @@ pub(crate) fn paste(state: &mut State, text: &str) {
     let pasted = Pasted::new(text);
     let is_long = pasted.lines >= LONG_LINES || pasted.chars > LONG_CHARS;
     if is_long && layout::has_room_for_notices(state.size) {
-        match pasted.content(pasted.usual_form()).len() {
+        match pasted.content().len() {
             bytes if bytes > state.max_content_bytes => refuse(state, bytes),
             _ => state.pasted = Some(pasted),
         }
@@ -161,8 +175,8 @@ pub(crate) fn refuse(state: &mut State, bytes: usize) {
 }
 
 /// Sends what is written with the paste below it as one message, and says whether it went.
-fn send(state: &mut State, pasted: &Pasted, form: Form, effects: &mut Vec<Effect>) -> bool {
-    let text = pasted.content(form);
+fn send(state: &mut State, pasted: &Pasted, effects: &mut Vec<Effect>) -> bool {
+    let text = pasted.content();
     if text.is_empty() {
         state.notice = Some(Notice::trouble("Not sent: there is nothing in it but blanks."));
         return false;
@@ -201,15 +215,12 @@ pub(crate) fn press(state: &mut State, key: &KeyEvent, action: Option<Action>, e
     let Some(pasted) = state.pasted.take() else { return Meant::ForTheRest };
     match (action, key.code) {
         (Some(Action::Send), _) => {
-            if !send(state, &pasted, pasted.usual_form(), effects) {
+            if !send(state, &pasted, effects) {
                 state.pasted = Some(pasted);
             }
         }
-        (None, KeyCode::Char('t')) => {
-            if !send(state, &pasted, Form::Text, effects) {
-                state.pasted = Some(pasted);
-            }
-        }
+        // It sends nothing by itself: it may be the first letter of a word.
+        (None, KeyCode::Char('t')) if pasted.has_many_lines() => state.pasted = Some(pasted.turned()),
         (None, KeyCode::Char('e')) => {
             if !insert(state, &pasted.text) {
                 state.pasted = Some(pasted);

@@ -77,12 +77,15 @@ fn a_long_text_without_many_lines_is_sent_as_it_is() {
 }
 
 #[test]
-fn t_sends_many_lines_as_they_are() {
+fn t_turns_many_lines_into_text_and_back_and_enter_sends_them() {
     let asked = || Stage::joined(80, 12, 3).pastes("a\nb\nc\nd\n");
-    asked().expect_text("4 lines pasted · Enter sends a code block · t as text · e edits · Esc drops");
-    asked().types("t").expect_requests(&[post(1, "a\nb\nc\nd")]).expect_no_text("pasted");
-    let below = Stage::joined(80, 12, 3).types("look:").pastes("a\nb\nc\nd");
-    below.types("t").expect_requests(&[post(1, "look:\na\nb\nc\nd")]).expect_text("> ▏");
+    let as_code = "4 lines pasted · Enter sends a code block · t as text · e edits · Esc drops";
+    let as_text = "4 lines pasted · Enter sends text · t as a code block · e edits · Esc drops";
+    asked().expect_text(as_code).types("t").expect_requests(&[]).expect_text(as_text).types("t").expect_text(as_code);
+    let sent = asked().types("t").press(KeyCode::Enter);
+    sent.expect_requests(&[post(1, "a\nb\nc\nd")]).expect_no_text("pasted");
+    let below = Stage::joined(80, 12, 3).types("look:").pastes("a\nb\nc\nd").types("t").press(KeyCode::Enter);
+    below.expect_requests(&[post(1, "look:\na\nb\nc\nd")]).expect_text("> ▏");
 }
 
 #[test]
