@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use shared::link::{Link, LinkError};
+use shared::link::Link;
 use shared::names::RoomId;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -25,7 +25,7 @@ const WITHIN: Duration = Duration::from_secs(10);
 pub(super) enum Destination {
     Room(RoomId),
     Link(Box<Link>),
-    /// The beginning of a link, which a shell has cut into words. It shows nothing of itself.
+    /// The beginning of a link, which a shell has cut into words, or one that is wrong. It shows nothing of itself.
     Torn(Torn),
 }
 
@@ -46,12 +46,8 @@ impl FromStr for Destination {
         if !text.contains("duet://") && !text.contains("duet+http") {
             return config::room(text).map(Self::Room);
         }
-        match Link::find(text) {
-            Ok(link) => Ok(Self::Link(Box::new(link))),
-            Err(LinkError::Incomplete(_)) => Ok(Self::Torn(Torn(text.to_owned()))),
-            // Without what was typed, which may hold an invite.
-            Err(error) => Err(error.to_string()),
-        }
+        // What is wrong with it is said later: clap would show what was typed, which may hold an invite.
+        Ok(Link::find(text).map_or_else(|_| Self::Torn(Torn(text.to_owned())), |link| Self::Link(Box::new(link))))
     }
 }
 
@@ -143,6 +139,13 @@ mod tests {
         let torn: Destination = begin.parse().unwrap();
         let refused = torn.with(&[]).unwrap_err();
         assert!(refused.words.contains("cut off") && !refused.words.contains("0123"), "{refused}");
+    }
+
+    #[test]
+    fn of_a_link_that_is_wrong_it_is_said_why_and_not_what_it_holds() {
+        let wrong: Destination = LINK.replace("bob@", "bob@bob@").parse().unwrap();
+        let refused = wrong.with(&[]).unwrap_err();
+        assert!(refused.words.contains("link") && !refused.words.contains("0123"), "{refused}");
     }
 
     #[test]
